@@ -1,0 +1,1 @@
+"""The MySQL definition of everything a cluster holds; a leaf package that sql and engine share."""

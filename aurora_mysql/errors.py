@@ -1,0 +1,319 @@
+"""The one exception hierarchy, and the one registry of MySQL error numbers.
+
+Every error that a client can see is a :class:`MySQLError` made by :func:`mysql_error` from
+:data:`ERRORS` (number -> SQLSTATE, message template). Numbers, states and texts are MySQL 8.0's
+(``mysqld_error.h``), because drivers decide on them: a bare HY000/08xxx is taken for a lost network.
+"""
+
+from __future__ import annotations
+
+
+class AuroraError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ConfigError(AuroraError):
+    """A configuration file, flag or data directory that can't be used; the message is for the operator."""
+
+
+class StorageError(AuroraError):
+    """The volume could not do what was asked."""
+
+
+class QuorumLostError(StorageError):
+    """Fewer copies than the quorum answered; the caller may retry when copies return."""
+
+
+class FencedError(StorageError):
+    """A newer epoch exists: this process is no longer the writer and must stop acknowledging."""
+
+
+class CorruptRecordError(StorageError):
+    """Bytes that fail their checksum or break the format."""
+
+
+class VolumeFormatError(StorageError):
+    """The data directory belongs to another cluster or to a newer format."""
+
+
+class MySQLError(AuroraError):
+    """An error a client sees: ``errno``, ``sqlstate`` and ``message`` go into the ERR packet."""
+
+    def __init__(self, errno: int, sqlstate: str, message: str) -> None:
+        super().__init__(errno, message)
+        self.errno = errno
+        self.sqlstate = sqlstate
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"ERROR {self.errno} ({self.sqlstate}): {self.message}"
+
+
+#: number -> (SQLSTATE, message template with %-placeholders)
+ERRORS: dict[int, tuple[str, str]] = {
+    1005: ("HY000", "Can't create table '%s' (errno: %s)"),
+    1006: ("HY000", "Can't create database '%s' (errno: %s)"),
+    1007: ("HY000", "Can't create database '%s'; database exists"),
+    1008: ("HY000", "Can't drop database '%s'; database doesn't exist"),
+    1016: ("HY000", "Can't open file: '%s' (errno: %s)"),
+    1022: ("23000", "Can't write; duplicate key in table '%s'"),
+    1036: ("HY000", "Table '%s' is read only"),
+    1040: ("08004", "Too many connections"),
+    1041: ("HY000", "Out of memory; check if mysqld or some other process uses all available memory"),
+    1042: ("08S01", "Can't get hostname for your address"),
+    1043: ("08S01", "Bad handshake"),
+    1044: ("42000", "Access denied for user '%s'@'%s' to database '%s'"),
+    1045: ("28000", "Access denied for user '%s'@'%s' (using password: %s)"),
+    1046: ("3D000", "No database selected"),
+    1047: ("08S01", "Unknown command"),
+    1048: ("23000", "Column '%s' cannot be null"),
+    1049: ("42000", "Unknown database '%s'"),
+    1050: ("42S01", "Table '%s' already exists"),
+    1051: ("42S02", "Unknown table '%s'"),
+    1052: ("23000", "Column '%s' in %s is ambiguous"),
+    1053: ("08S01", "Server shutdown in progress"),
+    1054: ("42S22", "Unknown column '%s' in '%s'"),
+    1055: ("42000", "'%s' isn't in GROUP BY"),
+    1056: ("42000", "Can't group on '%s'"),
+    1059: ("42000", "Identifier name '%s' is too long"),
+    1060: ("42S21", "Duplicate column name '%s'"),
+    1061: ("42000", "Duplicate key name '%s'"),
+    1062: ("23000", "Duplicate entry '%s' for key '%s'"),
+    1063: ("42000", "Incorrect column specifier for column '%s'"),
+    1064: (
+        "42000",
+        "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server "
+        "version for the right syntax to use near '%s' at line %d",
+    ),
+    1065: ("42000", "Query was empty"),
+    1066: ("42000", "Not unique table/alias: '%s'"),
+    1067: ("42000", "Invalid default value for '%s'"),
+    1068: ("42000", "Multiple primary key defined"),
+    1069: ("42000", "Too many keys specified; max %d keys allowed"),
+    1071: ("42000", "Specified key was too long; max key length is %d bytes"),
+    1072: ("42000", "Key column '%s' doesn't exist in table"),
+    1074: ("42000", "Column length too big for column '%s' (max = %d); use BLOB or TEXT instead"),
+    1075: (
+        "42000",
+        "Incorrect table definition; there can be only one auto column and it must be defined as a key",
+    ),
+    1091: ("42000", "Can't DROP '%s'; check that column/key exists"),
+    1090: ("42000", "You can't delete all columns with ALTER TABLE; use DROP TABLE instead"),
+    1093: ("HY000", "You can't specify target table '%s' for update in FROM clause"),
+    1094: ("HY000", "Unknown thread id: %d"),
+    1095: ("HY000", "You are not owner of thread %d"),
+    1096: ("HY000", "No tables used"),
+    1099: ("HY000", "Table '%s' was locked with a READ lock and can't be updated"),
+    1100: ("HY000", "Table '%s' was not locked with LOCK TABLES"),
+    1101: ("42000", "BLOB, TEXT, GEOMETRY or JSON column '%s' can't have a default value"),
+    1102: ("42000", "Incorrect database name '%s'"),
+    1103: ("42000", "Incorrect table name '%s'"),
+    1105: ("HY000", "Unknown error"),
+    1109: ("42S02", "Unknown table '%s' in %s"),
+    1110: ("42000", "Column '%s' specified twice"),
+    1111: ("HY000", "Invalid use of group function"),
+    1113: ("42000", "A table must have at least 1 column"),
+    1114: ("HY000", "The table '%s' is full"),
+    1115: ("42000", "Unknown character set: '%s'"),
+    1136: ("21S01", "Column count doesn't match value count at row %d"),
+    1139: ("42000", "Got error '%s' from regexp"),
+    1140: (
+        "42000",
+        "In aggregated query without GROUP BY, expression #%d of SELECT list contains nonaggregated column "
+        "'%s'; this is incompatible with sql_mode=only_full_group_by",
+    ),
+    1141: ("42000", "There is no such grant defined for user '%s' on host '%s'"),
+    1142: ("42000", "%s command denied to user '%s'@'%s' for table '%s'"),
+    1143: ("42000", "%s command denied to user '%s'@'%s' for column '%s' in table '%s'"),
+    1146: ("42S02", "Table '%s.%s' doesn't exist"),
+    1147: ("42000", "There is no such grant defined for user '%s' on host '%s' on table '%s'"),
+    1153: ("08S01", "Got a packet bigger than 'max_allowed_packet' bytes"),
+    1156: ("08S01", "Got packets out of order"),
+    1158: ("08S01", "Got an error reading communication packets"),
+    1159: ("08S01", "Got timeout reading communication packets"),
+    1162: ("42000", "Result string is longer than 'max_allowed_packet' bytes"),
+    1166: ("42000", "Incorrect column name '%s'"),
+    1170: ("42000", "BLOB/TEXT column '%s' used in key specification without a key length"),
+    1171: (
+        "42000",
+        "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead",
+    ),
+    1172: ("42000", "Result consisted of more than one row"),
+    1176: ("42000", "Key '%s' doesn't exist in table '%s'"),
+    1179: ("25000", "You are not allowed to execute this command in a transaction"),
+    1180: ("HY000", "Got error %d - '%s' during COMMIT"),
+    1192: (
+        "HY000",
+        "Can't execute the given command because you have active locked tables or an active transaction",
+    ),
+    1193: ("HY000", "Unknown system variable '%s'"),
+    1205: ("HY000", "Lock wait timeout exceeded; try restarting transaction"),
+    1206: ("HY000", "The total number of locks exceeds the lock table size"),
+    1210: ("HY000", "Incorrect arguments to %s"),
+    1213: ("40001", "Deadlock found when trying to get lock; try restarting transaction"),
+    1214: ("HY000", "The used table type doesn't support FULLTEXT indexes"),
+    1221: ("HY000", "Incorrect usage of %s and %s"),
+    1222: ("21000", "The used SELECT statements have a different number of columns"),
+    1227: ("42000", "Access denied; you need (at least one of) the %s privilege(s) for this operation"),
+    1228: ("HY000", "Variable '%s' is a SESSION variable and can't be used with SET GLOBAL"),
+    1229: ("HY000", "Variable '%s' is a GLOBAL variable and should be set with SET GLOBAL"),
+    1231: ("42000", "Variable '%s' can't be set to the value of '%s'"),
+    1232: ("42000", "Incorrect argument type to variable '%s'"),
+    1235: ("42000", "This version of MySQL doesn't yet support '%s'"),
+    1238: ("HY000", "Variable '%s' is a %s variable"),
+    1239: ("42000", "Incorrect foreign key definition for '%s': %s"),
+    1241: ("21000", "Operand should contain %d column(s)"),
+    1242: ("21000", "Subquery returns more than 1 row"),
+    1243: ("HY000", "Unknown prepared statement handler (%s) given to %s"),
+    1247: ("42S22", "Reference '%s' not supported (%s)"),
+    1248: ("42000", "Every derived table must have its own alias"),
+    1250: ("42000", "Table '%s' from one of the SELECTs cannot be used in %s"),
+    1251: (
+        "08004",
+        "Client does not support authentication protocol requested by server; consider upgrading MySQL client",
+    ),
+    1253: ("42000", "COLLATION '%s' is not valid for CHARACTER SET '%s'"),
+    1264: ("22003", "Out of range value for column '%s' at row %d"),
+    1265: ("01000", "Data truncated for column '%s' at row %d"),
+    1267: ("HY000", "Illegal mix of collations (%s) for operation '%s'"),
+    1273: ("HY000", "Unknown collation: '%s'"),
+    1274: ("HY000", "SLAVE is running in multi-threaded execution mode"),
+    1286: ("42000", "Unknown storage engine '%s'"),
+    1290: ("HY000", "The MySQL server is running with the %s option so it cannot execute this statement"),
+    1292: ("22007", "Truncated incorrect %s value: '%s'"),
+    1293: ("HY000", "Incorrect table definition"),
+    1295: ("HY000", "This command is not supported in the prepared statement protocol yet"),
+    1298: ("HY000", "Unknown or incorrect time zone: '%s'"),
+    1300: ("HY000", "Invalid %s character string: '%s'"),
+    1305: ("42000", "%s %s does not exist"),
+    1317: ("70100", "Query execution was interrupted"),
+    1347: ("HY000", "'%s.%s' is not %s"),
+    1351: ("HY000", "View's SELECT contains a variable or parameter"),
+    1353: (
+        "HY000",
+        "In definition of view, derived table or common table expression, SELECT list and column names list "
+        "have different column counts",
+    ),
+    1356: (
+        "HY000",
+        "View '%s.%s' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack "
+        "rights to use them",
+    ),
+    1360: ("HY000", "Trigger does not exist"),
+    1362: ("HY000", "Updating of %s row is not allowed in %strigger"),
+    1364: ("HY000", "Field '%s' doesn't have a default value"),
+    1365: ("22012", "Division by 0"),
+    1366: ("HY000", "Incorrect %s value: '%s' for column '%s' at row %d"),
+    1367: ("22007", "Illegal %s '%s' value found during parsing"),
+    1396: ("HY000", "Operation %s failed for %s"),
+    1397: ("XAE04", "XAER_NOTA: Unknown XID"),
+    1399: (
+        "XAE07",
+        "XAER_RMFAIL: The command cannot be executed when global transaction is in the  %s state",
+    ),
+    1400: ("XAE09", "XAER_OUTSIDE: Some work is done outside global transaction"),
+    1406: ("22001", "Data too long for column '%s' at row %d"),
+    1410: ("42000", "You are not allowed to create a user with GRANT"),
+    1411: ("HY000", "Incorrect %s value: '%s' for function %s"),
+    1414: ("42000", "OUT or INOUT argument %d for routine %s is not a variable or NEW pseudo-variable"),
+    1415: ("0A000", "Not allowed to return a result set from a %s"),
+    1419: ("HY000", "You do not have the SUPER privilege and binary logging is enabled"),
+    1422: ("HY000", "Explicit or implicit commit is not allowed in stored function or trigger."),
+    1425: ("42000", "Too big scale %d specified for column '%s'. Maximum is %d."),
+    1426: ("42000", "Too-big precision %d specified for '%s'. Maximum is %d."),
+    1427: (
+        "42000",
+        "For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '%s').",
+    ),
+    1439: ("42000", "Display width out of range for column '%s' (max = %d)"),
+    1441: ("22008", "Datetime function: %s field overflow"),
+    1451: ("23000", "Cannot delete or update a parent row: a foreign key constraint fails (%s)"),
+    1452: ("23000", "Cannot add or update a child row: a foreign key constraint fails (%s)"),
+    1461: ("42000", "Can't create more than max_prepared_stmt_count statements (current value: %d)"),
+    1471: ("HY000", "The target table %s of the %s is not insertable-into"),
+    1524: ("HY000", "Plugin '%s' is not loaded"),
+    1525: ("HY000", "Incorrect %s value: '%s'"),
+    1526: ("HY000", "Table has no partition for value %s"),
+    1553: ("HY000", "Cannot drop index '%s': needed in a foreign key constraint"),
+    1560: ("HY000", "Cannot change tracking while in a transaction"),
+    1568: ("25001", "Transaction characteristics can't be changed while a transaction is in progress"),
+    1582: ("42000", "Incorrect parameter count in the call to native function '%s'"),
+    1583: ("42000", "Incorrect parameters in the call to native function '%s'"),
+    1630: ("42000", "FUNCTION %s does not exist. Check the 'Function Name Parsing and Resolution' section"),
+    1637: ("HY000", "Too many active concurrent transactions"),
+    1681: ("HY000", "'%s' is deprecated and will be removed in a future release."),
+    1690: ("22003", "%s value is out of range in '%s'"),
+    1701: ("42000", "Cannot truncate a table referenced in a foreign key constraint (%s)"),
+    1765: ("HY000", "Variable cannot be set"),
+    1792: ("25006", "Cannot execute statement in a READ ONLY transaction."),
+    1815: ("HY000", "Internal error: %s"),
+    1820: ("HY000", "You must reset your password using ALTER USER statement before executing this statement."),
+    1822: (
+        "HY000",
+        "Failed to add the foreign key constraint. Missing index for constraint '%s' in the referenced table '%s'",
+    ),
+    1824: ("HY000", "Failed to open the referenced table '%s'"),
+    1826: ("HY000", "Duplicate foreign key constraint name '%s'"),
+    1828: ("HY000", "Cannot drop column '%s': needed in a foreign key constraint '%s'"),
+    1830: ("HY000", "Column '%s' cannot be NOT NULL: needed in a foreign key constraint '%s' SET NULL"),
+    1836: ("HY000", "Running in read-only mode"),
+    1845: ("0A000", "%s is not supported for this operation. Try %s."),
+    1846: ("0A000", "%s is not supported. Reason: %s. Try %s."),
+    3024: ("HY000", "Query execution was interrupted, maximum statement execution time exceeded"),
+    3100: ("HY000", "Error on observer while running replication hook '%s'."),
+    3105: ("HY000", "The value specified for generated column '%s' in table '%s' is not allowed."),
+    3140: ("22032", "Invalid JSON text: \"%s\" at position %d in value for column '%s'."),
+    3141: ("22032", 'Invalid JSON text in argument %d to function %s: "%s" at position %d.%s'),
+    3143: ("42000", "Invalid JSON path expression. The error is around character position %d.%s"),
+    3159: (
+        "HY000",
+        "Connections using insecure transport are prohibited while --require_secure_transport=ON.",
+    ),
+    3161: ("HY000", "Storage engine %s is disabled (Table creation is disallowed)."),
+    3167: ("HY000", "The '%s' feature is disabled"),
+    3546: ("HY000", "@@GLOBAL.GTID_PURGED cannot be changed: %s"),
+    3572: (
+        "HY000",
+        "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.",
+    ),
+    3730: (
+        "HY000",
+        "Cannot drop table '%s' referenced by a foreign key constraint '%s' on table '%s'.",
+    ),
+    3734: (
+        "HY000",
+        "Failed to add the foreign key constraint. Missing column '%s' for constraint '%s' in the referenced "
+        "table '%s'",
+    ),
+    3780: (
+        "HY000",
+        "Referencing column '%s' and referenced column '%s' in foreign key constraint '%s' are incompatible.",
+    ),
+    3813: ("HY000", "Column check constraint '%s' references other column."),
+    3819: ("HY000", "Check constraint '%s' is violated."),
+    3820: ("HY000", "Check constraint '%s' refers to non-existing column '%s'."),
+    3822: ("HY000", "Duplicate check constraint name '%s'."),
+    3821: ("HY000", "Check constraint '%s' is not found in the table."),
+    3958: ("HY000", "Window '%s' is not defined"),
+    3593: ("HY000", "You cannot use the window function '%s' in this context.'"),
+    4031: (
+        "HY000",
+        "The client was disconnected by the server because of inactivity. See wait_timeout and "
+        "interactive_timeout for configuring this behavior.",
+    ),
+}
+
+
+def mysql_error(errno: int, *args: object) -> MySQLError:
+    """Make the client-visible error `errno`, its template filled with `args`.
+
+    Raises:
+        KeyError: `errno` is not in the registry (a programming error: register it first).
+    """
+    sqlstate, template = ERRORS[errno]
+    return MySQLError(errno, sqlstate, template % args if args else template.replace("%%", "%"))
+
+
+def unsupported(what: str) -> MySQLError:
+    """The fail-closed answer for SQL we know but do not offer: 1235."""
+    return mysql_error(1235, what)

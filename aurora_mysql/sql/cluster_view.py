@@ -1,0 +1,40 @@
+"""What the SQL layer may know about the cluster around it (identity, topology, volume)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """One row of information_schema.replica_host_status.
+
+    `session_id` is MASTER_SESSION_ID for the writer and a UUID for a reader; `lag_ms` is exactly 0 for the writer
+    and above 0 for a reader; `last_update_us` is Unix microseconds.
+    """
+
+    server_id: str
+    session_id: str
+    cpu_percent: float
+    lag_ms: float
+    last_update_us: int
+
+
+class ClusterView(Protocol):
+    server_id: str
+    cluster_id: str
+    hostname: str
+    port: int
+    started_s: float
+
+    def is_writer(self) -> bool: ...
+
+    def replica_host_status(self) -> Sequence[ReplicaStatus]:
+        """Exactly one writer row; rows of removed instances are gone."""
+        ...
+
+    def volume_status(self) -> Mapping[str, Any] | None:
+        """The `volume` object of `aurora-mysql status`, or None where this instance does not know it."""
+        ...

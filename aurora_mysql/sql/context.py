@@ -1,0 +1,86 @@
+"""The state of one client connection as the SQL layer sees it (no protocol, no socket)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aurora_mysql.catalog.model import User
+
+if TYPE_CHECKING:
+    from aurora_mysql.engine.transaction import Transaction
+
+
+@dataclass(slots=True)
+class Warning_:
+    level: str
+    errno: int
+    message: str
+
+
+@dataclass
+class SessionContext:
+    """One session. Owned by the event loop; never touched from another thread.
+
+    Attributes:
+        connection_id: what CONNECTION_ID() and the process list show.
+        user: the authenticated account. `login_user`/`login_host` are what the client gave (USER()).
+        database: current database, '' when none.
+        variables: session system variables that differ from the globals, lower case.
+        user_variables: @name -> value, lower case.
+        transaction: the open explicit (or autocommit=0) transaction, None in between.
+        seen_lsn: highest LSN whose effects this session has seen; its reads never go before it.
+        killed: set by KILL; `kill_query` by KILL QUERY or the client's disappearance. `on_kill` callbacks interrupt
+            what is running (a lock wait, a DuckDB query); the statement then fails with 1317.
+        found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
+        multi_statements: CLIENT_MULTI_STATEMENTS is on.
+        local_infile: CLIENT_LOCAL_FILES is on.
+    """
+
+    connection_id: int
+    user: User
+    login_user: str = ""
+    login_host: str = ""
+    database: str = ""
+    variables: dict[str, Any] = field(default_factory=dict)
+    user_variables: dict[str, Any] = field(default_factory=dict)
+    transaction: Transaction | None = None
+    autocommit: bool = True
+    next_isolation: str | None = None
+    next_read_only: bool | None = None
+    seen_lsn: int = 0
+    last_insert_id: int = 0
+    row_count: int = -1
+    found_rows: int = 0
+    warnings: list[Warning_] = field(default_factory=list)
+    prepared_sql: dict[str, str] = field(default_factory=dict)
+    found_rows_flag: bool = False
+    multi_statements: bool = False
+    local_infile: bool = False
+    tls: bool = False
+    program_name: str = ""
+    connected_at_s: float = field(default_factory=time.time)
+    command: str = "Sleep"
+    state: str = ""
+    info: str | None = None
+    command_started_s: float = field(default_factory=time.time)
+    killed: bool = False
+    kill_query: bool = False
+    on_kill: list[Callable[[], None]] = field(default_factory=list)
+    table_locks: dict[tuple[str, str], str] = field(default_factory=dict)
+    named_locks: dict[str, int] = field(default_factory=dict)
+    status: dict[str, int] = field(default_factory=dict)
+
+    def warn(self, level: str, errno: int, message: str) -> None:
+        """Add to the diagnostics area (bounded by max_error_count = 1024)."""
+        if len(self.warnings) < 1024:
+            self.warnings.append(Warning_(level, errno, message))
+
+    def interrupt(self, *, whole_connection: bool) -> None:
+        """KILL (whole_connection) or KILL QUERY: mark, and run the callbacks of what is in progress."""
+        self.kill_query = True
+        self.killed = self.killed or whole_connection
+        for callback in list(self.on_kill):
+            callback()

@@ -1,0 +1,70 @@
+"""What a planner gets, and what it makes: a :class:`Plan` that can run again and again with other parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from aurora_mysql.catalog.model import Catalog
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.result import Result, ResultColumn, Value
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from aurora_mysql.engine.engine import Engine
+    from aurora_mysql.engine.transaction import Transaction
+    from aurora_mysql.sql.instance_services import InstanceServices
+
+#: (privilege, database, table): what a statement needs; '' for a level that does not apply.
+Privilege = tuple[str, str, str]
+
+
+@dataclass
+class PlanContext:
+    """Planning input for one statement.
+
+    Attributes:
+        sql_text: the statement's source, as the client wrote it (for headings and error messages).
+        params: values of the lifted literals; a literal node carries its index in ``node.meta["param"]``.
+        baked: indexes whose values the plan depends on; they become part of the plan's cache key.
+    """
+
+    catalog: Catalog
+    database: str
+    ctx: SessionContext
+    engine: Engine
+    services: InstanceServices
+    sql_text: str
+    params: Sequence[Value] = ()
+    baked: set[int] = field(default_factory=set)
+    privileges: set[Privilege] = field(default_factory=set)
+
+    def bake(self, node: exp.Expression) -> None:
+        """Make the plan depend on the value of every lifted literal in `node`."""
+        for child in node.walk():
+            index = child.meta.get("param")
+            if index is not None:
+                self.baked.add(index)
+
+    def need(self, privilege: str, database: str = "", table: str = "") -> None:
+        """Record a privilege that the running user must hold."""
+        self.privileges.add((privilege, database, table))
+
+
+class Plan(Protocol):
+    """An executable statement.
+
+    `cacheable` is False for plans that hold state of one execution. `writes` tells whether a reader must refuse it
+    (1836). `is_ddl` tells that it commits the open transaction first and after. `needs_transaction` is False for
+    statements that touch no data (SET, SHOW STATUS ...); `tx` is then None.
+    """
+
+    columns: list[ResultColumn] | None
+    writes: bool
+    is_ddl: bool
+    needs_transaction: bool
+    cacheable: bool
+
+    async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result: ...
