@@ -36,6 +36,10 @@ class VolumeFormatError(StorageError):
     """The data directory belongs to another cluster or to a newer format."""
 
 
+class StalePlanError(AuroraError):
+    """The plan was made for an older definition of a table: plan again."""
+
+
 class MySQLError(AuroraError):
     """An error a client sees: ``errno``, ``sqlstate`` and ``message`` go into the ERR packet."""
 
@@ -215,6 +219,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1406: ("22001", "Data too long for column '%s' at row %d"),
     1410: ("42000", "You are not allowed to create a user with GRANT"),
     1411: ("HY000", "Incorrect %s value: '%s' for function %s"),
+    1412: ("HY000", "Table definition has changed, please retry transaction"),
     1414: ("42000", "OUT or INOUT argument %d for routine %s is not a variable or NEW pseudo-variable"),
     1415: ("0A000", "Not allowed to return a result set from a %s"),
     1419: ("HY000", "You do not have the SUPER privilege and binary logging is enabled"),

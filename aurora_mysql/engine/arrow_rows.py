@@ -1,0 +1,72 @@
+"""Rows as Arrow tables in a table's physical layout, for the applier and for overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, ColumnType, Table
+from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name
+from aurora_mysql.engine.keys import Key
+from aurora_mysql.redo.record import Row
+
+_ARROW = {
+    "BIGINT": pa.int64(),
+    "UBIGINT": pa.uint64(),
+    "FLOAT": pa.float32(),
+    "DOUBLE": pa.float64(),
+    "VARCHAR": pa.string(),
+    "BLOB": pa.binary(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "INTERVAL": pa.duration("us"),
+}
+
+
+def arrow_type(column_type: ColumnType) -> Any:
+    """The Arrow type that DuckDB reads as :func:`duckdb_type`."""
+    name = duckdb_type(column_type)
+    if name.startswith("DECIMAL("):
+        precision, scale = name[8:-1].split(",")
+        return pa.decimal128(int(precision), int(scale))
+    return _ARROW[name]
+
+
+class ArrowLayout:
+    """Converters of one table, made once per definition.
+
+    `rows(rows)` gives an Arrow table with all physical columns (hidden collation keys included); `keys(keys)` one
+    with the physical key columns k0, k1, ... of normalised keys.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.names = [c.name for c in table.columns]
+        self.types = [arrow_type(c.type) for c in table.columns]
+        self.hidden = [(table.position[c.name.lower()], c.type.collation) for c in collation_key_columns(table)]
+        self.hidden_names = [COLLATION_KEY_PREFIX + c.name for c in collation_key_columns(table)]
+        self.key_names = [key_column_name(table, c) for c in table.key_columns]
+        self.key_types = [
+            pa.string() if name.startswith(COLLATION_KEY_PREFIX) else self.types[position]
+            for name, position in zip(self.key_names, table.key_positions, strict=True)
+        ]
+        self._schema_names = self.names + self.hidden_names
+
+    def rows(self, rows: Sequence[Row]) -> Any:
+        columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]
+        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, self.types, strict=True)]
+        for position, collation in self.hidden:
+            arrays.append(
+                pa.array(
+                    [None if v is None else collation_key(v, collation) for v in columns[position]], type=pa.string()
+                )
+            )
+        return pa.table(arrays, names=self._schema_names)
+
+    def keys(self, keys: Sequence[Key]) -> Any:
+        columns: Sequence[Sequence[Any]] = list(zip(*keys, strict=True)) if keys else [() for _ in self.key_names]
+        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, self.key_types, strict=True)]
+        return pa.table(arrays, names=[f"k{i}" for i in range(len(arrays))])

@@ -1,0 +1,110 @@
+"""A transaction's redo buffer: its row images by table and key, with marks to fall back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.redo.record import Row, TableChange
+
+
+@dataclass(slots=True)
+class TableBuffer:
+    """Own writes on one table: key -> new row, or None for a deleted one. `version` grows with every change, so
+    that an overlay built from it knows when it is out of date."""
+
+    table: Table
+    keys: TableKeys
+    rows: dict[Key, tuple[Row, Row | None]] = field(default_factory=dict)
+    unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
+    version: int = 0
+
+
+_ABSENT = object()
+
+
+class RedoBuffer:
+    """The images a transaction will log. Invariant: each key of a table has at most one entry, its latest."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, TableBuffer] = {}
+        self._undo: list[tuple[TableBuffer, Key, object]] = []
+
+    def __bool__(self) -> bool:
+        return any(t.rows for t in self.tables.values())
+
+    def mark(self) -> int:
+        """A point that :meth:`rollback_to` returns to."""
+        return len(self._undo)
+
+    def rollback_to(self, mark: int) -> None:
+        while len(self._undo) > mark:
+            table, key, previous = self._undo.pop()
+            table.version += 1
+            if previous is _ABSENT:
+                table.rows.pop(key, None)
+            else:
+                table.rows[key] = previous  # type: ignore[assignment]
+
+    def put(self, keys: TableKeys, row: Row) -> None:
+        """`row` is the new image of its key."""
+        key = keys.of_row(row)
+        table = self._set(keys, key, (row, row))
+        for name, unique_of in keys.unique.items():
+            value = unique_of(row)
+            if value is not None:
+                table.unique.setdefault(name, {})[value] = key
+
+    def delete(self, keys: TableKeys, row: Row) -> None:
+        """The row with `row`'s key is gone."""
+        self._set(keys, keys.of_row(row), (row, None))
+
+    def _set(self, keys: TableKeys, key: Key, entry: tuple[Row, Row | None]) -> TableBuffer:
+        table = self.tables.get(keys.table.id)
+        if table is None:
+            table = self.tables[keys.table.id] = TableBuffer(keys.table, keys)
+        self._undo.append((table, key, table.rows.get(key, _ABSENT)))
+        table.rows[key] = entry
+        table.version += 1
+        return table
+
+    def find_unique(self, keys: TableKeys, index: str, value: Key) -> Row | None:
+        """The own row that has `value` in the unique index, if any."""
+        table = self.tables.get(keys.table.id)
+        if table is None:
+            return None
+        key = table.unique.get(index, {}).get(value)
+        entry = None if key is None else table.rows.get(key)
+        row = None if entry is None else entry[1]
+        # The map is not undone with the rows, so what it names is only a candidate.
+        return row if row is not None and keys.unique[index](row) == value else None
+
+    def find(self, table_id: int, key: Key) -> tuple[bool, Row | None]:
+        """(True, row or None) when this transaction wrote the key, else (False, None)."""
+        table = self.tables.get(table_id)
+        if table is None:
+            return False, None
+        entry = table.rows.get(key)
+        return (False, None) if entry is None else (True, entry[1])
+
+    def rows(self, table_id: int) -> Iterator[tuple[Key, Row | None]]:
+        table = self.tables.get(table_id)
+        if table is not None:
+            for key, (_, row) in table.rows.items():
+                yield key, row
+
+    def changes(self) -> list[TableChange]:
+        """The net effect, for the redo record."""
+        found = []
+        for table_id, table in self.tables.items():
+            if table.rows:
+                found.append(
+                    TableChange(
+                        table_id,
+                        upserts=[new for _, new in table.rows.values() if new is not None],
+                        deletes=[table.keys.values_of_row(old) for old, new in table.rows.values() if new is None],
+                    )
+                )
+        return found

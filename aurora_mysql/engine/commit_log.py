@@ -1,0 +1,151 @@
+"""The writer's commit pipeline: append to the volume, wait for the VDL, then make visible, in LSN order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aurora_mysql.errors import FencedError, QuorumLostError, StorageError, mysql_error
+from aurora_mysql.redo.codec import encode_commit
+from aurora_mysql.redo.record import Commit
+
+log = logging.getLogger(__name__)
+
+
+class WritableVolume(Protocol):
+    """What the engine needs of storage's Volume."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def vdl(self) -> int: ...
+
+    def append(self, parts: Sequence[bytes]) -> int: ...
+
+
+@dataclass(slots=True)
+class InFlight:
+    """A commit on its way: `parts` are its encoded records, the last of which has `commit.lsn`."""
+
+    commit: Commit
+    parts: list[bytes]
+    durable: asyncio.Future[None] = field(repr=False)
+    finish: Callable[[], None] | None = None
+
+
+class CommitLog:
+    """Commits in flight. Nothing becomes visible (`on_durable`) before the VDL has reached it, nor out of order."""
+
+    def __init__(
+        self, volume: WritableVolume, *, timeout_s: float, on_durable: Callable[[list[InFlight]], None]
+    ) -> None:
+        self._volume = volume
+        self._timeout_s = timeout_s
+        self._on_durable = on_durable
+        self._loop = asyncio.get_running_loop()
+        self._in_flight: deque[InFlight] = deque()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._fenced: FencedError | None = None
+        self._announced = volume.vdl
+        self.commits = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._volume.epoch
+
+    def vdl_advanced(self, vdl: int) -> None:
+        """Called by the volume from its own thread."""
+        self._loop.call_soon_threadsafe(self._release, vdl)
+
+    def writable_changed(self, writable: bool) -> None:
+        """The volume gained or lost its write quorum (on the loop)."""
+        if writable:
+            self._writable.set()
+        else:
+            self._writable.clear()
+
+    def fenced(self) -> None:
+        """A newer epoch exists: everything in flight is in doubt and belongs to the next writer (on the loop)."""
+        self._fenced = FencedError("a newer writer has taken over")
+        for item in self._in_flight:
+            if not item.durable.done():
+                item.durable.set_exception(mysql_error(1836))
+        self._in_flight.clear()
+
+    async def commit(self, commit: Commit, finish: Callable[[], None] | None = None) -> int:
+        """Make `commit` durable and visible; returns its LSN. `finish` runs on the loop at the moment it is visible
+        (lock release), whether or not the caller still waits.
+
+        Raises:
+            MySQLError: 1836 when fenced (not written), 1114 when the volume is full (not written), 1180 when the
+                write quorum stayed away for the commit timeout. In the last case nothing was written if the quorum
+                was already gone at the call; otherwise the outcome is decided when the copies return, and the
+                message says so.
+        """
+        try:
+            if not self._writable.is_set():
+                await self._wait_writable()
+            if self._fenced is not None:
+                raise mysql_error(1836)
+            parts = encode_commit(commit)
+            try:
+                commit.lsn = self._volume.append(parts)
+            except FencedError:
+                raise mysql_error(1836) from None
+            except QuorumLostError as error:
+                raise mysql_error(1180, 5, f"{error}; nothing was committed") from None
+            except StorageError as error:
+                log.error("the volume refused a commit: %s", error)
+                raise mysql_error(1114, "redo log") from None
+        except BaseException:
+            if finish is not None:
+                finish()
+            raise
+        commit.epoch = self._volume.epoch
+        item = InFlight(commit, parts, self._loop.create_future(), finish)
+        self._in_flight.append(item)
+        self.commits += 1
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await asyncio.shield(item.durable)
+        except TimeoutError:
+            item.durable.add_done_callback(_retrieve)
+            raise mysql_error(
+                1180, 5, "the volume has lost its write quorum; the transaction commits when copies return"
+            ) from None
+        return commit.lsn
+
+    async def _wait_writable(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._writable.wait()
+        except TimeoutError:
+            raise mysql_error(1180, 5, "the volume has no write quorum; nothing was committed") from None
+
+    def _release(self, vdl: int) -> None:
+        if vdl <= self._announced or self._fenced is not None:
+            return
+        self._announced = vdl
+        done: list[InFlight] = []
+        while self._in_flight and self._in_flight[0].commit.lsn <= vdl:
+            done.append(self._in_flight.popleft())
+        if not done:
+            return
+        self._on_durable(done)
+        for item in done:
+            if item.finish is not None:
+                item.finish()
+            if not item.durable.done():
+                item.durable.set_result(None)
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Mark an abandoned future's exception as seen; the client was already told that the outcome is open."""
+    if not future.cancelled():
+        future.exception()

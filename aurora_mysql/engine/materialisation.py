@@ -1,0 +1,123 @@
+"""The DuckDB file of an instance: a disposable columnar materialisation of the log at `applied_lsn`.
+
+The file is attached as ``vol`` without a write-ahead log: after a crash it is what the last CHECKPOINT left, with
+its own `applied_lsn` and catalog inside, and the redo log brings it forward. Configuration is locked so that no
+statement can reach files or Python variables.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.catalog.model import Catalog
+from aurora_mysql.redo.catalog_codec import decode_catalog, encode_catalog
+
+log = logging.getLogger(__name__)
+
+#: Runs on every new DuckDB instance before the configuration is locked: macros and functions of the SQL layer.
+Bootstrap = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+class Materialisation:
+    """One DuckDB instance over one file.
+
+    `cursor()` may be called from any thread; a cursor belongs to one thread at a time. The applier's own connection
+    is the only one that writes ``vol``.
+    """
+
+    def __init__(self, path: Path, *, threads: int, memory_limit_bytes: int, bootstrap: Sequence[Bootstrap]) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        spill = path.parent / "spill"
+        spill.mkdir(exist_ok=True)
+        self._root = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": threads,
+                "memory_limit": f"{memory_limit_bytes // (1024 * 1024)}MB",
+                "temp_directory": str(spill),
+                "allow_unsigned_extensions": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "preserve_insertion_order": "true",
+            },
+        )
+        root = self._root
+        root.execute(f"ATTACH '{_escape(str(path))}' AS vol (RECOVERY_MODE 'no_wal_writes')")
+        root.execute("USE vol")
+        root.execute("SET GLOBAL TimeZone = 'UTC'")
+        root.execute("SET GLOBAL python_enable_replacements = false")
+        root.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
+        root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_meta (k VARCHAR, v BLOB)")
+        root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_applied (lsn UBIGINT)")
+        if root.execute("SELECT count(*) FROM vol.main.aurora_applied").fetchall() == [(0,)]:
+            root.execute("INSERT INTO vol.main.aurora_applied VALUES (0)")
+        for step in bootstrap:
+            step(root)
+        root.execute("SET enable_external_access = false")
+        root.execute("SET lock_configuration = true")
+        self._pool: list[duckdb.DuckDBPyConnection] = []
+        self._pool_lock = threading.Lock()
+
+    @property
+    def root(self) -> duckdb.DuckDBPyConnection:
+        """The applier's connection."""
+        return self._root
+
+    def applied_lsn(self) -> int:
+        return int(self._root.execute("SELECT lsn FROM vol.main.aurora_applied").fetchall()[0][0])
+
+    def meta(self, key: str) -> bytes | None:
+        rows = self._root.execute("SELECT v FROM vol.main.aurora_meta WHERE k = $1", [key]).fetchall()
+        return bytes(rows[0][0]) if rows else None
+
+    def put_meta(self, key: str, value: bytes) -> None:
+        """Part of the applier's open transaction."""
+        self._root.execute("DELETE FROM vol.main.aurora_meta WHERE k = $1", [key])
+        self._root.execute("INSERT INTO vol.main.aurora_meta VALUES ($1, $2)", [key, value])
+
+    def catalog(self) -> Catalog:
+        blob = self.meta("catalog")
+        return Catalog() if blob is None else decode_catalog(blob)
+
+    def put_catalog(self, catalog: Catalog) -> None:
+        self.put_meta("catalog", encode_catalog(catalog))
+
+    def borrow(self) -> duckdb.DuckDBPyConnection:
+        """A cursor outside any transaction; give it back with :meth:`give_back`."""
+        with self._pool_lock:
+            if self._pool:
+                return self._pool.pop()
+        cursor = self._root.cursor()
+        cursor.execute("USE vol")
+        return cursor
+
+    def give_back(self, cursor: duckdb.DuckDBPyConnection, *, reusable: bool = True) -> None:
+        """`reusable` False: the cursor is in an unknown state and is closed instead."""
+        if reusable:
+            with self._pool_lock:
+                if len(self._pool) < 64:
+                    self._pool.append(cursor)
+                    return
+        cursor.close()
+
+    def checkpoint(self) -> None:
+        """Write everything applied into the file (DuckDB CHECKPOINT). Only from the applier's thread."""
+        self._root.execute("CHECKPOINT vol")
+
+    def close(self) -> None:
+        with self._pool_lock:
+            for cursor in self._pool:
+                cursor.close()
+            self._pool.clear()
+        self._root.close()
+
+
+def _escape(text: str) -> str:
+    return text.replace("'", "''")

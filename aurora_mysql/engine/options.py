@@ -1,0 +1,32 @@
+"""Settings of an engine, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Attributes:
+    duckdb_threads: DuckDB's own worker threads.
+    memory_limit_bytes: DuckDB's memory; beyond it queries spill, then fail with 1041.
+    query_threads: DuckDB calls that may run at once, each on a thread of its own.
+    row_store_bytes: evictable part of the row store (`innodb_buffer_pool_size`).
+    dirty_rows_limit: committed rows that may wait for the applier before commits are held back.
+    apply_interval_s: longest time a committed row waits for the applier when no query asks for it.
+    apply_batch_rows: rows applied in one DuckDB transaction at most (a larger commit still is one).
+    checkpoint_rows: applied rows after which the DuckDB file is checkpointed.
+    lock_wait_timeout_s: default of innodb_lock_wait_timeout.
+    commit_timeout_s: how long a commit waits for the write quorum before the client is told.
+    """
+
+    duckdb_threads: int = 2
+    memory_limit_bytes: int = 1 << 30
+    query_threads: int = 4
+    row_store_bytes: int = 128 << 20
+    dirty_rows_limit: int = 400_000
+    apply_interval_s: float = 0.2
+    apply_batch_rows: int = 50_000
+    checkpoint_rows: int = 500_000
+    lock_wait_timeout_s: float = 50.0
+    commit_timeout_s: float = 10.0

@@ -1,0 +1,176 @@
+"""The row store: committed rows by key, in front of DuckDB.
+
+*Dirty* rows are newer than DuckDB: pinned until the applier has reached them. *Clean* rows equal DuckDB's and may
+be evicted at any time (oldest first, bounded in bytes). A key that is in neither is as DuckDB has it.
+It belongs to the event loop thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.redo.record import Row, TableChange
+
+
+@dataclass(slots=True, eq=False)
+class PointRead:
+    """Marks a DuckDB read in flight, so that a commit meanwhile keeps its (stale) result out of the store."""
+
+    valid: bool = True
+
+
+@dataclass(slots=True)
+class Version:
+    """A row as of `lsn`; `row` None is a tombstone (only while dirty)."""
+
+    lsn: int
+    row: Row | None
+
+
+@dataclass(slots=True)
+class TableRows:
+    """The stored rows of one table. `last_lsn` is the LSN of the newest commit that touched it."""
+
+    keys: TableKeys
+    dirty: dict[Key, Version] = field(default_factory=dict)
+    clean: dict[Key, Version] = field(default_factory=dict)
+    dirty_unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
+    reading: dict[Key, PointRead] = field(default_factory=dict)
+    last_lsn: int = 0
+    row_bytes: int = 0
+
+    def find(self, key: Key) -> Version | None:
+        return self.dirty.get(key) or self.clean.get(key)
+
+
+def estimate_row_bytes(row: Row) -> int:
+    """Memory of a stored row, roughly: tuple, dict entries, values."""
+    total = 200 + 40 * len(row)
+    for value in row:
+        if isinstance(value, str | bytes):
+            total += len(value)
+    return total
+
+
+class RowStore:
+    """All tables' rows. `clean_limit_bytes` bounds the evictable part; the dirty part is bounded by the engine's
+    back-pressure on commits (`dirty_rows`)."""
+
+    def __init__(self, keys_of: Callable[[int], TableKeys | None], clean_limit_bytes: int) -> None:
+        self._keys_of = keys_of
+        self._tables: dict[int, TableRows] = {}
+        self._clean_limit_bytes = clean_limit_bytes
+        self._clean_bytes = 0
+        self.dirty_rows = 0
+        self.hits = 0
+        self.misses = 0
+
+    def table(self, table_id: int) -> TableRows | None:
+        rows = self._tables.get(table_id)
+        if rows is None:
+            keys = self._keys_of(table_id)
+            if keys is None:
+                return None
+            rows = self._tables[table_id] = TableRows(keys)
+        return rows
+
+    def forget_table(self, table_id: int) -> None:
+        rows = self._tables.pop(table_id, None)
+        if rows is not None:
+            self.dirty_rows -= len(rows.dirty)
+            self._clean_bytes -= len(rows.clean) * rows.row_bytes
+
+    def last_lsn(self, table_id: int) -> int:
+        rows = self._tables.get(table_id)
+        return 0 if rows is None else rows.last_lsn
+
+    def install(self, lsn: int, changes: Iterable[TableChange]) -> None:
+        """Make a commit's rows the newest (dirty) ones. LSNs only grow."""
+        for change in changes:
+            table = self.table(change.table_id)
+            if table is None:
+                continue
+            table.last_lsn = lsn
+            keys = table.keys
+            for values in change.deletes:
+                self._put_dirty(table, keys.of_values(values), Version(lsn, None))
+            of_row = keys.of_row
+            for row in change.upserts:
+                key = of_row(row)
+                self._put_dirty(table, key, Version(lsn, row))
+                for name, unique_of in keys.unique.items():
+                    value = unique_of(row)
+                    if value is not None:
+                        table.dirty_unique.setdefault(name, {})[value] = key
+            if change.upserts and not table.row_bytes:
+                table.row_bytes = estimate_row_bytes(change.upserts[0])
+
+    def _put_dirty(self, table: TableRows, key: Key, version: Version) -> None:
+        if key not in table.dirty:
+            self.dirty_rows += 1
+        table.dirty[key] = version
+        if table.clean.pop(key, None) is not None:
+            self._clean_bytes -= table.row_bytes
+        if table.reading:
+            read = table.reading.pop(key, None)
+            if read is not None:
+                read.valid = False
+
+    def applied(self, lsn: int, changes: Iterable[TableChange]) -> None:
+        """DuckDB now holds the commit `lsn`: what it wrote last becomes clean."""
+        for change in changes:
+            table = self._tables.get(change.table_id)
+            if table is None:
+                continue
+            keys = table.keys
+            for values in change.deletes:
+                key = keys.of_values(values)
+                version = table.dirty.get(key)
+                if version is not None and version.lsn == lsn:
+                    del table.dirty[key]
+                    self.dirty_rows -= 1
+            for row in change.upserts:
+                key = keys.of_row(row)
+                version = table.dirty.get(key)
+                for name, unique_of in keys.unique.items():
+                    value = unique_of(row)
+                    by_value = table.dirty_unique.get(name)
+                    if value is None or by_value is None or by_value.get(value) != key:
+                        continue
+                    newer = version is not None and version.lsn > lsn and version.row is not None
+                    if not newer or unique_of(version.row) != value:  # type: ignore[union-attr,arg-type]
+                        del by_value[value]
+                if version is not None and version.lsn == lsn:
+                    del table.dirty[key]
+                    self.dirty_rows -= 1
+                    self._put_clean(table, key, version)
+
+    def begin_read(self, table: TableRows, key: Key) -> PointRead:
+        read = table.reading[key] = PointRead()
+        return read
+
+    def end_read(self, table: TableRows, key: Key, read: PointRead, lsn: int, row: Row | None) -> None:
+        """Keep a row read from DuckDB at `lsn`, unless a commit changed it since."""
+        if table.reading.get(key) is read:
+            del table.reading[key]
+        if read.valid and row is not None and key not in table.dirty and self._tables.get(table.keys.table.id) is table:
+            self._put_clean(table, key, Version(lsn, row))
+
+    def _put_clean(self, table: TableRows, key: Key, version: Version) -> None:
+        if not table.row_bytes:
+            table.row_bytes = estimate_row_bytes(version.row or ())
+        if key not in table.clean:
+            self._clean_bytes += table.row_bytes
+        table.clean[key] = version
+        while self._clean_bytes > self._clean_limit_bytes and self._evict_one(table):
+            pass
+
+    def _evict_one(self, preferred: TableRows) -> bool:
+        victim = preferred if len(preferred.clean) > 1 else max(self._tables.values(), key=lambda t: len(t.clean))
+        if not victim.clean:
+            return False
+        del victim.clean[next(iter(victim.clean))]
+        self._clean_bytes -= victim.row_bytes
+        return True

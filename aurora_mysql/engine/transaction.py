@@ -1,0 +1,629 @@
+"""A transaction: its read view, its locks, its redo buffer. InnoDB's behaviour is the model.
+
+Plain reads use the snapshot (REPEATABLE READ) or the newest committed state (READ COMMITTED, autocommit); writes
+and locking reads use the newest committed row, under strict two-phase locks. Nothing it writes leaves its buffer
+before COMMIT logs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+
+from aurora_mysql.catalog.model import Index, Table
+from aurora_mysql.catalog.physical import key_column_name, quote
+from aurora_mysql.engine.buffer import RedoBuffer
+from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
+from aurora_mysql.engine.locks import LockOwner
+from aurora_mysql.engine.snapshot import (
+    Overlay,
+    QueryResult,
+    Snapshot,
+    describe,
+    install_overlay,
+    open_snapshot,
+    remove_overlay,
+)
+from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
+from aurora_mysql.redo.record import Commit, KeyValues, Row
+
+if TYPE_CHECKING:
+    from aurora_mysql.engine.engine import Engine
+    from aurora_mysql.sql.context import SessionContext
+
+_T = TypeVar("_T")
+
+#: Rows per batch of a streamed result.
+STREAM_BATCH_ROWS = 2048
+
+
+class QueryStream:
+    """A result fetched in batches. Exhaust it or call :meth:`aclose`; the transaction reads nothing else meanwhile."""
+
+    def __init__(self, names: list[str], types: list[str], batches: AsyncIterator[list[tuple[Any, ...]]]) -> None:
+        self.names = names
+        self.types = types
+        self._batches = batches
+
+    def __aiter__(self) -> AsyncIterator[list[tuple[Any, ...]]]:
+        return self._batches
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()  # type: ignore[attr-defined]
+
+
+class Transaction:
+    """One transaction of one session; used by one statement at a time, on the event loop.
+
+    Attributes:
+        snapshot_lsn: LSN of the read view once it exists, else 0.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        ctx: SessionContext,
+        transaction_id: int,
+        *,
+        isolation: str,
+        read_only: bool,
+        autocommit: bool,
+    ) -> None:
+        self.id = transaction_id
+        self.started_s = time.time()
+        self.isolation = isolation
+        self.read_only = read_only
+        self.autocommit = autocommit
+        self.active = True
+        self._engine = engine
+        self._ctx = ctx
+        self.owner = LockOwner(transaction_id, ctx)
+        self._buffer = RedoBuffer()
+        self._snapshot: Snapshot | None = None
+        self._savepoints: list[tuple[str, int]] = []
+        self._used_tables: set[int] = set()
+
+    # --- state -----------------------------------------------------------------------------------------------
+
+    @property
+    def has_writes(self) -> bool:
+        return bool(self._buffer)
+
+    @property
+    def rows_written(self) -> int:
+        return sum(len(t.rows) for t in self._buffer.tables.values())
+
+    @property
+    def snapshot_lsn(self) -> int:
+        return 0 if self._snapshot is None else self._snapshot.lsn
+
+    @property
+    def _consistent(self) -> bool:
+        """Reads go to one snapshot for the whole transaction."""
+        return not self.autocommit and self.isolation in ("REPEATABLE-READ", "SERIALIZABLE")
+
+    async def use_table(self, table: Table) -> None:
+        """Shared metadata lock until the end: the table's definition can't change under this transaction.
+
+        Raises:
+            StalePlanError: `table` is not the definition in force; plan again.
+        """
+        if table.id in self._used_tables:
+            return
+        engine = self._engine
+        if engine.is_writer:
+            resource = ("m", table.id)
+            if not engine.locks.try_acquire(self.owner, resource, "S"):
+                await engine.locks.acquire(self.owner, resource, "S", self._metadata_timeout_s())
+        if not engine.is_current(table):
+            raise StalePlanError(f"{table.database}.{table.name} has changed")
+        self._used_tables.add(table.id)
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    async def start_snapshot(self) -> None:
+        """Take the read view now (START TRANSACTION WITH CONSISTENT SNAPSHOT)."""
+        if self._consistent:
+            await self._view()
+
+    async def query(
+        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+    ) -> QueryResult:
+        """Run a DuckDB SELECT over `tables` (named ``t<id>``) with $1..$n bound to `params`.
+
+        It sees this transaction's snapshot and own writes; with `latest`, the newest committed state and own writes.
+
+        Raises:
+            MySQLError: 1317 when killed. duckdb.Error: as DuckDB refused.
+        """
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> QueryResult:
+            cursor.execute(sql, list(params))
+            names, types = describe(cursor)
+            return QueryResult(names, types, cursor.fetchall())
+
+        async with self._reading(tables, latest) as cursor:
+            return await self._call(cursor, run)
+
+    async def query_arrow(
+        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+    ) -> Any:
+        """As :meth:`query`, the result as a pyarrow.Table."""
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> Any:
+            return cursor.execute(sql, list(params)).to_arrow_table()
+
+        async with self._reading(tables, latest) as cursor:
+            return await self._call(cursor, run)
+
+    async def query_stream(
+        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+    ) -> QueryStream:
+        """As :meth:`query`, in batches, so that a large result never stands in memory as Python rows."""
+        reading = self._reading(tables, latest)
+        cursor = await reading.__aenter__()
+
+        def start(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str], list[tuple[Any, ...]]]:
+            cursor.execute(sql, list(params))
+            return *describe(cursor), cursor.fetchmany(STREAM_BATCH_ROWS)
+
+        try:
+            names, types, first = await self._call(cursor, start)
+        except BaseException as error:
+            await reading.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+        async def batches() -> AsyncIterator[list[tuple[Any, ...]]]:
+            rows = first
+            try:
+                while rows:
+                    yield rows
+                    if len(rows) < STREAM_BATCH_ROWS:
+                        break
+                    rows = await self._call(cursor, lambda c: c.fetchmany(STREAM_BATCH_ROWS))
+            finally:
+                await reading.__aexit__(None, None, None)
+
+        if len(first) < STREAM_BATCH_ROWS:
+            # The whole result is here: the cursor goes back at once.
+            await reading.__aexit__(None, None, None)
+            return QueryStream(names, types, _one_batch(first))
+        return QueryStream(names, types, batches())
+
+    async def get(self, table: Table, key: KeyValues) -> Row | None:
+        """The row with these key-column values, as a plain read sees it."""
+        await self.use_table(table)
+        keys = self._engine.keys_of(table)
+        normal = keys.of_values(key)
+        own, row = self._buffer.find(table.id, normal)
+        if own:
+            return row
+        if not self._consistent:
+            return await self._latest(keys, normal)
+        snapshot = self._snapshot if self._snapshot is not None else await self._view()
+        store = self._engine.row_store.table(table.id)
+        version = None if store is None else store.find(normal)
+        if version is not None and version.lsn <= snapshot.lsn:
+            return version.row
+        images = snapshot.images(keys)
+        if normal in images:
+            return images[normal]
+        return await self._call(snapshot.cursor, lambda c: self._fetch_key(c, keys, normal))
+
+    async def get_for_update(
+        self,
+        table: Table,
+        key: KeyValues,
+        *,
+        mode: str = "X",
+        nowait: bool = False,
+        skip_locked: bool = False,
+    ) -> Row | None:
+        """Lock the row (X or S), then give its newest committed or own image; None if there is no such row or
+        it is locked and `skip_locked`.
+
+        Raises:
+            MySQLError: 1205, 1213, 1317, 3572 (`nowait`), 1836 on a reader, 1792.
+        """
+        keys, normal = await self._lock_key(table, key, mode, nowait=nowait, skip_locked=skip_locked)
+        if normal is None:
+            return None
+        own, row = self._buffer.find(table.id, normal)
+        return row if own else await self._latest(keys, normal)
+
+    async def lock_keys(
+        self,
+        table: Table,
+        keys: Sequence[KeyValues],
+        *,
+        mode: str = "X",
+        nowait: bool = False,
+        skip_locked: bool = False,
+    ) -> list[KeyValues]:
+        """Lock many rows by key; returns those locked (all, unless `skip_locked`)."""
+        locked = []
+        for key in keys:
+            _, normal = await self._lock_key(table, key, mode, nowait=nowait, skip_locked=skip_locked)
+            if normal is not None:
+                locked.append(key)
+        return locked
+
+    async def lock_table(self, table: Table, mode: str) -> None:
+        """Table lock: IS/IX (taken by row locks by themselves), S or X (where keys can't be named)."""
+        self._check_writer()
+        await self.use_table(table)
+        await self._acquire(("t", table.id), mode)
+
+    async def find_unique(self, table: Table, index: Index, values: Sequence[Any], *, lock: bool = True) -> Row | None:
+        """The newest committed or own row with `values` in the unique `index`; None when there is none or a value
+        is NULL. With `lock`, the value is X-locked first, so nobody else can insert or free it meanwhile."""
+        if None in values:
+            return None
+        keys = self._engine.keys_of(table)
+        if index is table.key_index or index.name == "PRIMARY":
+            if lock:
+                return await self.get_for_update(table, tuple(values))
+            await self.use_table(table)
+            normal = keys.of_values(values)
+            own, row = self._buffer.find(table.id, normal)
+            return row if own else await self._latest(keys, normal)
+        await self.use_table(table)
+        value = normaliser(table, index.columns)(_cut(index, values))
+        if lock:
+            self._check_writer()
+            await self._acquire(("t", table.id), "IX")
+            await self._acquire(("u", table.id, index.name, value), "X")
+        return await self._find_unique_committed_or_own(keys, index, value)
+
+    async def find_by_columns(self, table: Table, columns: Sequence[str], values: Sequence[Any]) -> list[Row]:
+        """Newest committed and own rows whose `columns` equal `values` (foreign key children)."""
+        condition = " AND ".join(f"{quote(c)} = ${i + 1}" for i, c in enumerate(columns))
+        names = ", ".join(quote(c.name) for c in table.columns)
+        result = await self.query(
+            f"SELECT {names} FROM {table.physical_name} WHERE {condition}", values, tables=[table], latest=True
+        )
+        return result.rows
+
+    # --- writing (into the buffer; the caller holds the locks) -----------------------------------------------
+
+    def insert(self, table: Table, row: Row) -> None:
+        """Buffer a new row. A hidden key is given here."""
+        keys = self._engine.keys_of(table)
+        if keys.has_hidden_key and (len(row) < len(table.columns) or row[-1] is None):
+            row = (*row[: len(table.columns) - 1], self._engine.next_auto_increment(table))
+        self._buffer.put(keys, row)
+
+    def insert_many(self, table: Table, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.insert(table, row)
+
+    def update(self, table: Table, old: Row, new: Row) -> None:
+        keys = self._engine.keys_of(table)
+        if keys.of_row(old) != keys.of_row(new):
+            self._buffer.delete(keys, old)
+        self._buffer.put(keys, new)
+
+    def delete(self, table: Table, old: Row) -> None:
+        self._buffer.delete(self._engine.keys_of(table), old)
+
+    # --- marks -----------------------------------------------------------------------------------------------
+
+    def statement_mark(self) -> int:
+        """Where a failing statement falls back to."""
+        return self._buffer.mark()
+
+    def rollback_to_mark(self, mark: int) -> None:
+        self._buffer.rollback_to(mark)
+
+    def savepoint(self, name: str) -> None:
+        """Set a savepoint; an older one of that name goes."""
+        lowered = name.lower()
+        self._savepoints = [s for s in self._savepoints if s[0] != lowered]
+        self._savepoints.append((lowered, self._buffer.mark()))
+
+    def rollback_to_savepoint(self, name: str) -> None:
+        """Undo what came after; the savepoint stays, later ones go. Raises 1305 when there is none."""
+        position = self._savepoint_position(name)
+        self._buffer.rollback_to(self._savepoints[position][1])
+        del self._savepoints[position + 1 :]
+
+    def release_savepoint(self, name: str) -> None:
+        """Forget the savepoint and those after it. Raises 1305 when there is none."""
+        del self._savepoints[self._savepoint_position(name) :]
+
+    def _savepoint_position(self, name: str) -> int:
+        for position, (known, _) in enumerate(self._savepoints):
+            if known == name.lower():
+                return position
+        raise mysql_error(1305, "SAVEPOINT", name)
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    async def commit(self) -> int:
+        """Log, wait until durable and visible, release. Returns the LSN, 0 when nothing was written.
+
+        Raises:
+            MySQLError: as :meth:`CommitLog.commit`; the transaction is over in any case.
+        """
+        if not self.active:
+            return 0
+        self.active = False
+        engine = self._engine
+        changes = self._buffer.changes()
+        if not changes:
+            self._close()
+            return 0
+        await self._close_snapshot()
+        try:
+            await engine.apply_queue.room()
+            commit = Commit(
+                commit_time_us=time.time_ns() // 1000,
+                changes=changes,
+                counters=engine.counters_for([c.table_id for c in changes]),
+            )
+            log = engine.commit_log
+        except BaseException:
+            self._close()
+            raise
+        lsn = await log.commit(commit, self._close)
+        self._ctx.seen_lsn = max(self._ctx.seen_lsn, lsn)
+        return lsn
+
+    async def rollback(self) -> None:
+        """Drop everything. Never fails."""
+        if self.active:
+            self.active = False
+            await self._close_snapshot()
+            self._close()
+
+    def _close(self) -> None:
+        self._engine.locks.release_all(self.owner)
+        self._engine.transactions.pop(self.id, None)
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            self._engine.executor.submit(self._end_cursor, snapshot.cursor, list(snapshot.overlays))
+
+    async def _close_snapshot(self) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            await asyncio.get_running_loop().run_in_executor(
+                self._engine.executor, self._end_cursor, snapshot.cursor, list(snapshot.overlays)
+            )
+
+    def _end_cursor(self, cursor: duckdb.DuckDBPyConnection, overlaid: Sequence[int]) -> None:
+        try:
+            cursor.execute("ROLLBACK")
+            remove_overlay(cursor, overlaid)
+        except duckdb.Error:
+            # The cursor is in an unknown state (interrupted, or the database closed): don't reuse it.
+            self._engine.duck.give_back(cursor, reusable=False)
+        else:
+            self._engine.duck.give_back(cursor)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _check_writer(self) -> None:
+        if not self._engine.is_writer:
+            raise mysql_error(1836)
+        if self.read_only:
+            raise mysql_error(1792)
+
+    def _lock_timeout_s(self) -> float:
+        return float(self._ctx.variables.get("innodb_lock_wait_timeout", self._engine.options.lock_wait_timeout_s))
+
+    def _metadata_timeout_s(self) -> float:
+        return float(self._ctx.variables.get("lock_wait_timeout", self._engine.options.lock_wait_timeout_s))
+
+    async def _acquire(self, resource: tuple[Any, ...], mode: str, *, nowait: bool = False) -> None:
+        locks = self._engine.locks
+        if locks.try_acquire(self.owner, resource, mode):
+            return
+        if nowait:
+            raise mysql_error(3572)
+        await locks.acquire(self.owner, resource, mode, self._lock_timeout_s())
+
+    async def _lock_key(
+        self, table: Table, key: KeyValues, mode: str, *, nowait: bool, skip_locked: bool
+    ) -> tuple[TableKeys, Key | None]:
+        self._check_writer()
+        await self.use_table(table)
+        keys = self._engine.keys_of(table)
+        normal = keys.of_values(key)
+        try:
+            await self._acquire(("t", table.id), "IX" if mode == "X" else "IS", nowait=nowait or skip_locked)
+            await self._acquire(("r", table.id, normal), mode, nowait=nowait or skip_locked)
+        except MySQLError as error:
+            if skip_locked and error.errno == 3572:
+                return keys, None
+            raise
+        return keys, normal
+
+    async def _latest(self, keys: TableKeys, normal: Key) -> Row | None:
+        """The newest committed row of a key: row store, else DuckDB (which has it, since it is not dirty)."""
+        store = self._engine.row_store
+        table = store.table(keys.table.id)
+        if table is None:
+            raise StalePlanError(keys.table.name)
+        version = table.find(normal)
+        if version is not None:
+            store.hits += 1
+            return version.row
+        store.misses += 1
+        read = store.begin_read(table, normal)
+        lsn = self._engine.applied_lsn
+        row = None
+        try:
+            row = await self._with_cursor(lambda cursor: self._fetch_key(cursor, keys, normal))
+        finally:
+            store.end_read(table, normal, read, lsn, row)
+        if not read.valid:
+            # Someone committed this key while DuckDB was being asked: the store has the newer image.
+            version = table.find(normal)
+            if version is not None:
+                return version.row
+        return row
+
+    @staticmethod
+    def _fetch_key(cursor: duckdb.DuckDBPyConnection, keys: TableKeys, normal: Key) -> Row | None:
+        table = keys.table
+        names = ", ".join(quote(c.name) for c in table.columns)
+        condition = " AND ".join(
+            f"{quote(key_column_name(table, c))} = ${i + 1}" for i, c in enumerate(table.key_columns)
+        )
+        sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {condition}"
+        rows: list[Row] = cursor.execute(sql, list(normal)).fetchall()
+        return rows[0] if rows else None
+
+    async def _find_unique_committed_or_own(self, keys: TableKeys, index: Index, value: Key) -> Row | None:
+        table = keys.table
+        own = self._buffer.find_unique(keys, index.name, value)
+        if own is not None:
+            return own
+        unique_of = keys.unique.get(index.name) or unique_key_function(table, index)
+        store = self._engine.row_store.table(table.id)
+        if store is None:
+            raise StalePlanError(table.name)
+        candidate = store.dirty_unique.get(index.name, {}).get(value)
+        version = None if candidate is None else store.dirty.get(candidate)
+        if (
+            candidate is not None
+            and version is not None
+            and version.row is not None
+            and unique_of(version.row) == value
+        ):
+            found, row = self._buffer.find(table.id, candidate)
+            return row if found and row is not None and unique_of(row) == value else None if found else version.row
+        conditions = []
+        for i, part in enumerate(index.parts):
+            name = quote(part.column if part.length is not None else key_column_name(table, part.column))
+            conditions.append(f"{f'left({name}, {part.length})' if part.length is not None else name} = ${i + 1}")
+        names = ", ".join(quote(c.name) for c in table.columns)
+        sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {' AND '.join(conditions)}"
+        rows: list[Row] = await self._with_cursor(lambda cursor: cursor.execute(sql, list(value)).fetchall())
+        for row in rows:
+            key = keys.of_row(row)
+            found, mine = self._buffer.find(table.id, key)
+            current = mine if found else (store.dirty[key].row if key in store.dirty else row)
+            if current is not None and unique_of(current) == value:
+                return current
+        return None
+
+    async def _view(self) -> Snapshot:
+        if self._snapshot is None:
+            engine = self._engine
+            pending = list(engine.apply_queue.pending)
+            visible_lsn = engine.visible_lsn
+            self._snapshot = await asyncio.get_running_loop().run_in_executor(
+                engine.executor, open_snapshot, engine.duck.borrow, visible_lsn, pending
+            )
+            self._ctx.seen_lsn = max(self._ctx.seen_lsn, self._snapshot.lsn)
+        return self._snapshot
+
+    @asynccontextmanager
+    async def _reading(self, tables: Sequence[Table], latest: bool) -> AsyncIterator[duckdb.DuckDBPyConnection]:
+        engine = self._engine
+        for table in tables:
+            await self.use_table(table)
+        if self._consistent and not latest:
+            snapshot = await self._view()
+            await self._refresh_overlays(snapshot, tables)
+            yield snapshot.cursor
+            return
+        wanted = max((engine.row_store.last_lsn(t.id) for t in tables), default=0)
+        if wanted > engine.applied_lsn:
+            await engine.apply_queue.wait(wanted)
+        own = [t for t in tables if t.id in self._buffer.tables and self._buffer.tables[t.id].rows]
+        cursor = await self._borrow_with_overlay(own)
+        try:
+            yield cursor
+        finally:
+            if own:
+                engine.executor.submit(self._end_cursor, cursor, [t.id for t in own])
+            else:
+                engine.duck.give_back(cursor)
+
+    async def _borrow_with_overlay(self, own: Sequence[Table]) -> duckdb.DuckDBPyConnection:
+        engine = self._engine
+        if not own:
+            return engine.duck.borrow()
+        overlays = [(t, engine.layout_of(t), dict(self._buffer.rows(t.id))) for t in own]
+
+        def prepare() -> duckdb.DuckDBPyConnection:
+            cursor = engine.duck.borrow()
+            cursor.execute("BEGIN")
+            for table, layout, images in overlays:
+                install_overlay(cursor, table, layout, images)
+            return cursor
+
+        return await asyncio.get_running_loop().run_in_executor(engine.executor, prepare)
+
+    async def _refresh_overlays(self, snapshot: Snapshot, tables: Sequence[Table]) -> None:
+        engine = self._engine
+        wanted = []
+        for table in tables:
+            own = self._buffer.tables.get(table.id)
+            version = 0 if own is None else own.version
+            overlay = snapshot.overlays.get(table.id)
+            if overlay is not None and overlay.version == version:
+                continue
+            images = {**snapshot.images(engine.keys_of(table)), **dict(self._buffer.rows(table.id))}
+            if images or overlay is not None:
+                wanted.append((table, engine.layout_of(table), images))
+                snapshot.overlays[table.id] = Overlay(version)
+        if wanted:
+
+            def install(cursor: duckdb.DuckDBPyConnection) -> None:
+                for table, layout, images in wanted:
+                    install_overlay(cursor, table, layout, images)
+
+            await self._call(snapshot.cursor, install)
+
+    async def _with_cursor(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        cursor = self._engine.duck.borrow()
+        try:
+            return await self._call(cursor, work)
+        finally:
+            self._engine.duck.give_back(cursor)
+
+    async def _call(self, cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        """Run `work(cursor)` on a worker thread; KILL interrupts it (1317)."""
+        ctx = self._ctx
+        if ctx.kill_query:
+            raise mysql_error(1317)
+        ctx.on_kill.append(cursor.interrupt)
+        future = asyncio.get_running_loop().run_in_executor(self._engine.executor, work, cursor)
+        try:
+            # Never leave while the thread still uses the cursor, whatever cancels this task.
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cursor.interrupt()
+            await asyncio.wait([future])
+            raise
+        except duckdb.InterruptException:
+            raise mysql_error(1317) from None
+        except duckdb.CatalogException as error:
+            if self._snapshot is not None and cursor is self._snapshot.cursor and "does not exist" in str(error):
+                raise mysql_error(1412) from None
+            raise
+        finally:
+            ctx.on_kill.remove(cursor.interrupt)
+
+
+def _cut(index: Index, values: Sequence[Any]) -> Sequence[Any]:
+    """Values cut to the index's prefix lengths."""
+    if all(p.length is None for p in index.parts):
+        return values
+    return [
+        v[: p.length] if p.length is not None and isinstance(v, str | bytes) else v
+        for v, p in zip(values, index.parts, strict=True)
+    ]
+
+
+async def _one_batch(rows: list[tuple[Any, ...]]) -> AsyncIterator[list[tuple[Any, ...]]]:
+    if rows:
+        yield rows
