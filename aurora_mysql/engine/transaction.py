@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -132,11 +132,18 @@ class Transaction:
             await self._view()
 
     async def query(
-        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
     ) -> QueryResult:
         """Run a DuckDB SELECT over `tables` (named ``t<id>``) with $1..$n bound to `params`.
 
         It sees this transaction's snapshot and own writes; with `latest`, the newest committed state and own writes.
+        `relations` are Arrow tables that the statement names beside them (information_schema and the like).
 
         Raises:
             MySQLError: 1317 when killed. duckdb.Error: as DuckDB refused.
@@ -147,25 +154,37 @@ class Transaction:
             names, types = describe(cursor)
             return QueryResult(names, types, cursor.fetchall())
 
-        async with self._reading(tables, latest) as cursor:
+        async with self._reading(tables, latest, relations) as cursor:
             return await self._call(cursor, run)
 
     async def query_arrow(
-        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
     ) -> Any:
         """As :meth:`query`, the result as a pyarrow.Table."""
 
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:
             return cursor.execute(sql, list(params)).to_arrow_table()
 
-        async with self._reading(tables, latest) as cursor:
+        async with self._reading(tables, latest, relations) as cursor:
             return await self._call(cursor, run)
 
     async def query_stream(
-        self, sql: str, params: Sequence[Any] = (), *, tables: Sequence[Table], latest: bool = False
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
     ) -> QueryStream:
         """As :meth:`query`, in batches, so that a large result never stands in memory as Python rows."""
-        reading = self._reading(tables, latest)
+        reading = self._reading(tables, latest, relations)
         cursor = await reading.__aenter__()
 
         def start(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str], list[tuple[Any, ...]]]:
@@ -525,7 +544,20 @@ class Transaction:
         return self._snapshot
 
     @asynccontextmanager
-    async def _reading(self, tables: Sequence[Table], latest: bool) -> AsyncIterator[duckdb.DuckDBPyConnection]:
+    async def _reading(
+        self, tables: Sequence[Table], latest: bool, relations: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[duckdb.DuckDBPyConnection]:
+        async with self._reading_tables(tables, latest) as cursor:
+            for name, relation in (relations or {}).items():
+                cursor.register(name, relation)
+            try:
+                yield cursor
+            finally:
+                for name in relations or ():
+                    cursor.unregister(name)
+
+    @asynccontextmanager
+    async def _reading_tables(self, tables: Sequence[Table], latest: bool) -> AsyncIterator[duckdb.DuckDBPyConnection]:
         engine = self._engine
         for table in tables:
             await self.use_table(table)
