@@ -130,7 +130,7 @@ def tokenize(sql: str, *, ansi_quotes: bool = False, backslash_escapes: bool = T
             if not value and end < length and sql[end] in "'\"`":
                 _, value, end = _quoted(sql, end + 1, sql[end], True, backslash_escapes, position)
             elif not value:
-                kind = "op"
+                kind, value = "op", text
         elif kind == "sysvar":
             value = re.sub(r"[\s`]", "", text[2:]).lower()
         elif kind == "null":
