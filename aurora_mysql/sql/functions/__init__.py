@@ -1,0 +1,14 @@
+"""MySQL functions for DuckDB. `bootstrap` runs on every new DuckDB instance before its configuration is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import duckdb
+
+from aurora_mysql.sql.functions import json_functions, numeric, regexps, strings, temporal
+from aurora_mysql.sql.functions.registry import install
+
+__all__ = ["bootstrap", "json_functions", "numeric", "regexps", "strings", "temporal"]
+
+bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install]
