@@ -1,0 +1,394 @@
+"""The commands of a session, and their answers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.session import constants as c
+from aurora_mysql.session import packets
+from aurora_mysql.session.charsets import codec_of
+from aurora_mysql.session.infile import receive_infile
+from aurora_mysql.session.statements import PreparedStatements
+from aurora_mysql.session.tracking import SessionTracker
+from aurora_mysql.session.wire import Reader, frame
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultSet
+
+if TYPE_CHECKING:
+    from aurora_mysql.session.connection import Connection
+
+#: Rows encoded between two looks at the socket's buffer.
+ROWS_PER_CHUNK = 1000
+#: What is written at once, at most about.
+CHUNK_BYTES = 256 * 1024
+#: What a session with an expired password may say.
+_PASSWORD_CHANGE = re.compile(r"\s*(alter\s+user|set)\b", re.IGNORECASE)
+
+
+class CommandHandler:
+    """Runs the commands of one session, one at a time, and writes their answers."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        ctx: SessionContext,
+        capabilities: int,
+        collation_id: int,
+        *,
+        password_expired: bool = False,
+    ) -> None:
+        self.connection = connection
+        self.server = connection.server
+        self.executor = connection.server.executor
+        self.ctx = ctx
+        self.capabilities = capabilities
+        self.collation_id = collation_id
+        self.password_expired = password_expired
+        self.deprecate_eof = bool(capabilities & c.CLIENT_DEPRECATE_EOF)
+        self.tracker = SessionTracker(ctx) if capabilities & c.CLIENT_SESSION_TRACK else None
+        self.statements = PreparedStatements(self)
+        self._status = connection.server.services.status
+        self._execute_fast: Callable[[SessionContext, str], Result | None] | None = getattr(
+            self.executor, "execute_fast", None
+        )
+        self._commands: dict[int, Callable[[bytes], None]] = {
+            0x01: self._quit,
+            0x02: self._init_db,
+            0x03: self._query,
+            0x04: self._field_list,
+            0x09: self._statistics,
+            0x0A: self._process_info,
+            0x0C: self._process_kill,
+            0x0D: self._debug,
+            0x0E: self._ping,
+            0x11: self._change_user,
+            0x16: self.statements.prepare,
+            0x17: self.statements.execute,
+            0x18: self.statements.send_long_data,
+            0x19: self.statements.close,
+            0x1A: self.statements.reset,
+            0x1B: self._set_option,
+            0x1C: self.statements.fetch,
+            0x1F: self._reset_connection,
+        }
+
+    # --- life ---
+
+    def adopt_limits(self) -> None:
+        """Take over the limits of the session's variables (at login, and when the session is made anew)."""
+        if self.capabilities & c.CLIENT_INTERACTIVE:
+            timeout_s = self.executor.session_variable(self.ctx, "interactive_timeout")
+            self.ctx.variables["wait_timeout"] = timeout_s
+        self.connection.max_packet_bytes = int(self.executor.session_variable(self.ctx, "max_allowed_packet"))
+
+    def sleep(self) -> None:
+        """Between commands."""
+        ctx = self.ctx
+        ctx.command = "Sleep"
+        ctx.info = None
+        ctx.state = ""
+        ctx.command_started_s = time.time()
+
+    def wait_timeout_s(self) -> float:
+        return float(self.executor.session_variable(self.ctx, "wait_timeout"))
+
+    def dispatch(self, payload: bytes) -> None:
+        """Start one command; a short one is answered when this returns, another runs as the connection's task.
+
+        Raises:
+            MySQLError: the command's answer.
+        """
+        command = self._commands.get(payload[0]) if payload else None
+        if command is None:
+            raise mysql_error(1047)
+        ctx = self.ctx
+        ctx.kill_query = ctx.killed
+        ctx.command_started_s = time.time()
+        self._status["Questions"] += 1
+        command(payload)
+
+    # --- character sets ---
+
+    def decode(self, data: bytes) -> str:
+        """Text of the client; undecodable bytes become surrogates (see ExecutorLike)."""
+        return data.decode(codec_of(self.ctx.variables.get("character_set_client")), "surrogateescape")
+
+    def results_codec(self) -> str:
+        return codec_of(self.ctx.variables.get("character_set_results"))
+
+    # --- COM_QUERY ---
+
+    def _query(self, payload: bytes) -> None:
+        self.run_text(self.decode(payload[1:]))
+
+    def run_text(self, sql: str) -> None:
+        """Run SQL text: at once when the executor can answer without waiting, else as a task."""
+        ctx = self.ctx
+        ctx.command = "Query"
+        ctx.info = sql
+        if self.password_expired:
+            self._check_sandbox(sql)
+        elif self._execute_fast is not None:
+            result = self._execute_fast(ctx, sql)
+            if result is not None:
+                if not self.send_now(result):
+                    self.connection.start(self.send_result(result))
+                return
+        self.connection.start(self._run_text(sql))
+
+    def _check_sandbox(self, sql: str) -> None:
+        account = self.executor.find_account(self.ctx.user.user, self.ctx.user.host)
+        self.password_expired = account is not None and account.password_expired
+        if self.password_expired and not _PASSWORD_CHANGE.match(sql):
+            raise mysql_error(1820)
+
+    async def _run_text(self, sql: str) -> None:
+        results = self.executor.execute(self.ctx, sql)
+        try:
+            await self.send_results(results)
+        finally:
+            close = getattr(results, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def send_results(self, results: AsyncIterator[Result]) -> None:
+        """Send each result as it comes. One result is looked ahead, because each tells whether another follows."""
+        result = await anext(results, None)
+        if result is None:
+            raise mysql_error(1065)
+        while result is not None:
+            if isinstance(result, LocalInfile):
+                result = await receive_infile(self.connection, self.ctx, result)
+            rest: list[bytes] = []
+            if isinstance(result, ResultSet):
+                rest = await self._send_rows(result)
+            # Status and state are this statement's: take them before the next one runs.
+            finish = self._finisher(result)
+            try:
+                following = await anext(results, None)
+            except MySQLError:
+                if self.ctx.multi_statements:
+                    rest.append(finish(c.STATUS_MORE_RESULTS))
+                self.connection.write(b"".join(rest))
+                raise
+            rest.append(finish(0 if following is None else c.STATUS_MORE_RESULTS))
+            self.connection.write(b"".join(rest))
+            result = following
+
+    async def send_result(self, result: Result) -> None:
+        """The only result of a command."""
+        if isinstance(result, LocalInfile):
+            result = await receive_infile(self.connection, self.ctx, result)
+        rest = await self._send_rows(result) if isinstance(result, ResultSet) else []
+        rest.append(self._finisher(result)(0))
+        self.connection.write(b"".join(rest))
+
+    # --- answers ---
+
+    def send_now(self, result: Result, *, binary: bool = False) -> bool:
+        """Answer with one write, without waiting; False when the result is too large or still to be fetched."""
+        if isinstance(result, Ok):
+            self.connection.write(self._finisher(result)(0))
+            return True
+        if isinstance(result, ResultSet):
+            rows = result.rows
+            if isinstance(rows, Sequence) and len(rows) <= ROWS_PER_CHUNK:
+                out = [self.announce(result)]
+                self._encode(result, rows, out, binary=binary)
+                out.append(self._finisher(result)(0))
+                self.connection.write(b"".join(out))
+                return True
+        return False
+
+    def announce(self, result: ResultSet, *, status: int = 0, force_end: bool = False) -> bytes:
+        """Column count and definitions, and what ends them."""
+        connection = self.connection
+        plan = self.server.column_plans.get(result.columns, self.ctx.variables.get("character_set_results"))
+        data, connection.sequence = plan.announce(connection.sequence)
+        if self.deprecate_eof and not force_end:
+            return data
+        return data + self.end_of_rows(status, result.warnings)
+
+    def end_of_rows(self, extra_status: int, warnings: int) -> bytes:
+        """The packet that ends rows (or, for older clients, column definitions)."""
+        status = self.executor.status_flags(self.ctx) | extra_status
+        return self._packet(packets.end_of_rows(status, warnings, deprecate_eof=self.deprecate_eof))
+
+    def _packet(self, payload: bytes) -> bytes:
+        connection = self.connection
+        data = frame(payload, connection.sequence)
+        connection.sequence = connection.sequence + 1 & 0xFF
+        return data
+
+    def _encode(self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[bytes], *, binary: bool) -> None:
+        plan = self.server.column_plans.get(result.columns, self.ctx.variables.get("character_set_results"))
+        encode = plan.binary_rows if binary else plan.text_rows
+        self.connection.sequence = encode(rows, self.connection.sequence, out)
+
+    def _finisher(self, result: Result) -> Callable[[int], bytes]:
+        """Makes the last packet of `result`, from what holds now; its argument is MORE_RESULTS or 0."""
+        status = self.executor.status_flags(self.ctx)
+        if isinstance(result, Ok):
+            state = self.tracker.changes() if self.tracker is not None else b""
+            info = result.info.encode() if result.info else b""
+
+            def finish_ok(more: int) -> bytes:
+                return self._packet(
+                    packets.ok(
+                        status | more,
+                        affected_rows=result.affected_rows,
+                        insert_id=result.insert_id,
+                        warnings=result.warnings,
+                        info=info,
+                        state=state,
+                    )
+                )
+
+            return finish_ok
+        warnings = result.warnings if isinstance(result, ResultSet) else 0
+
+        def finish_rows(more: int) -> bytes:
+            return self._packet(packets.end_of_rows(status | more, warnings, deprecate_eof=self.deprecate_eof))
+
+        return finish_rows
+
+    async def _send_rows(self, result: ResultSet, *, binary: bool = False) -> list[bytes]:
+        """Send a result set but for its last packet; returns what is not written yet.
+
+        The client's pace is ours: no more is fetched than its socket takes.
+        """
+        out = [self.announce(result)]
+        rows = result.rows
+        if isinstance(rows, Sequence):
+            return await self.send_batches(result, rows, out, binary=binary)
+        try:
+            async for batch in rows:
+                out = await self.send_batches(result, batch, out, binary=binary)
+        finally:
+            close = getattr(rows, "aclose", None)
+            if close is not None:
+                await close()
+        return out
+
+    async def send_batches(
+        self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[bytes], *, binary: bool
+    ) -> list[bytes]:
+        """Add `rows` to the unwritten packets `out`, writing whenever there is enough; returns what is left.
+
+        Raises:
+            MySQLError: 1317, killed in between.
+            ConnectionError: the client is gone.
+        """
+        size = sum(map(len, out))
+        for start in range(0, len(rows), ROWS_PER_CHUNK):
+            if self.ctx.kill_query:
+                self.connection.write(b"".join(out))
+                raise mysql_error(1317)
+            before = len(out)
+            self._encode(result, rows[start : start + ROWS_PER_CHUNK], out, binary=binary)
+            size += sum(map(len, out[before:]))
+            if size >= CHUNK_BYTES:
+                self.connection.write(b"".join(out))
+                out, size = [], 0
+                await self.connection.drain()
+        return out
+
+    async def send_binary(self, result: Result) -> None:
+        """The result of a prepared statement's execution."""
+        if isinstance(result, ResultSet):
+            rest = await self._send_rows(result, binary=True)
+            rest.append(self._finisher(result)(0))
+            self.connection.write(b"".join(rest))
+        else:
+            await self.send_result(result)
+
+    def send_ok(self, result: Ok | None = None) -> None:
+        self.connection.write(self._finisher(result or Ok())(0))
+
+    def send_eof(self) -> None:
+        self.connection.write(self.end_of_rows(0, 0))
+
+    # --- other commands ---
+
+    def _quit(self, _payload: bytes) -> None:
+        self.connection.close()
+
+    def _ping(self, _payload: bytes) -> None:
+        self.ctx.command = "Ping"
+        self.connection.send(packets.ok(self.executor.status_flags(self.ctx)))
+
+    def _init_db(self, payload: bytes) -> None:
+        self.ctx.command = "Init DB"
+        self._refuse_in_sandbox()
+
+        async def work() -> None:
+            await self.executor.change_database(self.ctx, self.decode(payload[1:]))
+            self.send_ok()
+
+        self.connection.start(work())
+
+    def _refuse_in_sandbox(self) -> None:
+        if self.password_expired:
+            self._check_sandbox("")
+
+    def _field_list(self, payload: bytes) -> None:
+        self.ctx.command = "Field List"
+        self._refuse_in_sandbox()
+        reader = Reader(payload, 1)
+        table = self.decode(reader.null_terminated())
+        wildcard = self.decode(reader.rest())
+
+        async def work() -> None:
+            columns = await self.executor.field_list(self.ctx, table, wildcard)
+            codec = self.results_codec()
+            # 0xFB: no default value is told, as MySQL 8 does for most columns.
+            out = [self._packet(packets.column_definition(column, codec, 0) + b"\xfb") for column in columns]
+            self.connection.write(b"".join(out) + self.end_of_rows(0, 0))
+
+        self.connection.start(work())
+
+    def _statistics(self, _payload: bytes) -> None:
+        self.ctx.command = "Statistics"
+        self.connection.send(self.server.statistics_text().encode())
+
+    def _process_info(self, _payload: bytes) -> None:
+        self.run_text("SHOW PROCESSLIST")
+
+    def _process_kill(self, payload: bytes) -> None:
+        """KILL's own statement has the privilege checks."""
+        self.run_text(f"KILL {Reader(payload, 1).uint(4)}")
+
+    def _debug(self, _payload: bytes) -> None:
+        """COM_DEBUG makes MySQL dump its state to the error log; there is nothing to dump here."""
+        if not self.server.is_administrator(self.ctx.user):
+            raise mysql_error(1227, "SUPER")
+        self.send_eof()
+
+    def _set_option(self, payload: bytes) -> None:
+        self.ctx.command = "Set option"
+        option = Reader(payload, 1).uint(2)
+        if option > 1:
+            raise mysql_error(1047)
+        self.ctx.multi_statements = option == 0
+        self.send_eof()
+
+    def _reset_connection(self, _payload: bytes) -> None:
+        self.ctx.command = "Reset Connection"
+
+        async def work() -> None:
+            self.statements.clear()
+            await self.executor.reset_session(self.ctx)
+            self.server.renew_session(self, self.collation_id)
+            self.send_ok()
+
+        self.connection.start(work())
+
+    def _change_user(self, payload: bytes) -> None:
+        from aurora_mysql.session.change_user import change_user
+
+        self.ctx.command = "Change user"
+        self.connection.start(change_user(self, payload[1:]))
