@@ -216,7 +216,8 @@ class Connection(asyncio.Protocol):
         if self.phase == Phase.CLOSED:
             raise ConnectionResetError("connection closed")
         self._expected = self.sequence
-        self._waiter = waiter = self.loop.create_future()
+        waiter: asyncio.Future[bytes] = self.loop.create_future()
+        self._waiter = waiter
         self.process()
         return await waiter
 
