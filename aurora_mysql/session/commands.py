@@ -129,6 +129,7 @@ class CommandHandler:
         """Run SQL text: at once when the executor can answer without waiting, else as a task."""
         ctx = self.ctx
         ctx.command = "Query"
+        ctx.state = "executing"
         ctx.info = sql
         if self.password_expired:
             self._check_sandbox(sql)
@@ -196,11 +197,17 @@ class CommandHandler:
             return True
         if isinstance(result, ResultSet):
             rows = result.rows
-            if isinstance(rows, Sequence) and len(rows) <= ROWS_PER_CHUNK:
-                out = [self.announce(result)]
-                self._encode(result, rows, out, binary=binary)
-                out.append(self._finisher(result)(0))
-                self.connection.write(b"".join(out))
+            if (rows.__class__ is list or isinstance(rows, Sequence)) and len(rows) <= ROWS_PER_CHUNK:
+                connection = self.connection
+                sequence = connection.sequence
+                try:
+                    out = [self.announce(result)]
+                    self._encode(result, rows, out, binary=binary)
+                    out.append(self._finisher(result)(0))
+                except BaseException:
+                    connection.sequence = sequence  # nothing is written: the ERR packet is the first
+                    raise
+                connection.write(b"".join(out))
                 return True
         return False
 
@@ -263,11 +270,16 @@ class CommandHandler:
         """
         out = [self.announce(result)]
         rows = result.rows
-        if isinstance(rows, Sequence):
-            return await self.send_batches(result, rows, out, binary=binary)
         try:
-            async for batch in rows:
-                out = await self.send_batches(result, batch, out, binary=binary)
+            if isinstance(rows, Sequence):
+                await self.send_batches(result, rows, out, binary=binary)
+            else:
+                async for batch in rows:
+                    await self.send_batches(result, batch, out, binary=binary)
+        except BaseException:
+            # The rows so far have their sequence numbers: they must precede the ERR packet.
+            self.connection.write(b"".join(out))
+            raise
         finally:
             close = getattr(rows, "aclose", None)
             if close is not None:
@@ -276,8 +288,8 @@ class CommandHandler:
 
     async def send_batches(
         self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[bytes], *, binary: bool
-    ) -> list[bytes]:
-        """Add `rows` to the unwritten packets `out`, writing whenever there is enough; returns what is left.
+    ) -> None:
+        """Add `rows` to the unwritten packets `out`, writing (and emptying) it whenever there is enough.
 
         Raises:
             MySQLError: 1317, killed in between.
@@ -286,16 +298,19 @@ class CommandHandler:
         size = sum(map(len, out))
         for start in range(0, len(rows), ROWS_PER_CHUNK):
             if self.ctx.kill_query:
-                self.connection.write(b"".join(out))
                 raise mysql_error(1317)
             before = len(out)
-            self._encode(result, rows[start : start + ROWS_PER_CHUNK], out, binary=binary)
+            try:
+                self._encode(result, rows[start : start + ROWS_PER_CHUNK], out, binary=binary)
+            except BaseException:
+                del out[before:]
+                raise
             size += sum(map(len, out[before:]))
             if size >= CHUNK_BYTES:
                 self.connection.write(b"".join(out))
-                out, size = [], 0
+                out.clear()
+                size = 0
                 await self.connection.drain()
-        return out
 
     async def send_binary(self, result: Result) -> None:
         """The result of a prepared statement's execution."""

@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         self.max_packet_bytes = server.settings.max_login_packet_bytes
         self.sequence = 0  # of the next packet we send
         self.busy = False
+        self._status = server.services.status
         self._expected = 1  # of the next packet we read
         self._buffer = bytearray()
         self._parts: list[bytes] = []
@@ -82,7 +83,8 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         refusal = self.server.connection_opened(self)
         if refusal is not None:
-            self.close(refusal)
+            self.send(packets.error(refusal, greeted=False))
+            self.close()
             return
         self.scramble = new_scramble()
         capabilities = SERVER_CAPABILITIES | (CLIENT_SSL if self.server.tls_context is not None else 0)
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
                 return
             data = plain
         size = len(data)
+        self._status["Bytes_received"] += size
         if (
             size > 4
             and not self.busy
@@ -147,7 +150,7 @@ class Connection(asyncio.Protocol):
         """Handle what the buffer holds, as far as the running command lets it."""
         while self.phase != Phase.CLOSED:
             if self.busy and self._waiter is None:
-                if len(self._buffer) > self.server.settings.pipeline_bytes and not self._reading_paused:
+                if len(self._buffer) > self._read_ahead_bytes() and not self._reading_paused:
                     self._reading_paused = True
                     assert self._transport is not None
                     self._transport.pause_reading()
@@ -166,6 +169,10 @@ class Connection(asyncio.Protocol):
                 self._command(payload)
             else:
                 self._first_packet(payload)
+
+    def _read_ahead_bytes(self) -> int:
+        settings = self.server.settings
+        return settings.pipeline_bytes if self.phase == Phase.COMMAND else settings.max_login_packet_bytes
 
     def _next_payload(self) -> bytes | None:
         """The next whole payload, or None when more bytes are needed or the connection was closed for bad ones."""
@@ -339,7 +346,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self.phase == Phase.CLOSED:
             return
-        self.server.bytes_sent += len(data)
+        self._status["Bytes_sent"] += len(data)
         transport.write(data if self._tls is None else self._tls.encrypt(data))
 
     async def drain(self) -> None:

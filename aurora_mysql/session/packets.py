@@ -71,12 +71,13 @@ def eof(status: int, warnings: int = 0) -> bytes:
     return b"\xfe" + (min(warnings, 0xFFFF) | status << 16).to_bytes(4, "little")
 
 
-def error(exc: MySQLError, codec: str = "utf-8") -> bytes:
-    """ERR; the message is cut at MySQL's 512 bytes."""
+def error(exc: MySQLError, codec: str = "utf-8", *, greeted: bool = True) -> bytes:
+    """ERR; the message is cut at MySQL's 512 bytes. Before the greeting clients expect no SQLSTATE in it."""
     message = encode_str(exc.message, codec)[:511]
     if codec == "utf-8" and len(message) == 511:
         message = message.decode("utf-8", "ignore").encode()
-    return b"\xff" + exc.errno.to_bytes(2, "little") + b"#" + exc.sqlstate.encode() + message
+    state = b"#" + exc.sqlstate.encode() if greeted else b""
+    return b"\xff" + exc.errno.to_bytes(2, "little") + state + message
 
 
 def auth_switch(plugin: str, scramble: bytes) -> bytes:

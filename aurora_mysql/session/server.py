@@ -61,7 +61,6 @@ class SqlServer:
         self.tls_context = server_context(settings)
         self.column_plans = ColumnsPlanCache()
         self.prepared_count = 0
-        self.bytes_sent = 0
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="login")
         self.authenticator = Authenticator(
             executor.find_account, LoginKey(settings.data_dir), settings.default_authentication_plugin, self._pool
@@ -289,7 +288,7 @@ class SqlServer:
             half_open=len(self._half_open),
             running=sum(1 for connection in self._sessions.values() if connection.busy),
             prepared_statements=self.prepared_count,
-            bytes_sent=self.bytes_sent,
+            bytes_sent=self.services.status["Bytes_sent"],
             refused=self._refused,
             evicted=self._evicted,
             listeners=tuple(self._listeners),

@@ -125,6 +125,7 @@ class PreparedStatements:
         reader = Reader(payload, 1)
         _, statement = self._get(reader, "mysqld_stmt_execute")
         handler.ctx.info = statement.sql
+        handler.ctx.state = "executing"
         flags = reader.uint(1)
         reader.take(4)  # iteration count, always 1
         error, long_data = statement.error, statement.long_data
@@ -195,7 +196,8 @@ class PreparedStatements:
 
     async def _send_fetched(self, cursor: ResultSet, rows: Sequence[Sequence[Value]], *, done: bool) -> None:
         handler = self._handler
-        rest = await handler.send_batches(cursor, rows, [], binary=True)
+        rest: list[bytes] = []
+        await handler.send_batches(cursor, rows, rest, binary=True)
         status = c.STATUS_CURSOR_EXISTS | (c.STATUS_LAST_ROW_SENT if done else 0)
         rest.append(handler.end_of_rows(status, cursor.warnings))
         self._connection.write(b"".join(rest))

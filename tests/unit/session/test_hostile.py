@@ -253,6 +253,11 @@ def test_max_connections_keeps_one_place_for_an_administrator(strict: FakeServer
     log_in(strict).close()
 
 
+def test_a_refusal_before_the_greeting_has_no_sqlstate(strict: FakeServer) -> None:
+    with log_in(strict), log_in(strict), log_in(strict, "admin"):
+        assert RawClient(strict.port).read() == b"\xff\x10\x04Too many connections"
+
+
 def test_wait_timeout(strict: FakeServer) -> None:
     strict.executor.variables["wait_timeout"] = 1
     client = RawClient(strict.port)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.session import constants as c
 from aurora_mysql.session.wire import Reader, lenenc_bytes
 from aurora_mysql.sql.result import ResultSet
@@ -162,3 +164,32 @@ def test_listeners_come_and_go(server: FakeServer) -> None:
     with pytest.raises(ConnectionRefusedError):
         RawClient(port)
     assert client.command(DO)[:1] == b"\0"
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+def test_a_row_that_cannot_be_encoded(server: FakeServer, size: int) -> None:
+    rows = [(1,)] * size + [("no number",)]
+    server.executor.answers["SELECT n"] = lambda ctx: ResultSet([column("n", 8)], rows)
+    client = client_with(server, c.CLIENT_DEPRECATE_EOF)
+    client.command(b"\x16SELECT n")
+    client.read()
+    answer, expected = client.command(execute(1)), 1
+    while answer[:1] != b"\xff":
+        assert client.sequence == expected & 0xFF
+        answer, expected = client.read(), expected + 1
+    assert client.sequence == expected & 0xFF
+    assert answer[1:3] == (1815).to_bytes(2, "little")
+    assert client.command(DO)[:1] == b"\0"
+
+
+def test_a_stream_that_fails_midway(server: FakeServer) -> None:
+    async def rows() -> AsyncIterator[list[tuple[int]]]:
+        yield [(1,), (2,)]
+        raise mysql_error(1205)
+
+    server.executor.answers["SELECT n"] = lambda ctx: ResultSet([column("n", 8)], rows())
+    client = client_with(server, c.CLIENT_DEPRECATE_EOF)
+    client.command(b"\x03SELECT n")
+    assert [p[:2] for p in packets_until(client, 3)][1:] == [b"\x011", b"\x012"]
+    assert client.read()[1:3] == (1205).to_bytes(2, "little")
+    assert client.sequence == 5
