@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.catalog.convert_text import mysql_convert
 from aurora_mysql.catalog.model import Catalog
 from aurora_mysql.redo.catalog_codec import decode_catalog, encode_catalog
 
@@ -54,6 +55,7 @@ class Materialisation:
         root.execute("SET GLOBAL TimeZone = 'UTC'")
         root.execute("SET GLOBAL python_enable_replacements = false")
         root.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
+        root.create_function("mysql_convert", mysql_convert, ["VARCHAR", "VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
         root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_meta (k VARCHAR, v BLOB)")
         root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_applied (lsn UBIGINT)")
         if root.execute("SELECT count(*) FROM vol.main.aurora_applied").fetchall() == [(0,)]:
