@@ -7,13 +7,20 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import duckdb
 
 from aurora_mysql.catalog.convert_text import column_conversion, conversion_spec, source_sql, target_sql, zone_named
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, HIDDEN_KEY, CatalogDelta, Column, ForeignKey, Index, Table
-from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name, needs_collation_key, quote
+from aurora_mysql.catalog.physical import (
+    collation_key_columns,
+    duckdb_type,
+    key_column_name,
+    needs_collation_key,
+    quote,
+)
 from aurora_mysql.catalog.values import converter, render_key
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
@@ -56,7 +63,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
                 fk.ref_database, fk.ref_table
             )  # fmt: skip
             if parent is not None:
-                await _on_data(run, lambda cursor, f=fk, p=parent: _refuse_orphans(cursor, table, altered, f, p))
+                await _on_data(run, partial(_refuse_orphans, table, altered, fk, parent))
         for name in altered.new_checks:
             check = next(c for c in new.checks if c.name.lower() == name.lower())
             if check.enforced:
@@ -326,7 +333,7 @@ async def _with_counter(run: Run, old: Table, new: Table, altered: Altered, rebu
 
 
 def _refuse_orphans(
-    cursor: duckdb.DuckDBPyConnection, table: Table, altered: Altered, fk: ForeignKey, parent: Table
+    table: Table, altered: Altered, fk: ForeignKey, parent: Table, cursor: duckdb.DuckDBPyConnection
 ) -> None:
     """1452 when a row of `table` has no parent under the new foreign key `fk`."""
     pairs = []

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from aurora_mysql.catalog.charsets import CHARSETS, resolve
 from aurora_mysql.catalog.model import HIDDEN_KEY, Catalog, Check, Column, Index, Table
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.sql.ddl.build import CHARACTER, build_column, build_index, check_identifier, finish_table, with_default
+from aurora_mysql.sql.ddl.build import (
+    CHARACTER,
+    build_column,
+    build_index,
+    check_identifier,
+    finish_table,
+    with_default,
+)
 from aurora_mysql.sql.ddl.create import add_check, checked_engine, kept_options
 from aurora_mysql.sql.ddl.foreign_keys import add_foreign_keys, index_needed_by
 from aurora_mysql.sql.ddl.parse_alter import AlterAction, AlterSpec
@@ -146,7 +153,11 @@ def _change_column(work: Altered, action: AlterAction, catalog: Catalog) -> None
 
 def _refuse_foreign_key_change(work: Altered, old: Column, new: Column, catalog: Catalog) -> None:
     table = work.table
-    same = (old.type.name, old.type.unsigned, old.type.collation) == (new.type.name, new.type.unsigned, new.type.collation)
+    same = (old.type.name, old.type.unsigned, old.type.collation) == (
+        new.type.name,
+        new.type.unsigned,
+        new.type.collation,
+    )
     for fk in table.foreign_keys:
         if old.name in fk.columns:
             if not same:
@@ -164,7 +175,9 @@ def _with_renamed(table: Table, old: str, new: str) -> Table:
         return table
 
     def index(i: Index) -> Index:
-        return replace(i, parts=tuple(replace(p, column=new) if p.column.lower() == old.lower() else p for p in i.parts))
+        return replace(
+            i, parts=tuple(replace(p, column=new) if p.column.lower() == old.lower() else p for p in i.parts)
+        )
 
     return replace(
         table,

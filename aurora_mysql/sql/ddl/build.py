@@ -253,10 +253,17 @@ def build_check(spec: CheckSpec, name: str, columns: Sequence[Column]) -> Check:
                 raise mysql_error(3820, name, token.value)
             text = f"`{by_name[token.value.lower()]}`"
         elif token.kind == "word":
-            if not called and not _KEYWORD.fullmatch(text) and text[0].isalpha() and not _literal_word(tokens, position):
+            if (
+                not called
+                and not _KEYWORD.fullmatch(text)
+                and text[0].isalpha()
+                and not _literal_word(tokens, position)
+            ):
                 raise mysql_error(3820, name, token.value)
             text = text.lower()
-        glue = not out or text in (")", ",", ".") or out[-1] in ("(", ".") or (text == "(" and _is_name(tokens, position))
+        glue = (
+            not out or text in (")", ",", ".") or out[-1] in ("(", ".") or (text == "(" and _is_name(tokens, position))
+        )
         out += [text] if glue else [" ", text]
     return Check(name, "".join(out), spec.enforced)
 
@@ -277,7 +284,16 @@ def _is_name(tokens: Sequence[object], position: int) -> bool:
     """True when the parenthesis at `position` belongs to a function call."""
     before = tokens[position - 1]
     text = getattr(before, "text", "").upper()
-    return getattr(before, "kind", "") == "word" and text not in ("AND", "OR", "XOR", "NOT", "IN", "WHEN", "THEN", "ELSE")
+    return getattr(before, "kind", "") == "word" and text not in (
+        "AND",
+        "OR",
+        "XOR",
+        "NOT",
+        "IN",
+        "WHEN",
+        "THEN",
+        "ELSE",
+    )
 
 
 def finish_table(table: Table) -> Table:

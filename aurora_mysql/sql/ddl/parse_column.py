@@ -73,7 +73,8 @@ def _type(cur: TokenCursor, name: str) -> ColumnSpec:
         cur.accept_word("PRECISION")
     if base == "char" and cur.accept_any("VARYING"):
         base = "varchar"
-    length, scale, values = None, None, ()
+    length, scale = None, None
+    values: tuple[str, ...] = ()
     if base in ("enum", "set"):
         values = _members(cur)
     elif cur.accept_op("("):

@@ -24,9 +24,7 @@ def plan_ddl(text: str, pc: PlanContext) -> Plan:
         MySQLError: 1064, 1235, and what the definition itself violates.
     """
     modes = str(pc.ctx.variables.get("sql_mode", "")).upper()
-    cur = TokenCursor.of(
-        text, ansi_quotes="ANSI" in modes, backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes
-    )
+    cur = TokenCursor.of(text, ansi_quotes="ANSI" in modes, backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes)
     verb = cur.accept_any("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME")
     if verb == "CREATE":
         return _create(cur, pc)

@@ -1,0 +1,145 @@
+"""Engines, character sets, processes, privileges, plugins and the InnoDB tables that tools look for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aurora_mysql.catalog.charsets import CHARSETS, COLLATIONS
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.show.virtual import VirtualRelation, big, columns_of, empty, integer, longtext, moment, text
+
+Row = tuple[Any, ...]
+
+ENGINES: list[Row] = [
+    ("InnoDB", "DEFAULT", "Supports transactions, row-level locking, and foreign keys", "YES", "NO", "YES"),
+]
+
+
+def process_rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    """(id, user, host, db, command, time_s, state, info) of the sessions the user may see."""
+    catalog = services.engine.catalog
+    grant = catalog.grants.get((ctx.user.user, ctx.user.host, "", ""))
+    everyone = grant is not None and bool({"PROCESS", "ALL", "ALL PRIVILEGES", "SUPER"} & grant.privileges)
+    now = time.time()
+    rows: list[Row] = []
+    for session in services.processes:
+        if not everyone and session.user.user != ctx.user.user:
+            continue
+        seconds = max(int(now - session.command_started_s), 0)
+        rows.append(
+            (session.connection_id, session.login_user or session.user.user, session.login_host,
+             session.database or None, session.command, seconds, session.state, session.info)
+        )  # fmt: skip
+    return rows
+
+
+def _engines(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return ENGINES
+
+
+def _character_sets(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [(c.name, c.default_collation, c.description, c.max_bytes) for c in CHARSETS.values()]
+
+
+def _collations(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [
+        (c.name, c.charset, c.id, "Yes" if CHARSETS[c.charset].default_collation == c.name else "", "Yes", c.sortlen,
+         c.pad)
+        for c in COLLATIONS.values()
+    ]  # fmt: skip
+
+
+def _applicability(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [(c.name, c.charset) for c in COLLATIONS.values()]
+
+
+def _privileges(level: str) -> Any:
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        found: list[Row] = []
+        for grant in services.engine.catalog.grants.values():
+            if (level == "user") != (not grant.database) or (level == "table") != bool(grant.table):
+                continue
+            grantee = f"'{grant.user}'@'{grant.host}'"
+            where = {"user": (), "schema": (grant.database,), "table": (grant.database, grant.table)}[level]
+            for privilege in sorted(grant.privileges) or ["USAGE"]:
+                found.append((grantee, "def", *where, privilege, "YES" if grant.grant_option else "NO"))
+        return found
+
+    return rows
+
+
+def _plugins(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [
+        (name, "1.0", "ACTIVE", kind, "80045.0", None, None, "Oracle Corporation", "", "GPL", "FORCE")
+        for name, kind in (
+            ("mysql_native_password", "AUTHENTICATION"),
+            ("caching_sha2_password", "AUTHENTICATION"),
+            ("InnoDB", "STORAGE ENGINE"),
+        )
+    ]
+
+
+def _transactions(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    rows: list[Row] = []
+    for transaction in services.engine.transactions.values():
+        rows.append(
+            (transaction.id, "RUNNING", None, transaction.rows_written, transaction.isolation.replace("-", " "),
+             1 if transaction.read_only else 0)
+        )  # fmt: skip
+    return rows
+
+
+RELATIONS: dict[str, VirtualRelation] = {
+    "engines": VirtualRelation(
+        columns_of("ENGINE", "SUPPORT", ("COMMENT", text(80)), "TRANSACTIONS", "XA", "SAVEPOINTS"), _engines
+    ),
+    "character_sets": VirtualRelation(
+        columns_of("CHARACTER_SET_NAME", "DEFAULT_COLLATE_NAME", ("DESCRIPTION", text(2048)), ("MAXLEN", integer())),
+        _character_sets,
+    ),
+    "collations": VirtualRelation(
+        columns_of("COLLATION_NAME", "CHARACTER_SET_NAME", ("ID", big()), "IS_DEFAULT", "IS_COMPILED",
+                   ("SORTLEN", integer()), "PAD_ATTRIBUTE"),
+        _collations,
+    ),
+    "collation_character_set_applicability": VirtualRelation(
+        columns_of("COLLATION_NAME", "CHARACTER_SET_NAME"), _applicability
+    ),
+    "processlist": VirtualRelation(
+        columns_of(("ID", big()), "USER", ("HOST", text(261)), "DB", "COMMAND", ("TIME", integer()), "STATE",
+                   ("INFO", longtext())),
+        process_rows,
+    ),
+    "user_privileges": VirtualRelation(
+        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "PRIVILEGE_TYPE", "IS_GRANTABLE"), _privileges("user")
+    ),
+    "schema_privileges": VirtualRelation(
+        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "PRIVILEGE_TYPE", "IS_GRANTABLE"),
+        _privileges("schema"),
+    ),
+    "table_privileges": VirtualRelation(
+        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PRIVILEGE_TYPE",
+                   "IS_GRANTABLE"),
+        _privileges("table"),
+    ),
+    "column_privileges": empty(
+        ("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "PRIVILEGE_TYPE",
+        "IS_GRANTABLE",
+    ),
+    "plugins": VirtualRelation(
+        columns_of("PLUGIN_NAME", "PLUGIN_VERSION", "PLUGIN_STATUS", "PLUGIN_TYPE", "PLUGIN_TYPE_VERSION",
+                   "PLUGIN_LIBRARY", "PLUGIN_LIBRARY_VERSION", "PLUGIN_AUTHOR", ("PLUGIN_DESCRIPTION", longtext()),
+                   "PLUGIN_LICENSE", "LOAD_OPTION"),
+        _plugins,
+    ),
+    "innodb_trx": VirtualRelation(
+        columns_of(("trx_id", big()), "trx_state", ("trx_started", moment()), ("trx_rows_modified", big()),
+                   "trx_isolation_level", ("trx_is_read_only", integer())),
+        _transactions,
+    ),
+    "innodb_tables": empty(("TABLE_ID", big()), ("NAME", text(655)), ("FLAG", integer()), ("N_COLS", integer())),
+    "innodb_metrics": empty(("NAME", text(193)), ("SUBSYSTEM", text(193)), ("COUNT", big(False)), "STATUS"),
+    "keywords": empty(("WORD", text(128)), ("RESERVED", integer())),
+}  # fmt: skip

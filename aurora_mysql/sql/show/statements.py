@@ -1,0 +1,313 @@
+"""Which SHOW or DESCRIBE a text is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aurora_mysql.catalog.charsets import CHARSETS, COLLATIONS
+from aurora_mysql.catalog.model import ColumnType
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.lexer import TokenCursor
+from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.show import tables
+from aurora_mysql.sql.show.filters import like_pattern, parse_where
+from aurora_mysql.sql.show.information_schema.instance import ENGINES, process_rows
+from aurora_mysql.sql.show.information_schema.objects import database_names
+from aurora_mysql.sql.show.information_schema.system import status_rows, variable_rows
+from aurora_mysql.sql.show.plan import Row, ShowPlan
+from aurora_mysql.sql.show.virtual import Visibility, big, integer, longtext, nothing, text
+
+_BIG = big(False)
+
+
+def plan_show(source: str, pc: PlanContext) -> Plan:
+    """Plan SHOW ..., DESCRIBE, DESC or EXPLAIN of a table."""
+    cur = TokenCursor.of(source)
+    if cur.accept_any("DESCRIBE", "DESC", "EXPLAIN"):
+        return _describe(cur, pc)
+    cur.expect_word("SHOW")
+    full = cur.accept_word("FULL")
+    extended = cur.accept_word("EXTENDED")
+    full = cur.accept_word("FULL") or full
+    scope = cur.accept_any("GLOBAL", "SESSION", "LOCAL") or "SESSION"
+    scope = "GLOBAL" if scope == "GLOBAL" else "SESSION"
+    if cur.accept_word("CREATE"):
+        return tables.plan_show_create(cur, pc)
+    if cur.accept_word("COUNT"):
+        cur.skip_parentheses()
+        kind = cur.accept_any("WARNINGS", "ERRORS")
+        if kind is None:
+            raise cur.syntax_error()
+        cur.expect_end()
+        name = "@@session.warning_count" if kind == "WARNINGS" else "@@session.error_count"
+        return ShowPlan(pc.services, [(name, big())], lambda ctx, s: [(len(_diagnostics(ctx, kind)),)])
+    start = cur.position
+    for words, maker in _SIMPLE.items():
+        if cur.accept_word(*words):
+            return maker(cur, pc, scope)
+    cur.position = start
+    if cur.accept_any("TABLES"):
+        return tables.plan_show_tables(cur, pc, full=full)
+    if cur.accept_word("TABLE", "STATUS"):
+        return tables.plan_table_status(cur, pc)
+    if cur.accept_any("COLUMNS", "FIELDS"):
+        return tables.plan_columns(cur, pc, full=full)
+    if cur.accept_any("INDEX", "INDEXES", "KEYS"):
+        return tables.plan_index(cur, pc)
+    if cur.accept_word("PROCESSLIST"):
+        return _processlist(cur, pc, full)
+    if extended:
+        raise cur.syntax_error()
+    raise cur.syntax_error()
+
+
+def filtered(cur: TokenCursor, plan: ShowPlan, column: int = 0) -> ShowPlan:
+    """`plan` with the LIKE or WHERE that may follow; LIKE looks at `column`."""
+    if cur.accept_word("LIKE"):
+        pattern = like_pattern(cur.expect_string())
+        plan.filtered(lambda row: pattern.fullmatch(str(row[column])) is not None)
+    elif cur.accept_word("WHERE"):
+        plan.filtered(parse_where(cur, plan.names))
+    cur.expect_end()
+    return plan
+
+
+def _describe(cur: TokenCursor, pc: PlanContext) -> Plan:
+    name = cur.expect_name()
+    wanted = None
+    if not cur.at_end and not cur.peek_op(";"):
+        wanted = cur.accept_string() or cur.expect_ident()
+    cur.expect_end()
+    plan = tables.columns_plan(pc, name, full=False)
+    if wanted is not None:
+        pattern = like_pattern(wanted)
+        plan.filtered(lambda row: pattern.fullmatch(str(row[0])) is not None)
+    return plan
+
+
+def _diagnostics(ctx: SessionContext, kind: str) -> list[Row]:
+    return [(w.level, w.errno, w.message) for w in ctx.warnings if kind == "WARNINGS" or w.level == "Error"]
+
+
+def _warnings(kind: str) -> Callable[[TokenCursor, PlanContext, str], Plan]:
+    def make(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+        offset, count = 0, 1 << 62
+        if cur.accept_word("LIMIT"):
+            count = cur.expect_integer()
+            if cur.accept_op(","):
+                offset, count = count, cur.expect_integer()
+            elif cur.accept_word("OFFSET"):
+                offset = cur.expect_integer()
+        cur.expect_end()
+        columns: list[str | tuple[str, ColumnType]] = [
+            "Level",
+            ("Code", ColumnType("int", unsigned=True)),
+            ("Message", text(512)),
+        ]
+        return ShowPlan(pc.services, columns, lambda ctx, s: _diagnostics(ctx, kind)[offset : offset + count])
+
+    return make
+
+
+def _databases(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    heading = "Database"
+    token = cur.peek()
+    following = cur.peek(1)
+    if token is not None and token.upper == "LIKE" and following is not None:
+        heading = f"Database ({following.value})"
+    return filtered(cur, ShowPlan(pc.services, [heading], lambda ctx, s: [(n,) for n in database_names(ctx, s)]))
+
+
+def _variables(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    return filtered(cur, ShowPlan(pc.services, ["Variable_name", ("Value", text(1024))], variable_rows(scope)))
+
+
+def _status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    return filtered(cur, ShowPlan(pc.services, ["Variable_name", ("Value", text(1024))], status_rows(scope)))
+
+
+def _processlist(cur: TokenCursor, pc: PlanContext, full: bool) -> Plan:
+    cur.expect_end()
+
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        return [(*r[:-1], r[-1] if full or r[-1] is None else r[-1][:100]) for r in process_rows(ctx, services)]
+
+    columns: list[str | tuple[str, ColumnType]] = [
+        ("Id", big()), "User", "Host", "db", "Command", ("Time", integer()), "State", ("Info", longtext()),
+    ]  # fmt: skip
+    return ShowPlan(pc.services, columns, rows)
+
+
+def _fixed(columns: Sequence[Any], rows: Callable[[], Sequence[Row]] | None = None) -> Callable[..., Plan]:
+    def make(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+        plan = ShowPlan(pc.services, columns, nothing if rows is None else (lambda ctx, s: rows()))
+        while cur.peek_any("FROM", "IN", "FOR", "LIMIT"):
+            cur.next()
+            if not cur.at_end:
+                cur.next()
+        return filtered(cur, plan)
+
+    return make
+
+
+def _grants(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    from aurora_mysql.sql.admin.users import grants_text
+
+    user, host = pc.ctx.user.user, pc.ctx.user.host
+    if cur.accept_word("FOR"):
+        if cur.accept_word("CURRENT_USER"):
+            if cur.accept_op("("):
+                cur.expect_op(")")
+        else:
+            user, host = tables.account_name(cur)
+    cur.expect_end()
+    if (user, host) not in pc.catalog.users:
+        raise mysql_error(1141, user, host)
+    if (user, host) != (pc.ctx.user.user, pc.ctx.user.host):
+        pc.need("SELECT", "mysql", "")
+    heading = f"Grants for {user}@{host}"
+    return ShowPlan(
+        pc.services,
+        [(heading, text(1024))],
+        lambda ctx, s: [(line,) for line in grants_text(s.engine.catalog, s.engine.catalog.users[user, host])],
+    )
+
+
+def _innodb_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    cur.expect_end()
+    pc.need("PROCESS")
+
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        engine = services.engine
+        body = (
+            "\n=====================================\nINNODB MONITOR OUTPUT\n=====================================\n"
+            f"------------\nTRANSACTIONS\n------------\nActive transactions {len(engine.transactions)}\n"
+            f"---\nLOG\n---\nLog sequence number {engine.visible_lsn}\nLog applied up to    {engine.applied_lsn}\n"
+            "----------------------------\nEND OF INNODB MONITOR OUTPUT\n============================\n"
+        )
+        return [("InnoDB", "", body)]
+
+    return ShowPlan(pc.services, ["Type", ("Name", text(512)), ("Status", longtext())], rows)
+
+
+def _volume_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    cur.expect_end()
+
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        status = services.cluster.volume_status()
+        copies = [] if status is None else list(status.get("copies", ()))
+        azs = {c.get("az") for c in copies}
+        found: list[Row] = [("Disks", str(len(copies))), ("Nodes", str(len(azs)))]
+        for number, copy in enumerate(copies):
+            found.append((f"Disk_{number}", str(copy.get("state", ""))))
+        return found
+
+    return ShowPlan(pc.services, ["Variable_name", ("Value", text(1024))], rows)
+
+
+def _open_tables(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    database = tables.from_clause(cur) or pc.database
+
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        catalog = services.engine.catalog
+        seen = Visibility(catalog, ctx)
+        return [(d, t, 0, 0) for d, t in sorted(catalog.tables) if (not database or d == database) and seen.table(d, t)]
+
+    return filtered(cur, ShowPlan(pc.services, ["Database", "Table", ("In_use", _BIG), ("Name_locked", _BIG)], rows), 1)
+
+
+def _refuse(what: str) -> Callable[..., Plan]:
+    def make(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+        raise unsupported(what)
+
+    return make
+
+
+def _no_binary_log(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    raise mysql_error(1381)
+
+
+_PRIVILEGES = [
+    ("Alter", "Tables", "To alter the table"),
+    ("Create", "Databases,Tables,Indexes", "To create new databases and tables"),
+    ("Create user", "Server Admin", "To create new users"),
+    ("Create view", "Tables", "To create new views"),
+    ("Delete", "Tables", "To delete existing rows"),
+    ("Drop", "Databases,Tables", "To drop databases, tables, and views"),
+    ("Grant option", "Databases,Tables,Functions,Procedures", "To give to other users those privileges you possess"),
+    ("Index", "Tables", "To create or drop indexes"),
+    ("Insert", "Tables", "To insert data into tables"),
+    ("Lock tables", "Databases", "To use LOCK TABLES (together with SELECT privilege)"),
+    ("Process", "Server Admin", "To view the plain text of currently executing queries"),
+    ("References", "Databases,Tables", "To have references on tables"),
+    ("Reload", "Server Admin", "To reload or refresh tables, logs and privileges"),
+    ("Select", "Tables", "To retrieve rows from table"),
+    ("Show databases", "Server Admin", "To see all databases with SHOW DATABASES"),
+    ("Show view", "Tables", "To see views with SHOW CREATE VIEW"),
+    ("Super", "Server Admin", "To use KILL thread, SET GLOBAL, CHANGE MASTER, etc."),
+    ("Update", "Tables", "To update existing rows"),
+    ("Usage", "Server Admin", "No privileges - allow connect only"),
+]
+_ROUTINE_STATUS = ["Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment",
+                   "character_set_client", "collation_connection", "Database Collation"]  # fmt: skip
+
+_SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] = {
+    ("DATABASES",): _databases,
+    ("SCHEMAS",): _databases,
+    ("VARIABLES",): _variables,
+    ("STATUS",): _status,
+    ("WARNINGS",): _warnings("WARNINGS"),
+    ("ERRORS",): _warnings("ERRORS"),
+    ("GRANTS",): _grants,
+    ("STORAGE", "ENGINES"): _fixed(
+        ["Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"], lambda: ENGINES
+    ),
+    ("ENGINES",): _fixed(["Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"], lambda: ENGINES),
+    ("ENGINE", "INNODB", "STATUS"): _innodb_status,
+    ("VOLUME", "STATUS"): _volume_status,
+    ("OPEN", "TABLES"): _open_tables,
+    ("PRIVILEGES",): _fixed(["Privilege", "Context", "Comment"], lambda: _PRIVILEGES),
+    ("PLUGINS",): _fixed(
+        ["Name", "Status", "Type", "Library", "License"],
+        lambda: [
+            ("mysql_native_password", "ACTIVE", "AUTHENTICATION", None, "GPL"),
+            ("caching_sha2_password", "ACTIVE", "AUTHENTICATION", None, "GPL"),
+            ("InnoDB", "ACTIVE", "STORAGE ENGINE", None, "GPL"),
+        ],
+    ),
+    ("MASTER", "STATUS"): _fixed(["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]),
+    ("BINARY", "LOG", "STATUS"): _fixed(["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]),
+    ("BINARY", "LOGS"): _no_binary_log,
+    ("MASTER", "LOGS"): _no_binary_log,
+    ("REPLICA", "STATUS"): _fixed(["Replica_IO_State", "Source_Host", "Source_User", ("Source_Port", _BIG)]),
+    ("SLAVE", "STATUS"): _fixed(["Slave_IO_State", "Master_Host", "Master_User", ("Master_Port", _BIG)]),
+    ("REPLICAS",): _fixed([("Server_Id", _BIG), "Host", ("Port", _BIG), ("Source_Id", _BIG), "Replica_UUID"]),
+    ("SLAVE", "HOSTS"): _fixed([("Server_id", _BIG), "Host", ("Port", _BIG), ("Master_id", _BIG), "Slave_UUID"]),
+    ("TRIGGERS",): _fixed(["Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer",
+                           "character_set_client", "collation_connection", "Database Collation"]),
+    ("EVENTS",): _fixed(["Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value",
+                         "Interval field", "Starts", "Ends", "Status", "Originator", "character_set_client",
+                         "collation_connection", "Database Collation"]),
+    ("PROCEDURE", "STATUS"): _fixed(_ROUTINE_STATUS),
+    ("FUNCTION", "STATUS"): _fixed(_ROUTINE_STATUS),
+    ("PROFILES",): _fixed([("Query_ID", _BIG), ("Duration", ColumnType("double")), "Query"]),
+    ("CHARACTER", "SET"): _fixed(
+        ["Charset", "Description", "Default collation", ("Maxlen", big())],
+        lambda: [(c.name, c.description, c.default_collation, c.max_bytes) for c in CHARSETS.values()],
+    ),
+    ("CHARSET",): _fixed(
+        ["Charset", "Description", "Default collation", ("Maxlen", big())],
+        lambda: [(c.name, c.description, c.default_collation, c.max_bytes) for c in CHARSETS.values()],
+    ),
+    ("COLLATION",): _fixed(
+        ["Collation", "Charset", ("Id", big()), "Default", "Compiled", ("Sortlen", big()), "Pad_attribute"],
+        lambda: [
+            (c.name, c.charset, c.id, "Yes" if CHARSETS[c.charset].default_collation == c.name else "", "Yes",
+             c.sortlen, c.pad)
+            for c in COLLATIONS.values()
+        ],
+    ),
+}  # fmt: skip
