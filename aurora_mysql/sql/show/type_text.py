@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aurora_mysql.catalog.charsets import CHARSETS
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, ForeignKey, Index, Table, View
 from aurora_mysql.sql.ddl.parse_column import quote_string
 
@@ -78,14 +79,8 @@ def column_line(column: Column, table: Table) -> str:
     t = column.type
     text = f"{backtick(column.name)} {type_text(t)}"
     if t.charset is not None and t.collation is not None:
-        same_collation = t.collation == table.collation
-        if t.charset != table.charset or not same_collation:
-            if t.charset != table.charset:
-                text += f" CHARACTER SET {t.charset}"
-                if t.collation != _default_collation(t.charset) or t.charset == "utf8mb4":
-                    text += f" COLLATE {t.collation}"
-            else:
-                text += f" CHARACTER SET {t.charset} COLLATE {t.collation}"
+        if t.collation != table.collation:
+            text += f" CHARACTER SET {t.charset} COLLATE {t.collation}"
         elif t.collation != _default_collation(t.charset):
             # A column always names a collation that is not its character set's default.
             text += f" COLLATE {t.collation}"
@@ -118,8 +113,6 @@ _NO_DEFAULT = {"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob",
 
 
 def _default_collation(charset: str) -> str:
-    from aurora_mysql.catalog.charsets import CHARSETS
-
     return CHARSETS[charset].default_collation
 
 

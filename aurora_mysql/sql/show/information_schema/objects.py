@@ -112,7 +112,7 @@ def column_numbers(t: ColumnType) -> tuple[int | None, int | None, int | None, i
     width = CHARSETS[t.charset].max_bytes if t.charset in CHARSETS else 1
     if t.name in TEXT_BYTES:
         longest = TEXT_BYTES[t.name]
-        return (longest if t.charset is None else longest), longest, None, None, None
+        return longest, longest, None, None, None
     if t.name in ("char", "varchar", "binary", "varbinary"):
         length = t.length if t.length is not None else 1
         return length, length * width, None, None, None
