@@ -627,7 +627,9 @@ class Transaction:
         ctx = self._ctx
         if ctx.kill_query:
             raise mysql_error(1317)
-        ctx.on_kill.append(cursor.interrupt)
+        # One object for both calls: every access to the attribute makes another, unequal one.
+        interrupt = cursor.interrupt
+        ctx.on_kill.append(interrupt)
         future = asyncio.get_running_loop().run_in_executor(self._engine.executor, work, cursor)
         try:
             # Never leave while the thread still uses the cursor, whatever cancels this task.
@@ -643,7 +645,7 @@ class Transaction:
                 raise mysql_error(1412) from None
             raise
         finally:
-            ctx.on_kill.remove(cursor.interrupt)
+            ctx.on_kill.remove(interrupt)
 
 
 def _cut(index: Index, values: Sequence[Any]) -> Sequence[Any]:
