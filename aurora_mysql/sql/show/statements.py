@@ -254,6 +254,8 @@ _PRIVILEGES = [
 _ROUTINE_STATUS = ["Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment",
                    "character_set_client", "collation_connection", "Database Collation"]  # fmt: skip
 
+_LOG_STATUS = ["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]
+
 _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] = {
     ("DATABASES",): _databases,
     ("SCHEMAS",): _databases,
@@ -278,8 +280,8 @@ _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] 
             ("InnoDB", "ACTIVE", "STORAGE ENGINE", None, "GPL"),
         ],
     ),
-    ("MASTER", "STATUS"): _fixed(["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]),
-    ("BINARY", "LOG", "STATUS"): _fixed(["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]),
+    ("MASTER", "STATUS"): _fixed(_LOG_STATUS),
+    ("BINARY", "LOG", "STATUS"): _fixed(_LOG_STATUS),
     ("BINARY", "LOGS"): _no_binary_log,
     ("MASTER", "LOGS"): _no_binary_log,
     ("REPLICA", "STATUS"): _fixed(["Replica_IO_State", "Source_Host", "Source_User", ("Source_Port", _BIG)]),
