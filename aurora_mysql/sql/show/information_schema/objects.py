@@ -231,7 +231,8 @@ RELATIONS: dict[str, VirtualRelation] = {
     "routines": empty(
         "SPECIFIC_NAME", "ROUTINE_CATALOG", "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE", "DATA_TYPE",
         ("CHARACTER_MAXIMUM_LENGTH", big(False)), ("CHARACTER_OCTET_LENGTH", big(False)),
-        ("NUMERIC_PRECISION", integer()), ("NUMERIC_SCALE", integer()), ("DATETIME_PRECISION", integer()), "CHARACTER_SET_NAME", "COLLATION_NAME",
+        ("NUMERIC_PRECISION", integer()), ("NUMERIC_SCALE", integer()), ("DATETIME_PRECISION", integer()),
+        "CHARACTER_SET_NAME", "COLLATION_NAME",
         "DTD_IDENTIFIER", "ROUTINE_BODY", ("ROUTINE_DEFINITION", longtext()), ("EXTERNAL_NAME", integer()),
         "EXTERNAL_LANGUAGE", "PARAMETER_STYLE", "IS_DETERMINISTIC", "SQL_DATA_ACCESS", "SQL_PATH", "SECURITY_TYPE",
         ("CREATED", moment()), ("LAST_ALTERED", moment()), "SQL_MODE", "ROUTINE_COMMENT", "DEFINER",
