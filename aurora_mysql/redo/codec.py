@@ -1,0 +1,204 @@
+"""Commits as redo records and back.
+
+A record (part) is a 2-byte head (format, flags) and a body; a part of a longer commit has its number and the number of
+parts in between. The body (of all parts together) is msgpack, compressed with zstd where that pays. The layout is
+specified in FORMAT.md, "Redo records".
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgpack
+import zstandard
+
+from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
+from aurora_mysql.redo.catalog_codec import decode_delta, encode_delta
+from aurora_mysql.redo.columns import COLUMNAR_ROWS, pack_columns, unpack_columns
+from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
+from aurora_mysql.redo.values import pack_value, unpack_value
+
+#: First byte of every record.
+FORMAT = 1
+
+#: Largest record body by default (bytes).
+PART_BYTES = 4 << 20
+
+#: Bodies below this are never compressed (bytes).
+COMPRESS_FROM_BYTES = 1024
+
+_ZSTD, _PARTIAL = 1, 2
+_PART = struct.Struct(">II")
+_RAW_LENGTH = struct.Struct(">Q")
+_PLAIN_HEAD = bytes((FORMAT, 0))
+_packb = msgpack.packb
+
+
+class StoredRecord(Protocol):
+    """What a volume or a stream hands over."""
+
+    @property
+    def lsn(self) -> int: ...
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def cpl(self) -> bool: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+
+class _Contexts(threading.local):
+    """zstd contexts can't be shared by threads."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1, write_content_size=False)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_contexts = _Contexts()
+
+
+def encode_commit(commit: Commit, *, part_bytes: int = PART_BYTES) -> list[bytes]:
+    """The records of `commit`, in order; `lsn` and `epoch` are not part of them (the volume gives them).
+
+    Raises:
+        TypeError: a row has something that is not a storage value.
+    """
+    changes = []
+    for change in commit.changes:
+        if len(change.upserts) > COLUMNAR_ROWS:
+            columns = pack_columns(change.upserts)
+            changes.append((change.table_id, None, change.deletes, columns))
+        else:
+            changes.append((change.table_id, change.upserts, change.deletes))  # type: ignore[arg-type]
+    schema = None
+    if commit.schema is not None:
+        schema = (encode_delta(commit.schema.delta), list(commit.schema.statements))
+    body: bytes = _packb((commit.commit_time_us, changes, commit.counters, schema), default=pack_value)
+    flags = 0
+    if len(body) >= COMPRESS_FROM_BYTES:
+        packed = _contexts.compressor.compress(body)
+        if len(packed) + _RAW_LENGTH.size < len(body) * 0.9:
+            body, flags = _RAW_LENGTH.pack(len(body)) + packed, _ZSTD
+    if len(body) <= part_bytes:
+        return [(_PLAIN_HEAD if not flags else bytes((FORMAT, flags))) + body]
+    count = -(-len(body) // part_bytes)
+    head = bytes((FORMAT, flags | _PARTIAL))
+    view = memoryview(body)
+    return [b"".join((head, _PART.pack(i, count), view[i * part_bytes : (i + 1) * part_bytes])) for i in range(count)]
+
+
+def decode_body(flags: int, body: bytes) -> Commit:
+    """The commit of a whole body.
+
+    Raises:
+        CorruptRecordError: it is malformed.
+    """
+    try:
+        if flags & _ZSTD:
+            (length,) = _RAW_LENGTH.unpack_from(body)
+            raw = _contexts.decompressor.decompress(memoryview(body)[_RAW_LENGTH.size :], max_output_size=length)
+            if len(raw) != length:
+                raise CorruptRecordError("a compressed record has another length than it says")
+            body = raw
+        commit_time_us, packed_changes, counters, schema = msgpack.unpackb(
+            body, ext_hook=unpack_value, use_list=False, strict_map_key=False
+        )
+        changes = [_change(packed) for packed in packed_changes]
+        change = None
+        if schema is not None:
+            delta, statements = schema
+            change = SchemaChange(decode_delta(delta), list(statements))
+        return Commit(commit_time_us=commit_time_us, changes=changes, counters=counters, schema=change)
+    except (CorruptRecordError, VolumeFormatError):
+        raise
+    except Exception as error:
+        raise CorruptRecordError(f"malformed redo record: {error}") from error
+
+
+def _change(packed: Sequence[Any]) -> TableChange:
+    if len(packed) == 3:
+        table_id, upserts, deletes = packed
+        return TableChange(table_id, upserts, deletes)
+    table_id, _, deletes, columns = packed
+    return TableChange(table_id, unpack_columns(columns), deletes)
+
+
+class CommitAssembler:
+    """Puts the parts of commits together. Feed it records in LSN order; after a gap or a reconnect, :meth:`reset`."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._count = 0
+        self._flags = 0
+        self._epoch = 0
+        self._next_lsn = 0
+
+    @property
+    def partial(self) -> bool:
+        """True while a commit is incomplete."""
+        return bool(self._parts)
+
+    def reset(self) -> None:
+        """Forget an incomplete commit."""
+        self._parts = []
+
+    def feed(self, record: StoredRecord) -> Commit | None:
+        """The commit that `record` completes, with its LSN and epoch; None when more parts must come.
+
+        Raises:
+            CorruptRecordError: malformed, or not the part that had to follow.
+            VolumeFormatError: written by a newer version.
+        """
+        payload = record.payload
+        if len(payload) < 2:
+            raise CorruptRecordError(f"record {record.lsn} is too short")
+        if payload[0] != FORMAT:
+            if payload[0] > FORMAT:
+                raise VolumeFormatError(f"record {record.lsn} has format {payload[0]}; this version knows {FORMAT}")
+            raise CorruptRecordError(f"record {record.lsn} has unknown format {payload[0]}")
+        flags = payload[1]
+        if flags & ~(_ZSTD | _PARTIAL):
+            raise VolumeFormatError(f"record {record.lsn} has unknown flags {flags:#x}")
+        if not flags & _PARTIAL:
+            if self._parts:
+                raise CorruptRecordError(f"record {record.lsn} starts a commit inside another one")
+            if not record.cpl:
+                raise CorruptRecordError(f"record {record.lsn} is a whole commit but not a completion point")
+            commit = decode_body(flags, payload[2:])
+        else:
+            part = self._feed_part(record, flags)
+            if part is None:
+                return None
+            commit = part
+        commit.lsn, commit.epoch = record.lsn, record.epoch
+        return commit
+
+    def _feed_part(self, record: StoredRecord, flags: int) -> Commit | None:
+        payload = record.payload
+        start = 2 + _PART.size
+        if len(payload) <= start:
+            raise CorruptRecordError(f"record {record.lsn} is too short for a part")
+        number, count = _PART.unpack_from(payload, 2)
+        if number != len(self._parts) or count < 2 or number >= count:
+            raise CorruptRecordError(f"record {record.lsn} is part {number} of {count}; {len(self._parts)} was due")
+        if number == 0:
+            self._count, self._flags, self._epoch = count, flags, record.epoch
+        elif (count, flags, record.epoch, record.lsn) != (self._count, self._flags, self._epoch, self._next_lsn):
+            raise CorruptRecordError(f"record {record.lsn} does not belong to the commit before it")
+        last = number == count - 1
+        if record.cpl != last:
+            raise CorruptRecordError(f"record {record.lsn}: completion point flag and part number disagree")
+        self._parts.append(payload[start:])
+        self._next_lsn = record.lsn + 1
+        if not last:
+            return None
+        body = b"".join(self._parts)
+        self._parts = []
+        return decode_body(flags & ~_PARTIAL, body)
