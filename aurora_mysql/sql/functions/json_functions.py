@@ -224,7 +224,9 @@ def _contains(target: Any, candidate: Any) -> bool:
             isinstance(t, list) and _contains(t, candidate) for t in target
         )
     if isinstance(target, dict):
-        return isinstance(candidate, dict) and all(k in target and _contains(target[k], v) for k, v in candidate.items())
+        return isinstance(candidate, dict) and all(
+            k in target and _contains(target[k], v) for k, v in candidate.items()
+        )
     return isinstance(target, bool) == isinstance(candidate, bool) and bool(target == candidate)
 
 

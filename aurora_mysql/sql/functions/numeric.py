@@ -55,7 +55,7 @@ def double_text(value: float) -> str:
     if value == 0:
         return "0"
     digits = repr(value)
-    mantissa, _, exponent_text = digits.partition("e")
+    _mantissa, _, exponent_text = digits.partition("e")
     number = Decimal(digits)
     exponent = int(exponent_text) if exponent_text else number.adjusted()
     if -15 <= exponent < 15:
@@ -132,7 +132,7 @@ def rand_seed(seed: int, row: int) -> float:
 
 
 def random_float() -> float:
-    return random.random()  # noqa: S311 - RAND() is not for secrets
+    return random.random()
 
 
 @udf("my_bit_count", ["UBIGINT"], "BIGINT")

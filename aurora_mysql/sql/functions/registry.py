@@ -27,4 +27,11 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Register every function on a new DuckDB instance."""
     for name, function, parameters, result, nulls in FUNCTIONS:
         handling = "special" if nulls else "default"
+        if parameters is None:
+            function = _variadic(function)
         connection.create_function(name, function, parameters, result, null_handling=handling)  # type: ignore[arg-type]
+
+
+def _variadic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without annotations, which DuckDB would take for the parameter list."""
+    return lambda *arguments: function(*arguments)

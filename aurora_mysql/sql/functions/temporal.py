@@ -511,3 +511,9 @@ def number_to_datetime(number: float) -> dt.datetime | None:
 @udf("my_int_time", ["DOUBLE"], "INTERVAL")
 def number_to_time(number: float) -> dt.timedelta | None:
     return parse_time(f"{number:.6f}".rstrip("0").rstrip("."))
+
+
+@udf("my_hms", ["INTERVAL", "VARCHAR"], "BIGINT")
+def time_part(value: dt.timedelta, unit: str) -> int:
+    """HOUR(), MINUTE() ... of a TIME: never negative."""
+    return _digits(unit, 0, 0, 0, abs(value), None)

@@ -1,0 +1,73 @@
+"""What the whole statement accumulates while it is translated: parameters, tables, virtual relations."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query.sources import ParamSource
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_PLACEHOLDER = re.compile("\x01(\\d+)\x01")
+
+
+@dataclass(slots=True)
+class VirtualUse:
+    """A relation whose rows come from Python: registered as an Arrow table named `name` at run time."""
+
+    name: str
+    relation: Any
+
+
+@dataclass
+class Builder:
+    """One statement's translation state."""
+
+    pc: PlanContext
+    sources: list[ParamSource] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    relations: list[VirtualUse] = field(default_factory=list)
+    cacheable: bool = True
+    baking: int = 0
+    on_result: list[Callable[[Any, Any], None]] = field(default_factory=list)
+    virtual_privileges: bool = False
+
+    def __post_init__(self) -> None:
+        self._aliases = itertools.count(1)
+
+    def alias(self, prefix: str = "r") -> str:
+        return f"{prefix}{next(self._aliases)}"
+
+    def param(self, source: ParamSource) -> str:
+        """Text that stands for a bound value."""
+        if not callable(source) and source in self.sources:
+            return f"\x01{self.sources.index(source)}\x01"
+        self.sources.append(source)
+        return f"\x01{len(self.sources) - 1}\x01"
+
+    def use(self, table: Table) -> None:
+        if all(t.id != table.id for t in self.tables):
+            self.tables.append(table)
+
+    def bake(self, node: exp.Expression) -> None:
+        self.pc.bake(node)
+
+    def finish(self, sql: str) -> tuple[str, list[ParamSource]]:
+        """The text with $1..$n in order of appearance, and the sources in that order."""
+        order: list[int] = []
+
+        def number(found: re.Match[str]) -> str:
+            index = int(found.group(1))
+            if index not in order:
+                order.append(index)
+            return f"${order.index(index) + 1}"
+
+        text = _PLACEHOLDER.sub(number, sql)
+        return text, [self.sources[i] for i in order]

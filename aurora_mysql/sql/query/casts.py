@@ -1,0 +1,119 @@
+"""CAST and CONVERT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.expression import Ex, blob, clock, day, double, moment, number, text
+from aurora_mysql.sql.query.types import T
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.query.translator import Translator
+
+
+def _arguments(target: exp.DataType) -> list[int]:
+    return [int(p.name) for p in target.expressions]
+
+
+def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
+    """`CAST(e AS target)`. Raises 1425/1426 for impossible sizes."""
+    kind = target.this.value if isinstance(target.this, exp.DataType.Type) else str(target.this)
+    arguments = _arguments(target)
+    match kind:
+        case "BIGINT" | "INT":
+            return Ex(_signed(e), types.INT)
+        case "UBIGINT" | "UINT":
+            return Ex(_unsigned(e), types.UINT)
+        case "CHAR" | "VARCHAR" | "CHARACTER_SET" | "NCHAR" | "TEXT" | "NVARCHAR":
+            charset = target.args.get("kind")
+            if charset is not None and charset.name.lower() == "binary":
+                return Ex(blob(e), types.BINARY)
+            sql = text(e)
+            if arguments:
+                sql = f"left({sql}, {arguments[0]})"
+            return Ex(sql, T("string", collation=e.t.collation), collated=e.collated and e.t.kind == "string")
+        case "BINARY" | "VARBINARY" | "BLOB":
+            sql = blob(e)
+            if arguments:
+                padded = f"{sql} || from_hex('{'00' * arguments[0]}')"
+                sql = f"my_bsubstring({padded}, 1, {arguments[0]})"
+            return Ex(sql, types.BINARY)
+        case "DECIMAL":
+            precision = arguments[0] if arguments else 10
+            scale = arguments[1] if len(arguments) > 1 else 0
+            if scale > 30:
+                raise mysql_error(1425, scale, "", 30)
+            if precision > 65:
+                raise mysql_error(1426, precision, "", 65)
+            if precision > types.MAX_DIGITS:
+                raise unsupported(f"DECIMAL with more than {types.MAX_DIGITS} digits")
+            return _decimal(e, T("decimal", precision, scale))
+        case "DOUBLE":
+            return Ex(double(e), types.DOUBLE)
+        case "FLOAT":
+            return Ex(f"CAST({double(e)} AS FLOAT)", T("float"))
+        case "DATE":
+            if e.t.kind in ("string", "json", "binary"):
+                return Ex(f"my_date({text(e)})", types.DATE)
+            return Ex(day(e), types.DATE)
+        case "DATETIME" | "TIMESTAMP":
+            digits = arguments[0] if arguments else 0
+            return Ex(f"my_round_datetime({moment(e)}, {digits})", types.datetime(digits))
+        case "TIME":
+            digits = arguments[0] if arguments else 0
+            return Ex(f"my_round_time({clock(e)}, {digits})", types.time(digits))
+        case "YEAR":
+            return Ex(f"year({moment(e)})" if e.t.temporal else _signed(e), types.INT)
+        case "JSON":
+            if e.t.kind in ("string", "binary"):
+                return Ex(f"my_json_normal({text(e)})", types.JSON)
+            from aurora_mysql.sql.query.expression import document
+
+            return Ex(document(e), types.JSON)
+    raise unsupported(f"CAST AS {kind}")
+
+
+def _signed(e: Ex) -> str:
+    if e.t.kind in ("string", "json", "binary") and not (
+        e.t.declared is not None and e.t.declared.name in ("enum", "set")
+    ):
+        return f"my_int({text(e)})"
+    n = number(e)
+    if n.t.kind == "uint":
+        return (
+            f"CAST(CASE WHEN {n.sql} > 9223372036854775807 "
+            f"THEN CAST({n.sql} AS HUGEINT) - 18446744073709551616 ELSE CAST({n.sql} AS HUGEINT) END AS BIGINT)"
+        )
+    if n.t.kind == "double":
+        return f"CAST(LEAST(GREATEST(round({n.sql}), -9223372036854775808), 9223372036854774784) AS BIGINT)"
+    return f"CAST({n.sql} AS BIGINT)"
+
+
+def _unsigned(e: Ex) -> str:
+    if e.t.kind in ("string", "json", "binary"):
+        return f"my_uint({text(e)})"
+    n = number(e)
+    if n.t.kind == "uint":
+        return n.sql
+    inner = f"CAST(round({n.sql}) AS HUGEINT)" if n.t.kind != "int" else f"CAST({n.sql} AS HUGEINT)"
+    return f"CAST(CASE WHEN {inner} < 0 THEN {inner} + 18446744073709551616 ELSE {inner} END AS UBIGINT)"
+
+
+def _decimal(e: Ex, t: T) -> Ex:
+    duck = types.duckdb_type(t)
+    if e.t.kind in ("string", "json", "binary"):
+        return Ex(f"CAST(my_dec({text(e)}, {t.precision}, {t.scale}) AS {duck})", t)
+    n = number(e)
+    limit = "9" * (t.precision - t.scale) or "0"
+    limit += "." + "9" * t.scale if t.scale else ""
+    whole, _ = types.as_decimal(n.t) if n.t.kind != "double" else (99, 0)
+    if whole <= t.precision - t.scale and n.t.kind == "decimal":
+        return Ex(f"CAST({n.sql} AS {duck})", t)
+    clamped = (
+        f"COALESCE(TRY_CAST({n.sql} AS {duck}), CASE WHEN {n.sql} > 0 THEN {limit} WHEN {n.sql} < 0 THEN -{limit} END)"
+    )
+    return Ex(f"CAST({clamped} AS {duck})", t)

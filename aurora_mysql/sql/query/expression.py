@@ -1,0 +1,272 @@
+"""A translated expression, and its conversions to other types as MySQL converts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aurora_mysql.catalog.collation import is_binary_collation
+from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.types import T
+
+#: The connection collation: that of string literals.
+CONNECTION_COLLATION = "utf8mb4_0900_ai_ci"
+CI = "NOCASE.NOACCENT"
+
+
+class _Missing:
+    pass
+
+
+MISSING = _Missing()
+
+
+@dataclass(slots=True)
+class Ex:
+    """DuckDB text of an expression and its MySQL type.
+
+    `lit` is the lifted literal's index and `value` its value when the expression is a literal; `collated` tells that
+    DuckDB itself knows the (case-insensitive) collation; `explicit` that COLLATE was written; `key_sql` is the hidden
+    collation-key column of a bare column; `name` a bare column's display name.
+    """
+
+    sql: str
+    t: T
+    lit: int | None = None
+    value: Any = MISSING
+    collated: bool = False
+    explicit: bool = False
+    key_sql: str = ""
+    name: str = ""
+    origin: Any = None
+
+    @property
+    def is_literal(self) -> bool:
+        return not isinstance(self.value, _Missing)
+
+
+def text_literal(value: str) -> str:
+    """A DuckDB string literal."""
+    if "\0" in value:
+        parts = value.split("\0")
+        return "(" + " || chr(0) || ".join(text_literal(p) for p in parts) + ")"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def blob_literal(value: bytes) -> str:
+    return "from_hex('" + value.hex() + "')"
+
+
+def text(e: Ex) -> str:
+    """As a character string."""
+    match e.t.kind:
+        case "string" | "json":
+            return e.sql
+        case "null":
+            return "CAST(NULL AS VARCHAR)"
+        case "bool":
+            return f"CAST(CAST({e.sql} AS BIGINT) AS VARCHAR)"
+        case "double":
+            return f"my_dstr({e.sql})"
+        case "float":
+            return f"my_fstr({e.sql})"
+        case "datetime":
+            return f"my_datetime_text({e.sql}, {e.t.scale})"
+        case "time":
+            return f"my_time_text({e.sql}, {e.t.scale})"
+        case "binary":
+            return f"my_btext({e.sql})"
+    if e.t.declared is not None and e.t.declared.zerofill and e.t.declared.length:
+        return f"lpad(CAST({e.sql} AS VARCHAR), {e.t.declared.length}, '0')"
+    return f"CAST({e.sql} AS VARCHAR)"
+
+
+def blob(e: Ex) -> str:
+    """As bytes."""
+    return e.sql if e.t.kind == "binary" else f"encode({text(e)})"
+
+
+def number(e: Ex) -> Ex:
+    """As a number: exact types stay, strings become DOUBLE, dates YYYYMMDD."""
+    match e.t.kind:
+        case "bool":
+            return Ex(f"CAST({e.sql} AS BIGINT)", T("int", precision=1))
+        case "string" | "json":
+            if e.t.declared is not None and e.t.declared.name == "enum":
+                return Ex(enum_position(e), types.INT)
+            if e.t.declared is not None and e.t.declared.name == "set":
+                return Ex(f"my_set_number({e.sql}, {text_literal(','.join(e.t.declared.values))})", types.UINT)
+            return Ex(f"my_num({e.sql})", types.DOUBLE)
+        case "binary":
+            return Ex(f"my_num(my_btext({e.sql}))", types.DOUBLE)
+        case "date":
+            return Ex(f"CAST(strftime({e.sql}, '%Y%m%d') AS BIGINT)", types.INT)
+        case "datetime":
+            if e.t.scale:
+                text_ = f"my_date_format({e.sql}, '%Y%m%d%H%i%s.%f')"
+                return Ex(f"CAST({text_} AS DECIMAL(20,{e.t.scale}))", types.decimal(20, e.t.scale))
+            return Ex(f"CAST(strftime({e.sql}, '%Y%m%d%H%M%S') AS BIGINT)", types.INT)
+        case "time":
+            if e.t.scale:
+                return Ex(f"CAST(my_time_num({e.sql}) AS DECIMAL(13,{e.t.scale}))", types.decimal(13, e.t.scale))
+            return Ex(f"CAST(my_time_num({e.sql}) AS BIGINT)", types.INT)
+        case "bit":
+            return Ex(e.sql, types.UINT)
+        case "float":
+            return Ex(f"CAST({e.sql} AS DOUBLE)", types.DOUBLE)
+        case "null":
+            return Ex("CAST(NULL AS BIGINT)", types.INT)
+    return e
+
+
+def double(e: Ex) -> str:
+    n = number(e)
+    return n.sql if n.t.kind == "double" else f"CAST({n.sql} AS DOUBLE)"
+
+
+def integer(e: Ex) -> str:
+    """As BIGINT, rounding half away from zero (an argument that must be an integer)."""
+    if e.t.kind in ("int", "bool"):
+        return number(e).sql
+    n = number(e)
+    if n.t.kind == "double":
+        return f"CAST(round({n.sql}) AS BIGINT)"
+    return f"CAST({n.sql} AS BIGINT)"
+
+
+def unsigned(e: Ex) -> str:
+    """As a 64-bit unsigned, two's complement for negative numbers (bit operations)."""
+    n = number(e)
+    if n.t.kind == "uint":
+        return n.sql
+    if n.t.kind == "int":
+        return f"CAST((CAST({n.sql} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
+    rounded = f"CAST(round({n.sql}) AS HUGEINT)"
+    return f"CAST(({rounded} + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
+
+
+def boolean(e: Ex) -> str:
+    """As a condition."""
+    if e.t.kind == "bool":
+        return e.sql
+    if e.t.kind == "null":
+        return "CAST(NULL AS BOOLEAN)"
+    if e.t.temporal:
+        return f"({e.sql} IS NOT NULL)"
+    return f"({number(e).sql} <> 0)"
+
+
+def moment(e: Ex) -> str:
+    """As TIMESTAMP; NULL when it is no date."""
+    match e.t.kind:
+        case "datetime":
+            return e.sql
+        case "date":
+            return f"CAST({e.sql} AS TIMESTAMP)"
+        case "time":
+            return f"(CAST(CAST(now() AS DATE) AS TIMESTAMP) + {e.sql})"
+        case "null":
+            return "CAST(NULL AS TIMESTAMP)"
+    if e.t.numeric:
+        return f"my_int_datetime({double(e)})"
+    return f"my_datetime({text(e)})"
+
+
+def day(e: Ex) -> str:
+    """As DATE."""
+    return e.sql if e.t.kind == "date" else f"CAST({moment(e)} AS DATE)"
+
+
+def clock(e: Ex) -> str:
+    """As TIME (INTERVAL)."""
+    match e.t.kind:
+        case "time":
+            return e.sql
+        case "datetime":
+            return f"({e.sql} - date_trunc('day', {e.sql}))"
+        case "date":
+            return f"CASE WHEN {e.sql} IS NULL THEN NULL ELSE INTERVAL 0 SECOND END"
+        case "null":
+            return "CAST(NULL AS INTERVAL)"
+    if e.t.numeric:
+        return f"my_int_time({double(e)})"
+    return f"my_time({text(e)})"
+
+
+def document(e: Ex) -> str:
+    """A value as JSON text, for building JSON."""
+    match e.t.kind:
+        case "json":
+            return e.sql
+        case "null":
+            return "CAST(NULL AS VARCHAR)"
+        case "bool":
+            return f"CASE WHEN {e.sql} THEN 'true' WHEN NOT {e.sql} THEN 'false' END"
+        case "int" | "uint" | "bit" | "decimal":
+            return f"CAST({e.sql} AS VARCHAR)"
+        case "double" | "float":
+            return f"CAST({e.sql} AS VARCHAR)"
+        case "datetime":
+            return f"my_json_quote(my_datetime_text({e.sql}, 6))"
+        case "time":
+            return f"my_json_quote(my_time_text({e.sql}, 6))"
+    return f"my_json_quote({text(e)})"
+
+
+def enum_position(e: Ex) -> str:
+    assert e.t.declared is not None
+    members = ", ".join(text_literal(v) for v in e.t.declared.values)
+    return f"COALESCE(list_position([{members}], {e.sql}), CASE WHEN {e.sql} IS NULL THEN NULL ELSE 0 END)"
+
+
+def is_ci(collation: str | None) -> bool:
+    """Case-insensitive comparison?"""
+    return not is_binary_collation(collation or CONNECTION_COLLATION) and not (collation or "").endswith("_cs")
+
+
+def collated(e: Ex) -> str:
+    """A string's text such that DuckDB itself compares, groups and sorts it as its collation does."""
+    if e.t.kind != "string" or e.collated or not is_ci(e.t.collation):
+        return f"encode({e.sql})" if e.t.kind == "string" and e.collated and not is_ci(e.t.collation) else e.sql
+    return f"({e.sql} COLLATE {CI})"
+
+
+def sort_key(e: Ex) -> str:
+    """What ORDER BY sorts by."""
+    if e.t.kind == "string" and e.t.declared is not None and e.t.declared.name == "enum":
+        return enum_position(e)
+    if e.t.kind == "string" and e.t.declared is not None and e.t.declared.name == "set":
+        return number(e).sql
+    return collated(e)
+
+
+def cast_to(e: Ex, t: T) -> str:
+    """`e` as DuckDB type of `t` (unification of branches)."""
+    if e.t.kind == "null":
+        return f"CAST(NULL AS {types.duckdb_type(t)})"
+    match t.kind:
+        case "string":
+            return text(e)
+        case "json":
+            return document(e)
+        case "binary":
+            return blob(e)
+        case "double":
+            return double(e)
+        case "int":
+            return integer(e)
+        case "uint" | "bit":
+            return e.sql if e.t.kind in ("uint", "bit") else f"CAST({number(e).sql} AS UBIGINT)"
+        case "decimal":
+            if e.t.kind == "decimal" and (e.t.precision, e.t.scale) == (t.precision, t.scale):
+                return e.sql
+            return f"CAST({number(e).sql} AS DECIMAL({t.precision},{t.scale}))"
+        case "datetime":
+            return moment(e)
+        case "date":
+            return day(e)
+        case "time":
+            return clock(e)
+        case "bool":
+            return boolean(e)
+    return e.sql

@@ -1,0 +1,68 @@
+"""MySQL's scalar functions by name. Handlers live in modules by theme and register themselves here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.query.expression import Ex
+from aurora_mysql.sql.query.scope import Scope
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from aurora_mysql.sql.query.translator import Translator
+
+Handler = Callable[["Translator", list[Ex]], Ex]
+RawHandler = Callable[["Translator", "list[exp.Expression]", Scope], Ex]
+
+#: name -> (fewest arguments, most arguments or -1, handler)
+FUNCTIONS: dict[str, tuple[int, int, Handler]] = {}
+
+#: Functions whose arguments are not plain expressions (units, intervals, names).
+RAW_FUNCTIONS: dict[str, RawHandler] = {}
+
+#: sqlglot nodes (lower-case class name) for calls with special syntax.
+NODE_FUNCTIONS: dict[str, Callable[[Any, Any, Scope], Ex]] = {}
+
+
+def function(*names: str, low: int, high: int | None = None) -> Callable[[Handler], Handler]:
+    """Register a handler for `names` taking `low` to `high` arguments (`high` None: exactly `low`; -1: any)."""
+
+    def keep(handler: Handler) -> Handler:
+        for name in names:
+            FUNCTIONS[name] = (low, low if high is None else high, handler)
+        return handler
+
+    return keep
+
+
+def raw(*names: str) -> Callable[[RawHandler], RawHandler]:
+    def keep(handler: RawHandler) -> RawHandler:
+        for name in names:
+            RAW_FUNCTIONS[name] = handler
+        return handler
+
+    return keep
+
+
+def node(name: str) -> Callable[[Callable[[Any, Any, Scope], Ex]], Callable[[Any, Any, Scope], Ex]]:
+    def keep(handler: Callable[[Any, Any, Scope], Ex]) -> Callable[[Any, Any, Scope], Ex]:
+        NODE_FUNCTIONS[name] = handler
+        return handler
+
+    return keep
+
+
+def call(tr: Translator, name: str, arguments: list[Ex], scope: Scope) -> Ex:
+    """Translate a call. Raises 1305 for an unknown function, 1582 for a wrong number of arguments."""
+    found = FUNCTIONS.get(name)
+    if found is None:
+        database = tr.b.pc.database
+        raise mysql_error(1305, "FUNCTION", f"{database}.{name}" if database else name)
+    low, high, handler = found
+    if len(arguments) < low or (high >= 0 and len(arguments) > high):
+        raise mysql_error(1582, name.upper())
+    del scope
+    return handler(tr, arguments)

@@ -1,0 +1,250 @@
+"""Numeric and conditional functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aurora_mysql.sql.query import operators, types
+from aurora_mysql.sql.query.expression import Ex, boolean, cast_to, collated, double, integer, number, unsigned
+from aurora_mysql.sql.query.function_table import function
+
+
+def _double_function(name: str, duck: str, domain: str = "") -> None:
+    @function(name, low=1)
+    def _one(_: Any, a: list[Ex]) -> Ex:
+        x = double(a[0])
+        sql = f"{duck}({x})"
+        if domain:
+            sql = f"CASE WHEN {x} {domain} THEN {sql} END"
+        return Ex(sql, types.DOUBLE)
+
+
+for _name, _duck, _domain in (
+    ("sqrt", "sqrt", ">= 0"),
+    ("exp", "exp", ""),
+    ("ln", "ln", "> 0"),
+    ("log2", "log2", "> 0"),
+    ("log10", "log10", "> 0"),
+    ("sin", "sin", ""),
+    ("cos", "cos", ""),
+    ("tan", "tan", ""),
+    ("cot", "cot", "<> 0"),
+    ("asin", "asin", "BETWEEN -1 AND 1"),
+    ("acos", "acos", "BETWEEN -1 AND 1"),
+    ("degrees", "degrees", ""),
+    ("radians", "radians", ""),
+):
+    _double_function(_name, _duck, _domain)
+
+
+@function("log", low=1, high=2)
+def _log(_: Any, a: list[Ex]) -> Ex:
+    x = double(a[-1])
+    if len(a) == 1:
+        return Ex(f"CASE WHEN {x} > 0 THEN ln({x}) END", types.DOUBLE)
+    base = double(a[0])
+    return Ex(f"CASE WHEN {x} > 0 AND {base} > 0 AND {base} <> 1 THEN ln({x}) / ln({base}) END", types.DOUBLE)
+
+
+@function("pow", "power", low=2)
+def _pow(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_pow({double(a[0])}, {double(a[1])})", types.DOUBLE)
+
+
+@function("atan", "atan2", low=1, high=2)
+def _atan(_: Any, a: list[Ex]) -> Ex:
+    if len(a) == 1:
+        return Ex(f"atan({double(a[0])})", types.DOUBLE)
+    return Ex(f"atan2({double(a[0])}, {double(a[1])})", types.DOUBLE)
+
+
+@function("pi", low=0)
+def _pi(_: Any, __: list[Ex]) -> Ex:
+    return Ex("pi()", types.DOUBLE)
+
+
+@function("abs", low=1)
+def _abs(_: Any, a: list[Ex]) -> Ex:
+    n = number(a[0])
+    return n if n.t.kind == "uint" else Ex(f"abs({n.sql})", n.t.plain())
+
+
+@function("sign", low=1)
+def _sign(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"CAST(sign({double(a[0])}) AS BIGINT)", types.INT)
+
+
+@function("ceil", "ceiling", low=1)
+def _ceil(_: Any, a: list[Ex]) -> Ex:
+    return _whole("ceil", a[0])
+
+
+@function("floor", low=1)
+def _floor(_: Any, a: list[Ex]) -> Ex:
+    return _whole("floor", a[0])
+
+
+def _whole(name: str, e: Ex) -> Ex:
+    n = number(e)
+    if n.t.integral:
+        return n
+    if n.t.kind == "decimal":
+        whole = n.t.precision - n.t.scale
+        if whole < 18:
+            return Ex(f"CAST({name}({n.sql}) AS BIGINT)", types.INT)
+        t = types.decimal(whole + 1, 0)
+        return Ex(f"CAST({name}({n.sql}) AS {types.duckdb_type(t)})", t)
+    return Ex(f"{name}({n.sql})", types.DOUBLE)
+
+
+@function("round", low=1, high=2)
+def _round(tr: Any, a: list[Ex]) -> Ex:
+    return _digits(tr, a, "round")
+
+
+@function("truncate", low=2)
+def _truncate(tr: Any, a: list[Ex]) -> Ex:
+    return _digits(tr, a, "trunc")
+
+
+def _digits(tr: Any, a: list[Ex], name: str) -> Ex:
+    n = number(a[0])
+    places: Any = 0
+    if len(a) > 1:
+        places = tr.constant(a[1]) if a[1].is_literal else _negative_constant(tr, a[1])
+    if n.t.integral:
+        if isinstance(places, int) and places >= 0:
+            return n
+        amount = integer(a[1]) if len(a) > 1 else "0"
+        if name == "round":
+            return Ex(f"CAST(round({n.sql}, CAST({amount} AS INTEGER)) AS {types.duckdb_type(n.t)})", n.t.plain())
+        power = f"CAST(pow(10, GREATEST(-{amount}, 0)) AS BIGINT)"
+        return Ex(f"({n.sql} // {power} * {power})", n.t.plain())
+    if n.t.kind == "decimal" and isinstance(places, int):
+        scale = max(0, min(places, n.t.scale))
+        whole = n.t.precision - n.t.scale
+        t = types.decimal(whole + scale + (1 if name == "round" else 0), scale)
+        duck = types.duckdb_type(t)
+        if name == "round":
+            if places < 0:
+                return Ex(f"CAST(round({n.sql}, {places}) AS {duck})", t)
+            return Ex(f"CAST({n.sql} AS {duck})", t)
+        power = 10 ** abs(places)
+        if places >= n.t.scale:
+            return Ex(f"CAST({n.sql} AS {duck})", t)
+        if places < 0:
+            return Ex(f"CAST(CAST(trunc({double(n)} / {power}) AS HUGEINT) * {power} AS {duck})", t)
+        # trunc(x * 10^p) / 10^p, exactly: drop the digits beyond from the decimal itself.
+        rest = (
+            f"({n.sql} % CAST(1 AS DECIMAL(1,0)))"
+            if places == 0
+            else f"({n.sql} % CAST({1 / power:.{places}f} AS DECIMAL({places + 1},{places})))"
+        )
+        return Ex(f"CAST({n.sql} - {rest} AS {duck})", t)
+    x = double(n)
+    amount = integer(a[1]) if len(a) > 1 else "0"
+    if name == "round":
+        if len(a) == 1:
+            return Ex(f"round_even({x}, 0)", types.DOUBLE)
+        return Ex(f"round({x}, CAST({amount} AS INTEGER))", types.DOUBLE)
+    return Ex(f"(trunc({x} * pow(10, {amount})) / pow(10, {amount}))", types.DOUBLE)
+
+
+def _negative_constant(tr: Any, e: Ex) -> Any:
+    """-n is a negated literal: read its value from the (baked) text."""
+    sql = e.sql
+    if sql.startswith("(-CAST(") and sql.endswith(" AS BIGINT))"):
+        inner = sql[7:-12]
+        if inner.isdigit():
+            return -int(inner)
+        if inner.startswith("\x01") and inner.endswith("\x01"):
+            source = tr.b.sources[int(inner.strip("\x01"))]
+            if isinstance(source, int):
+                tr.b.pc.baked.add(source)
+                return -int(tr.b.pc.params[source])
+    return None
+
+
+@function("mod", low=2)
+def _mod(_: Any, a: list[Ex]) -> Ex:
+    return operators.modulo(a[0], a[1])
+
+
+@function("rand", low=0, high=1)
+def _rand(tr: Any, a: list[Ex]) -> Ex:
+    if not a:
+        return Ex("random()", types.DOUBLE)
+    seed = tr.constant(a[0])
+    if seed is None:
+        return Ex(f"my_rand_seed({integer(a[0])}, 0)", types.DOUBLE)
+    return Ex(f"my_rand_seed(CAST({int(seed)} AS BIGINT), row_number() OVER () - 1)", types.DOUBLE)
+
+
+@function("greatest", low=2, high=-1)
+def _greatest(_: Any, a: list[Ex]) -> Ex:
+    return _extreme("greatest", a)
+
+
+@function("least", low=2, high=-1)
+def _least(_: Any, a: list[Ex]) -> Ex:
+    return _extreme("least", a)
+
+
+def _extreme(name: str, a: list[Ex]) -> Ex:
+    if any(i.t.kind == "null" for i in a):
+        return Ex("NULL", types.NULL)
+    if any(i.t.numeric for i in a) and not all(i.t.numeric for i in a) and all(not i.t.temporal for i in a):
+        t = types.DOUBLE
+        texts = [double(i) for i in a]
+    else:
+        texts, t = operators.branches(a)
+    if t.kind == "bool":
+        texts, t = [number(i).sql for i in a], types.INT
+    if t.kind == "string":
+        texts = [collated(Ex(s, t, collated=i.collated)) for s, i in zip(texts, a, strict=True)]
+    guard = " OR ".join(f"{i.sql} IS NULL" for i in a)
+    return Ex(f"CASE WHEN {guard} THEN NULL ELSE {name}({', '.join(texts)}) END", t.plain())
+
+
+@function("bit_count", low=1)
+def _bit_count(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_bit_count({unsigned(a[0])})", types.INT)
+
+
+@function("ifnull", low=2)
+def _ifnull(tr: Any, a: list[Ex]) -> Ex:
+    return _coalesce(tr, a)
+
+
+@function("coalesce", low=1, high=-1)
+def _coalesce(_: Any, a: list[Ex]) -> Ex:
+    texts, t = operators.branches(a)
+    if t.kind == "null":
+        return Ex("NULL", types.NULL)
+    return Ex(f"COALESCE({', '.join(texts)})", t.plain())
+
+
+@function("nullif", low=2)
+def _nullif(tr: Any, a: list[Ex]) -> Ex:
+    same = operators.compare(tr.b, "=", a[0], a[1]).sql
+    return Ex(f"CASE WHEN {same} THEN NULL ELSE {a[0].sql} END", a[0].t.plain())
+
+
+@function("isnull", low=1)
+def _isnull(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"({a[0].sql} IS NULL)", types.BOOL)
+
+
+@function("interval", low=2, high=-1)
+def _interval(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_interval({', '.join(double(i) for i in a)})", types.INT)
+
+
+@function("_condition", low=1)
+def _condition(_: Any, a: list[Ex]) -> Ex:
+    return Ex(boolean(a[0]), types.BOOL)
+
+
+@function("_string", low=1)
+def _as_string(_: Any, a: list[Ex]) -> Ex:
+    return Ex(cast_to(a[0], types.STRING), types.STRING)

@@ -1,0 +1,428 @@
+"""String functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from aurora_mysql.errors import unsupported
+from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.expression import Ex, blob, boolean, double, integer, is_ci, number, text, unsigned
+from aurora_mysql.sql.query.function_table import call, function, node
+from aurora_mysql.sql.query.operators import collation_of
+from aurora_mysql.sql.query.scope import Scope
+from aurora_mysql.sql.query.types import T
+
+
+def string(sql: str, *sources: Ex) -> Ex:
+    """A string result that keeps the collation of its first string source."""
+    collation = next((s.t.collation for s in sources if s.t.kind == "string" and s.t.collation), None)
+    return Ex(sql, T("string", collation=collation))
+
+
+def _sensitive(*items: Ex) -> str:
+    if any(i.t.kind == "binary" for i in items):
+        return "TRUE"
+    pair = (items[0], items[-1])
+    return "FALSE" if is_ci(collation_of(*pair)) else "TRUE"
+
+
+@function("concat", low=1, high=-1)
+def _concat(_: Any, a: list[Ex]) -> Ex:
+    if any(i.t.kind == "binary" for i in a):
+        return Ex("(" + " || ".join(blob(i) for i in a) + ")", types.BINARY)
+    return string("(" + " || ".join(text(i) for i in a) + ")", *a)
+
+
+@node("concat")
+def _concat_node(tr: Any, n: Any, scope: Scope) -> Ex:
+    return _concat(tr, [tr.expr(e, scope) for e in n.expressions])
+
+
+@function("concat_ws", low=2, high=-1)
+def _concat_ws(_: Any, a: list[Ex]) -> Ex:
+    parts = ", ".join(text(i) for i in a)
+    return string(f"CASE WHEN {text(a[0])} IS NULL THEN NULL ELSE concat_ws({parts}) END", *a)
+
+
+@function("lower", "lcase", low=1)
+def _lower(_: Any, a: list[Ex]) -> Ex:
+    return a[0] if a[0].t.kind == "binary" else string(f"lower({text(a[0])})", *a)
+
+
+@function("upper", "ucase", low=1)
+def _upper(_: Any, a: list[Ex]) -> Ex:
+    return a[0] if a[0].t.kind == "binary" else string(f"upper({text(a[0])})", *a)
+
+
+@function("length", "octet_length", low=1)
+def _length(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"octet_length({blob(a[0])})", types.INT)
+
+
+@function("bit_length", low=1)
+def _bit_length(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"(octet_length({blob(a[0])}) * 8)", types.INT)
+
+
+@function("char_length", "character_length", low=1)
+def _char_length(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"octet_length({a[0].sql})" if a[0].t.kind == "binary" else f"length({text(a[0])})", types.INT)
+
+
+def _substring(a: list[Ex]) -> Ex:
+    length = f"{integer(a[2])}" if len(a) > 2 else "CAST(9223372036854775807 AS BIGINT)"
+    if a[0].t.kind == "binary":
+        return Ex(f"my_bsubstring({a[0].sql}, {integer(a[1])}, {length})", types.BINARY)
+    if a[1].is_literal and isinstance(a[1].value, int) and a[1].value > 0 and a[1].lit is None and len(a) > 2:
+        return string(f"substr({text(a[0])}, {a[1].sql}, {length})", a[0])
+    return string(f"my_substring({text(a[0])}, {integer(a[1])}, {length})", a[0])
+
+
+@node("substring")
+def _substring_node(tr: Any, n: exp.Substring, scope: Scope) -> Ex:
+    parts = [n.this, n.args.get("start"), n.args.get("length")]
+    return _substring([tr.expr(p, scope) for p in parts if p is not None])
+
+
+@function("mid", low=3)
+def _mid(_: Any, a: list[Ex]) -> Ex:
+    return _substring(a)
+
+
+@function("left", low=2)
+def _left(_: Any, a: list[Ex]) -> Ex:
+    if a[0].t.kind == "binary":
+        return Ex(f"my_bsubstring({a[0].sql}, 1, {integer(a[1])})", types.BINARY)
+    return string(f"left({text(a[0])}, GREATEST({integer(a[1])} , 0))", a[0])
+
+
+@function("right", low=2)
+def _right(_: Any, a: list[Ex]) -> Ex:
+    return string(f"right({text(a[0])}, GREATEST({integer(a[1])}, 0))", a[0])
+
+
+@function("substring_index", low=3)
+def _substring_index(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_substring_index({text(a[0])}, {text(a[1])}, {integer(a[2])})", a[0])
+
+
+@function("locate", low=2, high=3)
+def _locate(_: Any, a: list[Ex]) -> Ex:
+    start = integer(a[2]) if len(a) > 2 else "1"
+    return Ex(f"my_locate({text(a[0])}, {text(a[1])}, {start}, {_sensitive(a[0], a[1])})", types.INT)
+
+
+@function("instr", low=2)
+def _instr(tr: Any, a: list[Ex]) -> Ex:
+    return _locate(tr, [a[1], a[0]])
+
+
+@node("strposition")
+def _position(tr: Any, n: exp.StrPosition, scope: Scope) -> Ex:
+    return _locate(tr, [tr.expr(n.args["substr"], scope), tr.expr(n.this, scope)])
+
+
+@function("lpad", low=3)
+def _lpad(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_lpad({text(a[0])}, {integer(a[1])}, {text(a[2])})", a[0])
+
+
+@function("rpad", low=3)
+def _rpad(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_rpad({text(a[0])}, {integer(a[1])}, {text(a[2])})", a[0])
+
+
+@function("replace", low=3)
+def _replace(_: Any, a: list[Ex]) -> Ex:
+    # An empty search string replaces nothing in MySQL, and in DuckDB too.
+    return string(f"replace({text(a[0])}, {text(a[1])}, {text(a[2])})", a[0])
+
+
+@function("reverse", low=1)
+def _reverse(_: Any, a: list[Ex]) -> Ex:
+    return string(f"reverse({text(a[0])})", a[0])
+
+
+@function("repeat", low=2)
+def _repeat(_: Any, a: list[Ex]) -> Ex:
+    return string(f"repeat({text(a[0])}, GREATEST({integer(a[1])}, 0))", a[0])
+
+
+@function("space", low=1)
+def _space(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"repeat(' ', GREATEST({integer(a[0])}, 0))", types.STRING)
+
+
+@function("insert", low=4)
+def _insert(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_insert({text(a[0])}, {integer(a[1])}, {integer(a[2])}, {text(a[3])})", a[0])
+
+
+@function("ltrim", low=1)
+def _ltrim(_: Any, a: list[Ex]) -> Ex:
+    return string(f"ltrim({text(a[0])}, ' ')", a[0])
+
+
+@function("rtrim", low=1)
+def _rtrim(_: Any, a: list[Ex]) -> Ex:
+    return string(f"rtrim({text(a[0])}, ' ')", a[0])
+
+
+@node("trim")
+def _trim(tr: Any, n: exp.Trim, scope: Scope) -> Ex:
+    e = tr.expr(n.this, scope)
+    what = n.args.get("expression")
+    side = str(n.args.get("position") or "BOTH").upper()
+    if what is None and side == "BOTH":
+        return string(f"trim({text(e)}, ' ')", e)
+    pattern = "' '" if what is None else text(tr.expr(what, scope))
+    return string(f"my_trim({text(e)}, {pattern}, '{side}')", e)
+
+
+@function("field", low=2, high=-1)
+def _field(_: Any, a: list[Ex]) -> Ex:
+    if all(i.t.kind in ("string", "null") for i in a):
+        parts = [text(i) for i in a]
+    elif all(i.t.numeric or i.t.kind == "null" for i in a):
+        parts = [double(i) for i in a]
+    else:
+        parts = [double(i) for i in a]
+    return Ex(f"my_field({', '.join(parts)})", types.INT)
+
+
+@function("elt", low=2, high=-1)
+def _elt(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_elt({integer(a[0])}, {', '.join(text(i) for i in a[1:])})", *a[1:])
+
+
+@function("find_in_set", low=2)
+def _find_in_set(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_find_in_set({text(a[0])}, {text(a[1])}, {_sensitive(*a)})", types.INT)
+
+
+@function("make_set", low=2, high=-1)
+def _make_set(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_make_set({integer(a[0])}, {', '.join(text(i) for i in a[1:])})", *a[1:])
+
+
+@function("export_set", low=3, high=5)
+def _export_set(_: Any, a: list[Ex]) -> Ex:
+    separator = text(a[3]) if len(a) > 3 else "','"
+    count = integer(a[4]) if len(a) > 4 else "64"
+    return string(f"my_export_set({integer(a[0])}, {text(a[1])}, {text(a[2])}, {separator}, {count})", a[1])
+
+
+@function("hex", low=1)
+def _hex(_: Any, a: list[Ex]) -> Ex:
+    if a[0].t.numeric:
+        return Ex(f"printf('%X', {unsigned(a[0])})", types.STRING)
+    return Ex(f"hex({blob(a[0])})", types.STRING)
+
+
+@function("unhex", low=1)
+def _unhex(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_unhex({text(a[0])})", types.BINARY)
+
+
+@function("bin", low=1)
+def _bin(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_conv(CAST({integer(a[0])} AS VARCHAR), 10, 2)", types.STRING)
+
+
+@function("oct", low=1)
+def _oct(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_conv(CAST({integer(a[0])} AS VARCHAR), 10, 8)", types.STRING)
+
+
+@function("conv", low=3)
+def _conv(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_conv({text(a[0])}, {integer(a[1])}, {integer(a[2])})", types.STRING)
+
+
+@function("format", low=2, high=3)
+def _format(_: Any, a: list[Ex]) -> Ex:
+    n = number(a[0])
+    return Ex(f"my_format(CAST({n.sql} AS VARCHAR), {integer(a[1])})", types.STRING)
+
+
+@function("strcmp", low=2)
+def _strcmp(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_strcmp({text(a[0])}, {text(a[1])}, {_sensitive(*a)})", types.INT)
+
+
+@function("ascii", low=1)
+def _ascii(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_ascii({text(a[0])})", types.INT)
+
+
+@function("ord", low=1)
+def _ord(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_ord({text(a[0])})", types.INT)
+
+
+@node("chr")
+def _char(tr: Any, n: exp.Chr, scope: Scope) -> Ex:
+    codes = ", ".join(integer(tr.expr(e, scope)) for e in n.expressions)
+    sql = f"my_char({codes})"
+    return Ex(f"my_btext({sql})", types.STRING) if n.args.get("charset") else Ex(sql, types.BINARY)
+
+
+@function("quote", low=1)
+def _quote(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_quote({text(a[0])})", a[0])
+
+
+@function("soundex", low=1)
+def _soundex(_: Any, a: list[Ex]) -> Ex:
+    return string(f"my_soundex({text(a[0])})", a[0])
+
+
+@function("md5", low=1)
+def _md5(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_md5({blob(a[0])})", types.STRING)
+
+
+@function("sha", "sha1", low=1)
+def _sha1(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_sha1({blob(a[0])})", types.STRING)
+
+
+@function("sha2", low=2)
+def _sha2(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_sha2({blob(a[0])}, {integer(a[1])})", types.STRING)
+
+
+@function("crc32", low=1)
+def _crc32(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_crc32({blob(a[0])})", types.UINT)
+
+
+@function("to_base64", low=1)
+def _to_base64(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_to_base64({blob(a[0])})", types.STRING)
+
+
+@function("from_base64", low=1)
+def _from_base64(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_from_base64({text(a[0])})", types.BINARY)
+
+
+@function("compress", low=1)
+def _compress(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_compress({blob(a[0])})", types.BINARY)
+
+
+@function("uncompress", low=1)
+def _uncompress(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_uncompress({blob(a[0])})", types.BINARY)
+
+
+@function("inet_aton", low=1)
+def _inet_aton(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_inet_aton({text(a[0])})", types.UINT)
+
+
+@function("inet_ntoa", low=1)
+def _inet_ntoa(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_inet_ntoa({integer(a[0])})", types.STRING)
+
+
+@function("inet6_aton", low=1)
+def _inet6_aton(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_inet6_aton({text(a[0])})", types.BINARY)
+
+
+@function("inet6_ntoa", low=1)
+def _inet6_ntoa(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_inet6_ntoa({blob(a[0])})", types.STRING)
+
+
+@function("uuid_to_bin", low=1, high=2)
+def _uuid_to_bin(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_uuid_to_bin({text(a[0])}, {integer(a[1]) if len(a) > 1 else 0})", types.BINARY)
+
+
+@function("bin_to_uuid", low=1, high=2)
+def _bin_to_uuid(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_bin_to_uuid({blob(a[0])}, {integer(a[1]) if len(a) > 1 else 0})", types.STRING)
+
+
+@function("is_uuid", low=1)
+def _is_uuid(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_is_uuid({text(a[0])})", types.BOOL)
+
+
+def _flags(tr: Any, items: list[Ex], given: Ex | None) -> str:
+    if given is not None:
+        base = "" if "c" in str(given.value) else "i"
+        return f"'{base}' || {text(given)}" if _sensitive(*items) == "FALSE" else text(given)
+    return "''" if _sensitive(*items) == "TRUE" else "'i'"
+
+
+@node("regexplike")
+def _regexp(tr: Any, n: exp.RegexpLike, scope: Scope) -> Ex:
+    a = [tr.expr(n.this, scope), tr.expr(n.expression, scope)]
+    return Ex(f"my_regexp({text(a[0])}, {text(a[1])}, {_flags(tr, a, None)})", types.BOOL)
+
+
+@function("regexp_like", low=2, high=3)
+def _regexp_like(tr: Any, a: list[Ex]) -> Ex:
+    flags = _flags(tr, a[:2], a[2] if len(a) > 2 else None)
+    return Ex(f"my_regexp({text(a[0])}, {text(a[1])}, {flags})", types.BOOL)
+
+
+@function("regexp_instr", low=2, high=6)
+def _regexp_instr(tr: Any, a: list[Ex]) -> Ex:
+    numbers = [integer(a[i]) if len(a) > i else default for i, default in ((2, "1"), (3, "1"), (4, "0"))]
+    flags = _flags(tr, a[:2], a[5] if len(a) > 5 else None)
+    return Ex(f"my_regexp_instr({text(a[0])}, {text(a[1])}, {', '.join(numbers)}, {flags})", types.INT)
+
+
+@function("regexp_substr", low=2, high=5)
+def _regexp_substr(tr: Any, a: list[Ex]) -> Ex:
+    numbers = [integer(a[i]) if len(a) > i else "1" for i in (2, 3)]
+    flags = _flags(tr, a[:2], a[4] if len(a) > 4 else None)
+    return string(f"my_regexp_substr({text(a[0])}, {text(a[1])}, {', '.join(numbers)}, {flags})", a[0])
+
+
+@function("regexp_replace", low=3, high=6)
+def _regexp_replace(tr: Any, a: list[Ex]) -> Ex:
+    numbers = [integer(a[i]) if len(a) > i else default for i, default in ((3, "1"), (4, "0"))]
+    flags = _flags(tr, a[:2], a[5] if len(a) > 5 else None)
+    arguments = ", ".join([text(a[0]), text(a[1]), text(a[2]), *numbers, flags])
+    return string(f"my_regexp_replace({arguments})", a[0])
+
+
+@function("charset", low=1)
+def _charset(_: Any, a: list[Ex]) -> Ex:
+    return Ex("'utf8mb4'" if a[0].t.kind == "string" else "'binary'", types.STRING)
+
+
+@function("collation", low=1)
+def _collation(_: Any, a: list[Ex]) -> Ex:
+    name = (a[0].t.collation or "utf8mb4_0900_ai_ci") if a[0].t.kind == "string" else "binary"
+    return Ex(f"'{name}'", types.STRING)
+
+
+@function("coercibility", low=1)
+def _coercibility(_: Any, a: list[Ex]) -> Ex:
+    level = 0 if a[0].explicit else 4 if a[0].is_literal else 2
+    return Ex(f"CAST({level} AS BIGINT)", types.INT)
+
+
+@function("_boolean_text", low=1)
+def _boolean_text(_: Any, a: list[Ex]) -> Ex:
+    return Ex(boolean(a[0]), types.BOOL)
+
+
+@node("matchagainst")
+def _match(_: Any, __: Any, ___: Scope) -> Ex:
+    raise unsupported("FULLTEXT search")
+
+
+@node("jsonarraycontains")
+def _member_of(tr: Any, n: exp.JSONArrayContains, scope: Scope) -> Ex:
+    value, array = tr.expr(n.this, scope), tr.expr(n.expression, scope)
+    return call(tr, "_member_of", [value, array], scope)

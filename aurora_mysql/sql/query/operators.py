@@ -1,0 +1,261 @@
+"""Operators on translated expressions: comparison, arithmetic, bits, logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.builder import Builder
+from aurora_mysql.sql.query.expression import (
+    CI,
+    Ex,
+    blob,
+    boolean,
+    cast_to,
+    double,
+    is_ci,
+    moment,
+    number,
+    text,
+    text_literal,
+    unsigned,
+)
+from aurora_mysql.sql.query.sources import Converted, literal_date, literal_datetime, literal_number, literal_time
+from aurora_mysql.sql.query.types import T
+
+#: Lifts quotients over the half that binary fractions miss, so that rounding goes half away from zero.
+_NUDGE = "1.0000000000000004"
+
+
+def converted_literal(b: Builder, e: Ex, convert: Any, duck: str) -> str:
+    """A literal through `convert`, at bind time if it was lifted, else now."""
+    if e.lit is not None and not b.baking:
+        return (
+            b.param(Converted(e.lit, convert)) if not duck else f"CAST({b.param(Converted(e.lit, convert))} AS {duck})"
+        )
+    value = convert(e.value)
+    return f"CAST({text_literal(str(value))} AS {duck})" if duck else repr(value)
+
+
+def collation_of(a: Ex, c: Ex) -> str | None:
+    """The collation of a comparison: COLLATE wins, then columns over literals."""
+    for side in (a, c):
+        if side.explicit:
+            return side.t.collation
+    collations = [s.t.collation for s in (a, c) if s.t.kind == "string" and s.t.collation and not s.is_literal]
+    binary = next((x for x in collations if x.endswith("_bin")), None)
+    return binary or (collations[0] if collations else None)
+
+
+def string_pair(a: Ex, c: Ex) -> tuple[str, str]:
+    """Two strings such that DuckDB compares them in their common collation."""
+    collation = collation_of(a, c)
+    if not is_ci(collation):
+        if a.collated or c.collated:
+            return f"encode({a.sql})", f"encode({c.sql})"
+        return a.sql, c.sql
+    if a.collated or c.collated:
+        return a.sql, c.sql
+    return f"({a.sql} COLLATE {CI})", c.sql
+
+
+def comparable(b: Builder, a: Ex, c: Ex) -> tuple[str, str]:
+    """Both sides in the type MySQL compares them in."""
+    if a.t.kind == "null" or c.t.kind == "null":
+        return (
+            "CAST(NULL AS VARCHAR)" if a.t.kind == "null" else text(a),
+            "CAST(NULL AS VARCHAR)" if c.t.kind == "null" else text(c),
+        )
+    if a.t.temporal or c.t.temporal:
+        left = _temporal_side(b, a, c)
+        right = _temporal_side(b, c, a)
+        if left is not None and right is not None:
+            return left, right
+    if a.t.kind == "json" or c.t.kind == "json":
+        if a.t.numeric or c.t.numeric:
+            return double(a), double(c)
+        sides = [f"my_json_unquote({x.sql})" if x.t.kind == "json" else text(x) for x in (a, c)]
+        return sides[0], sides[1]
+    if a.t.numeric or c.t.numeric:
+        return _numeric_side(b, a, c), _numeric_side(b, c, a)
+    if a.t.kind == "binary" or c.t.kind == "binary":
+        return blob(a), blob(c)
+    return string_pair(a, c)
+
+
+def _numeric_side(b: Builder, e: Ex, other: Ex) -> str:
+    if e.t.kind == "string" and e.is_literal:
+        if other.t.integral or other.t.kind == "decimal":
+            return converted_literal(b, e, literal_number, "")
+        return converted_literal(b, e, literal_number, "DOUBLE")
+    if other.t.textual and not other.is_literal and not _is_member(other):
+        return double(e)
+    if other.t.kind in ("double", "float"):
+        return double(e)
+    return number(e).sql
+
+
+def _is_member(e: Ex) -> bool:
+    return e.t.declared is not None and e.t.declared.name in ("enum", "set")
+
+
+def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
+    kind = other.t.kind if other.t.temporal else e.t.kind
+    if e.t.temporal:
+        if other.t.numeric:
+            return number(e).sql if not other.is_literal else moment(e) if e.t.kind != "time" else number(e).sql
+        if e.t.kind == other.t.kind or not other.t.temporal:
+            if e.t.kind == "date" and not other.t.temporal and not other.is_literal:
+                return moment(e)
+            return e.sql
+        return moment(e)
+    if e.t.kind == "string" and e.is_literal:
+        if kind == "date":
+            return converted_literal(b, e, literal_date, "" if e.lit is not None and not b.baking else "TIMESTAMP")
+        if kind == "datetime":
+            return converted_literal(b, e, literal_datetime, "TIMESTAMP")
+        return converted_literal(b, e, literal_time, "INTERVAL")
+    if e.t.numeric:
+        return number(e).sql if not e.is_literal or kind == "time" else f"my_int_datetime({double(e)})"
+    if kind == "time":
+        return f"my_time({text(e)})"
+    return moment(e)
+
+
+def compare(b: Builder, op: str, a: Ex, c: Ex) -> Ex:
+    """`a op c` as a boolean; `op` is one of = <> < <= > >= or <=>."""
+    if op in ("=", "<=>"):
+        for column, literal in ((a, c), (c, a)):
+            if column.key_sql and literal.t.kind == "string" and literal.is_literal and not literal.explicit:
+                collation = column.t.collation
+
+                def key(value: Any, collation: str | None = collation) -> str:
+                    return collation_key(str(value), collation)
+
+                right = converted_literal(b, literal, key, "VARCHAR")
+                return Ex(f"({column.key_sql} {'=' if op == '=' else 'IS NOT DISTINCT FROM'} {right})", types.BOOL)
+        if a.key_sql and c.key_sql and a.t.collation == c.t.collation and op == "=":
+            return Ex(f"({a.key_sql} = {c.key_sql})", types.BOOL)
+    left, right = comparable(b, a, c)
+    if op == "<=>":
+        return Ex(f"({left} IS NOT DISTINCT FROM {right})", types.BOOL)
+    return Ex(f"({left} {op} {right})", types.BOOL)
+
+
+def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
+    """+ - * with MySQL's result types."""
+    if "null" in (a.t.kind, c.t.kind):
+        other = number(c if a.t.kind == "null" else a)
+        return Ex(f"CAST(NULL AS {types.duckdb_type(other.t)})", other.t.plain())
+    x, y = number(a), number(c)
+    if "double" in (x.t.kind, y.t.kind):
+        return Ex(f"({double(x)} {op} {double(y)})", types.DOUBLE)
+    if x.t.integral and y.t.integral:
+        if "uint" in (x.t.kind, y.t.kind):
+            wide = f"(CAST({x.sql} AS HUGEINT) {op} CAST({y.sql} AS HUGEINT))"
+            return Ex(f"CAST({wide} AS UBIGINT)", types.UINT)
+        return Ex(f"({x.sql} {op} {y.sql})", types.INT)
+    (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    if op == "*":
+        t = types.decimal(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
+        if whole1 + whole2 + scale1 + scale2 > types.MAX_DIGITS:
+            return Ex(f"CAST({double(x)} * {double(y)} AS {types.duckdb_type(t)})", t)
+    else:
+        scale = max(scale1, scale2)
+        t = types.decimal(max(whole1, whole2) + 1 + scale, scale)
+    left, right = (_as_decimal_sql(e) for e in (x, y))
+    return Ex(f"CAST({left} {op} {right} AS {types.duckdb_type(t)})", t)
+
+
+def _as_decimal_sql(e: Ex) -> str:
+    if e.t.kind == "decimal":
+        return e.sql
+    whole, scale = types.as_decimal(e.t)
+    return f"CAST({e.sql} AS DECIMAL({whole + scale},{scale}))"
+
+
+def divide(a: Ex, c: Ex) -> Ex:
+    """`/`: exact numbers give a DECIMAL with four more decimals, NULL on division by zero."""
+    x, y = number(a), number(c)
+    if "null" in (a.t.kind, c.t.kind):
+        return Ex("CAST(NULL AS DOUBLE)", types.DOUBLE)
+    quotient = f"{double(x)} / NULLIF({double(y)}, 0)"
+    if "double" in (x.t.kind, y.t.kind):
+        return Ex(f"({quotient})", types.DOUBLE)
+    (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    t = types.decimal(whole1 + scale2 + scale1 + 4, scale1 + 4)
+    return Ex(f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", t)
+
+
+def integer_divide(a: Ex, c: Ex) -> Ex:
+    x, y = number(a), number(c)
+    if x.t.integral and y.t.integral:
+        if "uint" in (x.t.kind, y.t.kind):
+            return Ex(f"CAST(CAST({x.sql} AS HUGEINT) // NULLIF(CAST({y.sql} AS HUGEINT), 0) AS UBIGINT)", types.UINT)
+        return Ex(f"({x.sql} // NULLIF({y.sql}, 0))", types.INT)
+    return Ex(f"CAST(trunc({double(x)} / NULLIF({double(y)}, 0) * CAST({_NUDGE} AS DOUBLE)) AS BIGINT)", types.INT)
+
+
+def modulo(a: Ex, c: Ex) -> Ex:
+    x, y = number(a), number(c)
+    if "null" in (a.t.kind, c.t.kind):
+        return Ex("CAST(NULL AS BIGINT)", types.INT)
+    if "double" in (x.t.kind, y.t.kind):
+        return Ex(f"({double(x)} % NULLIF({double(y)}, 0))", types.DOUBLE)
+    if x.t.integral and y.t.integral:
+        t = types.UINT if x.t.kind == "uint" else types.INT
+        duck = types.duckdb_type(t)
+        if x.t.kind == y.t.kind:
+            return Ex(f"({x.sql} % NULLIF({y.sql}, 0))", t)
+        return Ex(f"CAST(CAST({x.sql} AS HUGEINT) % NULLIF(CAST({y.sql} AS HUGEINT), 0) AS {duck})", t)
+    (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    scale = max(scale1, scale2)
+    t = types.decimal(max(whole1, whole2) + scale, scale)
+    left, right = _as_decimal_sql(x), _as_decimal_sql(y)
+    return Ex(f"CAST({left} % NULLIF({right}, 0) AS {types.duckdb_type(t)})", t)
+
+
+def negate(e: Ex) -> Ex:
+    n = number(e)
+    if e.t.kind == "null":
+        return n
+    if n.t.kind == "uint":
+        return Ex(f"CAST(-CAST({n.sql} AS HUGEINT) AS BIGINT)", types.INT)
+    if n.t.kind == "decimal":
+        return Ex(f"(-{n.sql})", n.t.plain())
+    return Ex(f"(-{n.sql})", types.DOUBLE if n.t.kind == "double" else T("int", precision=n.t.precision))
+
+
+def bitwise(op: str, a: Ex, c: Ex) -> Ex:
+    x, y = unsigned(a), unsigned(c)
+    if op in ("<<", ">>"):
+        if op == "<<":
+            shifted = (
+                f"CAST((CAST({x} AS UHUGEINT) << CAST(LEAST({y}, 64) AS UTINYINT)) & 18446744073709551615 AS UBIGINT)"
+            )
+        else:
+            shifted = f"({x} >> {y})"
+        return Ex(f"CASE WHEN {y} >= 64 THEN CAST(0 AS UBIGINT) ELSE {shifted} END", types.UINT)
+    return Ex(f"xor({x}, {y})" if op == "^" else f"({x} {op} {y})", types.UINT)
+
+
+def logic(op: str, a: Ex, c: Ex) -> Ex:
+    left, right = boolean(a), boolean(c)
+    if op == "XOR":
+        return Ex(f"({left} <> {right})", types.BOOL)
+    return Ex(f"({left} {op} {right})", types.BOOL)
+
+
+def branches(items: list[Ex]) -> tuple[list[str], T]:
+    """CASE/COALESCE/IF branches in their common type."""
+    t = types.unify([e.t for e in items])
+    if t.kind == "null":
+        return ["NULL" for _ in items], t
+    return [cast_to(e, t) for e in items], t
+
+
+def need_one_column(count: int) -> None:
+    if count != 1:
+        raise mysql_error(1241, 1)

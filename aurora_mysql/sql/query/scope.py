@@ -1,0 +1,125 @@
+"""Names in force where an expression stands: relations, select aliases, grouping, common table expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.query.expression import Ex
+from aurora_mysql.sql.query.types import T
+
+
+@dataclass(slots=True)
+class RelationColumn:
+    """A column that a relation offers. `sql` is its full DuckDB reference."""
+
+    name: str
+    sql: str
+    t: T
+    collated: bool = False
+    key_sql: str = ""
+    column: Column | None = None
+    relation: Relation | None = None
+    invisible: bool = False
+
+
+@dataclass(slots=True)
+class Relation:
+    """A table, view, derived table or CTE under its alias in one FROM clause."""
+
+    alias: str
+    database: str
+    sql_alias: str
+    columns: list[RelationColumn]
+    table: Table | None = None
+
+    def find(self, name: str) -> RelationColumn | None:
+        lowered = name.lower()
+        return next((c for c in self.columns if c.name.lower() == lowered), None)
+
+
+@dataclass(slots=True)
+class Grouping:
+    """GROUP BY: the grouping expressions, and the columns that they determine."""
+
+    nodes: list[tuple[exp.Expression, Ex]]
+    texts: dict[str, Ex] = field(default_factory=dict)
+    determined: set[str] = field(default_factory=set)
+    implicit: bool = False
+    strict: bool = True
+
+
+@dataclass(slots=True)
+class CommonTable:
+    """A CTE: the DuckDB name and its columns."""
+
+    sql_name: str
+    columns: list[tuple[str, T, bool]]
+
+
+@dataclass
+class Scope:
+    """Names of one SELECT; `parent` are the names of the enclosing one."""
+
+    parent: Scope | None = None
+    database: str = ""
+    relations: list[Relation] = field(default_factory=list)
+    star: list[RelationColumn] = field(default_factory=list)
+    merged: dict[str, RelationColumn] = field(default_factory=dict)
+    ctes: dict[str, CommonTable] = field(default_factory=dict)
+    clause: str = "field list"
+    aliases: dict[str, Ex] = field(default_factory=dict)
+    alias_first: bool = False
+    group: Grouping | None = None
+    aggregate_depth: int = 0
+    aggregates_allowed: bool = False
+    item_number: int = 0
+    windows: dict[str, exp.Window] = field(default_factory=dict)
+    barrier: bool = False
+
+    def common_table(self, name: str) -> CommonTable | None:
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.ctes.get(name.lower())
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def add(self, relation: Relation) -> None:
+        """Raises 1066 for an alias used twice."""
+        for other in self.relations:
+            if other.alias.lower() == relation.alias.lower() and other.database == relation.database:
+                raise mysql_error(1066, relation.alias)
+        for column in relation.columns:
+            column.relation = relation
+        self.relations.append(relation)
+
+    def find(self, name: str, table: str, database: str) -> RelationColumn | None:
+        """The column here (not in parents). Raises 1052."""
+        lowered = name.lower()
+        if not table:
+            merged = self.merged.get(lowered)
+            if merged is not None:
+                return merged
+        found = []
+        for relation in self.relations:
+            if table and relation.alias.lower() != table.lower():
+                continue
+            if database and relation.database != database:
+                continue
+            column = relation.find(name)
+            if column is not None:
+                found.append(column)
+        if len(found) > 1:
+            raise mysql_error(1052, f"{table}.{name}" if table else name, self.clause)
+        return found[0] if found else None
+
+
+def display_name(node: exp.Column) -> str:
+    parts: list[Any] = [node.args.get("db"), node.args.get("table"), node.this]
+    return ".".join(p.name for p in parts if p is not None)

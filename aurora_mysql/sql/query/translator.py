@@ -1,0 +1,620 @@
+"""Expressions: from sqlglot nodes to DuckDB text with a MySQL type. Unknown nodes are refused (1235)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.functions.temporal_text import parse_datetime, parse_time
+from aurora_mysql.sql.query import aggregates, operators, types
+from aurora_mysql.sql.query.builder import Builder
+from aurora_mysql.sql.query.casts import cast
+from aurora_mysql.sql.query.expression import (
+    CONNECTION_COLLATION,
+    Ex,
+    blob_literal,
+    boolean,
+    integer,
+    is_ci,
+    number,
+    text,
+    text_literal,
+    unsigned,
+)
+from aurora_mysql.sql.query.function_table import NODE_FUNCTIONS, RAW_FUNCTIONS, call
+from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name
+from aurora_mysql.sql.query.sources import session_zone
+from aurora_mysql.sql.query.types import T
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.query.select import SelectTranslator
+
+_COMPARISONS: dict[type, str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.NullSafeEQ: "<=>",
+}
+
+#: Functions that may stand without parentheses.
+_BARE_FUNCTIONS = {
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "current_user",
+    "localtime",
+    "localtimestamp",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+}
+
+
+class Translator:
+    """Translates expressions of one statement; scopes are passed along."""
+
+    def __init__(self, builder: Builder, selects: SelectTranslator) -> None:
+        self.b = builder
+        self.selects = selects
+
+    # --- entry -----------------------------------------------------------------------------------------------
+
+    def expr(self, node: exp.Expression, scope: Scope) -> Ex:
+        """Translate one scalar expression.
+
+        Raises:
+            MySQLError: whatever MySQL reports for it, or 1235.
+        """
+        group = scope.group
+        if group is not None and not scope.aggregate_depth:
+            for grouped, ex in group.nodes:
+                if type(grouped) is type(node) and not isinstance(node, exp.Column) and grouped == node:
+                    return ex
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            for cls in type(node).__mro__[1:3]:
+                handler = _HANDLERS.get(cls)
+                if handler is not None:
+                    break
+        if handler is None:
+            raise unsupported(node.sql(dialect="mysql")[:64])
+        return handler(self, node, scope)
+
+    def condition(self, node: exp.Expression, scope: Scope) -> str:
+        return boolean(self.expr(node, scope))
+
+    def constant(self, e: Ex) -> Any:
+        """The value of a literal that shapes the plan (baked); None when it is not a literal."""
+        if not e.is_literal:
+            return None
+        if e.lit is not None:
+            self.b.pc.baked.add(e.lit)
+        return e.value
+
+    # --- names -----------------------------------------------------------------------------------------------
+
+    def column(self, node: exp.Column, scope: Scope) -> Ex:
+        if isinstance(node.this, exp.Star):
+            raise mysql_error(1064, "*", 1)
+        name, table = node.name, node.table
+        database = node.db
+        if not table and not node.this.args.get("quoted") and name.lower() in _BARE_FUNCTIONS:
+            found = self._find(node, scope, quiet=True)
+            if found is None:
+                return call(self, name.lower(), [], scope)
+        if not table and scope.alias_first and name.lower() in scope.aliases:
+            return scope.aliases[name.lower()]
+        found = self._find(node, scope, quiet=True)
+        if found is None:
+            if not table and name.lower() in scope.aliases:
+                return scope.aliases[name.lower()]
+            raise mysql_error(1054, display_name(node), scope.clause)
+        column, owner = found
+        return self.checked(self.column_ex(column, database or table), owner, node)
+
+    def _find(self, node: exp.Column, scope: Scope, *, quiet: bool) -> tuple[RelationColumn, Scope] | None:
+        current: Scope | None = scope
+        while current is not None:
+            clause, current.clause = current.clause, scope.clause
+            try:
+                column = current.find(node.name, node.table, node.db)
+            finally:
+                current.clause = clause
+            if column is not None:
+                return column, current
+            current = None if current.barrier else current.parent
+        return None
+
+    def column_ex(self, column: RelationColumn, _: str = "") -> Ex:
+        e = Ex(
+            column.sql,
+            column.t,
+            collated=column.collated,
+            key_sql=column.key_sql,
+            name=column.name,
+            origin=column,
+        )
+        declared = column.t.declared
+        if declared is not None and declared.name == "timestamp" and column.column is not None:
+            tz = session_zone(self.b.pc.ctx)
+            if tz != "UTC":
+                e.sql = f"my_convert_tz({column.sql}, 'UTC', {text_literal(tz)})"
+        return e
+
+    def checked(self, e: Ex, owner: Scope, node: exp.Column) -> Ex:
+        """ONLY_FULL_GROUP_BY for a column of `owner`."""
+        group = owner.group
+        if group is None or owner.aggregate_depth:
+            return e
+        known = group.texts.get(e.sql)
+        if known is not None:
+            return known
+        if e.sql in group.determined or not group.strict:
+            return Ex(f"any_value({e.sql})", e.t, name=e.name, collated=False)
+        full = e.name
+        if e.origin is not None and e.origin.relation is not None:
+            relation = e.origin.relation
+            full = ".".join(p for p in (relation.database, relation.alias, e.name) if p)
+        if group.implicit:
+            raise mysql_error(1140, owner.item_number or 1, full)
+        place = {"order clause": "ORDER BY", "having clause": "HAVING"}.get(owner.clause, "SELECT list")
+        if place == "HAVING":
+            raise mysql_error(1054, display_name(node), "having clause")
+        raise mysql_error(
+            1055, owner.item_number or 1, f"{place if place == 'SELECT list' else place + ' clause'}", full
+        )
+
+    # --- literals --------------------------------------------------------------------------------------------
+
+    def literal(self, node: exp.Literal, _: Scope) -> Ex:
+        index = node.meta.get("param")
+        raw = node.this
+        if self.b.baking and index is not None:
+            self.b.pc.baked.add(index)
+        if node.is_string:
+            if index is None or self.b.baking:
+                return Ex(text_literal(raw), types.STRING, lit=index, value=raw)
+            return Ex(f"CAST({self.b.param(index)} AS VARCHAR)", types.STRING, lit=index, value=raw)
+        if raw.isdigit():
+            value = int(raw)
+            if value < 2**63:
+                if index is None or self.b.baking:
+                    return Ex(f"CAST({value} AS BIGINT)", T("int", precision=len(raw)), lit=index, value=value)
+                return Ex(f"CAST({self.b.param(index)} AS BIGINT)", types.INT, lit=index, value=value)
+            if index is not None:
+                self.b.pc.baked.add(index)
+            if value < 2**64:
+                return Ex(f"CAST({value} AS UBIGINT)", types.UINT, lit=index, value=value)
+            if len(raw) <= types.MAX_DIGITS:
+                return Ex(f"CAST({value} AS DECIMAL({len(raw)},0))", types.decimal(len(raw), 0), lit=index, value=value)
+            return Ex(f"CAST({raw} AS DOUBLE)", types.DOUBLE, lit=index, value=float(value))
+        if index is not None:
+            self.b.pc.baked.add(index)
+        if "e" in raw.lower():
+            return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
+        whole, _, fraction = raw.partition(".")
+        digits = len(whole.lstrip("0")) + len(fraction)
+        if digits > types.MAX_DIGITS:
+            return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
+        t = types.decimal(max(digits, 1), len(fraction))
+        return Ex(f"CAST('{raw}' AS {types.duckdb_type(t)})", t, value=raw)
+
+    def hex_string(self, node: exp.HexString, _: Scope) -> Ex:
+        self.b.bake(node)
+        digits = node.this
+        data = bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
+        return Ex(blob_literal(data), types.BINARY, value=data)
+
+    def bit_string(self, node: exp.BitString, _: Scope) -> Ex:
+        self.b.bake(node)
+        value = int(node.this or "0", 2)
+        data = value.to_bytes(max(1, (len(node.this) + 7) // 8), "big")
+        return Ex(blob_literal(data), types.BINARY, value=data)
+
+    def introducer(self, node: exp.Introducer, scope: Scope) -> Ex:
+        e = self.expr(node.expression, scope)
+        if str(node.this).lower().lstrip("_") == "binary":
+            return Ex(f"encode({e.sql})" if e.t.kind == "string" else e.sql, types.BINARY)
+        if e.t.kind == "binary":
+            return Ex(f"my_btext({e.sql})", types.STRING)
+        return e
+
+    def null(self, _: exp.Null, __: Scope) -> Ex:
+        return Ex("NULL", types.NULL, value=None)
+
+    def true_false(self, node: exp.Boolean, _: Scope) -> Ex:
+        return Ex("TRUE" if node.this else "FALSE", types.BOOL)
+
+    # --- structure -------------------------------------------------------------------------------------------
+
+    def paren(self, node: exp.Paren, scope: Scope) -> Ex:
+        return self.expr(node.this, scope)
+
+    def alias(self, node: exp.Alias, scope: Scope) -> Ex:
+        return self.expr(node.this, scope)
+
+    def compare(self, node: exp.Binary, scope: Scope) -> Ex:
+        op = _COMPARISONS[type(node)]
+        left, right = row_items(node.this), row_items(node.expression)
+        if isinstance(node.expression, exp.Any | exp.All):
+            return self.selects.quantified(op, node, scope)
+        if left is not None or right is not None:
+            return self._compare_rows(op, node, left, right, scope)
+        return operators.compare(self.b, op, self.expr(node.this, scope), self.expr(node.expression, scope))
+
+    def _compare_rows(
+        self,
+        op: str,
+        node: exp.Binary,
+        left: list[exp.Expression] | None,
+        right: list[exp.Expression] | None,
+        scope: Scope,
+    ) -> Ex:
+        if left is not None and isinstance(unwrap(node.expression), exp.Query) and op in ("=", "<=>"):
+            return self.selects.row_in(left, unwrap(node.expression), scope)
+        if left is None or right is None or len(left) != len(right):
+            raise mysql_error(1241, len(left) if left is not None else 1)
+        pairs = [(self.expr(a, scope), self.expr(c, scope)) for a, c in zip(left, right, strict=True)]
+        if op in ("=", "<=>"):
+            return Ex("(" + " AND ".join(operators.compare(self.b, op, a, c).sql for a, c in pairs) + ")", types.BOOL)
+        if op == "<>":
+            return Ex("(" + " OR ".join(operators.compare(self.b, op, a, c).sql for a, c in pairs) + ")", types.BOOL)
+        strict = op[0]
+        out = operators.compare(self.b, op, *pairs[-1]).sql
+        for a, c in reversed(pairs[:-1]):
+            first = operators.compare(self.b, strict, a, c).sql
+            out = f"({first} OR ({operators.compare(self.b, '=', a, c).sql} AND {out}))"
+        return Ex(out, types.BOOL)
+
+    def connector(self, node: exp.Connector, scope: Scope) -> Ex:
+        op = {exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR"}[type(node)]
+        if op == "XOR":
+            return operators.logic(op, self.expr(node.left, scope), self.expr(node.right, scope))
+        # Long chains come as deep left-leaning trees: walk them without recursion.
+        parts: list[exp.Expression] = []
+        current: exp.Expression = node
+        while type(current) is type(node):
+            parts.append(current.expression)
+            current = current.this
+        parts.append(current)
+        texts = [self.condition(p, scope) for p in reversed(parts)]
+        return Ex("(" + f" {op} ".join(texts) + ")", types.BOOL)
+
+    def not_(self, node: exp.Not, scope: Scope) -> Ex:
+        return Ex(f"(NOT {self.condition(node.this, scope)})", types.BOOL)
+
+    def arithmetic(self, node: exp.Binary, scope: Scope) -> Ex:
+        op = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)]
+        for side, other in ((node.expression, node.this), (node.this, node.expression)):
+            if isinstance(side, exp.Interval) and op != "*":
+                return NODE_FUNCTIONS["date_arithmetic"](self, (other, side, -1 if op == "-" else 1), scope)
+        return operators.arithmetic(op, self.expr(node.this, scope), self.expr(node.expression, scope))
+
+    def divide(self, node: exp.Binary, scope: Scope) -> Ex:
+        function = {exp.Div: operators.divide, exp.IntDiv: operators.integer_divide, exp.Mod: operators.modulo}
+        return function[type(node)](self.expr(node.this, scope), self.expr(node.expression, scope))
+
+    def bitwise(self, node: exp.Binary, scope: Scope) -> Ex:
+        op = {
+            exp.BitwiseAnd: "&",
+            exp.BitwiseOr: "|",
+            exp.BitwiseXor: "^",
+            exp.BitwiseLeftShift: "<<",
+            exp.BitwiseRightShift: ">>",
+        }[type(node)]
+        return operators.bitwise(op, self.expr(node.this, scope), self.expr(node.expression, scope))
+
+    def bitwise_not(self, node: exp.BitwiseNot, scope: Scope) -> Ex:
+        return Ex(f"xor({unsigned(self.expr(node.this, scope))}, CAST(18446744073709551615 AS UBIGINT))", types.UINT)
+
+    def negate(self, node: exp.Neg, scope: Scope) -> Ex:
+        inner = node.this
+        if isinstance(inner, exp.Literal) and inner.this == "9223372036854775808":
+            return Ex("CAST(-9223372036854775808 AS BIGINT)", types.INT)
+        return operators.negate(self.expr(inner, scope))
+
+    def is_(self, node: exp.Is, scope: Scope) -> Ex:
+        e = self.expr(node.this, scope)
+        if isinstance(node.expression, exp.Null):
+            return Ex(f"({e.sql} IS NULL)", types.BOOL)
+        if isinstance(node.expression, exp.Boolean):
+            return Ex(f"({boolean(e)} IS {'TRUE' if node.expression.this else 'FALSE'})", types.BOOL)
+        raise unsupported("IS")
+
+    def between(self, node: exp.Between, scope: Scope) -> Ex:
+        e = self.expr(node.this, scope)
+        low, high = self.expr(node.args["low"], scope), self.expr(node.args["high"], scope)
+        first = operators.compare(self.b, ">=", e, low).sql
+        return Ex(f"({first} AND {operators.compare(self.b, '<=', e, high).sql})", types.BOOL)
+
+    def in_(self, node: exp.In, scope: Scope) -> Ex:
+        query = node.args.get("query")
+        left = row_items(node.this)
+        if query is not None:
+            return self.selects.row_in(left if left is not None else [node.this], unwrap(query), scope)
+        items: list[exp.Expression] = node.expressions
+        if left is not None:
+            parts = [self._compare_rows("=", node, left, row_items(i), scope).sql for i in items]  # type: ignore[arg-type]
+            return Ex("(" + " OR ".join(parts) + ")", types.BOOL)
+        e = self.expr(node.this, scope)
+        values = [self.expr(i, scope) for i in items]
+        if not values:
+            raise mysql_error(1064, ")", 1)
+        simple = e.t.integral and all(v.t.kind == "int" and v.is_literal for v in values)
+        if simple:
+            return Ex(f"({number(e).sql} IN ({', '.join(v.sql for v in values)}))", types.BOOL)
+        if (
+            e.t.kind == "string"
+            and not e.key_sql
+            and is_ci(e.t.collation)
+            and all(v.t.kind == "string" and v.is_literal for v in values)
+        ):
+            left_sql = e.sql if e.collated else f"({e.sql} COLLATE NOCASE.NOACCENT)"
+            return Ex(f"({left_sql} IN ({', '.join(v.sql for v in values)}))", types.BOOL)
+        return Ex("(" + " OR ".join(operators.compare(self.b, "=", e, v).sql for v in values) + ")", types.BOOL)
+
+    def case(self, node: exp.Case, scope: Scope) -> Ex:
+        subject = None if node.this is None else self.expr(node.this, scope)
+        conditions, results = [], []
+        for branch in node.args["ifs"]:
+            if subject is None:
+                conditions.append(self.condition(branch.this, scope))
+            else:
+                conditions.append(operators.compare(self.b, "=", subject, self.expr(branch.this, scope)).sql)
+            results.append(self.expr(branch.args["true"], scope))
+        default = node.args.get("default")
+        results.append(Ex("NULL", types.NULL) if default is None else self.expr(default, scope))
+        texts, t = operators.branches(results)
+        body = " ".join(f"WHEN {c} THEN {r}" for c, r in zip(conditions, texts, strict=False))
+        return Ex(f"CASE {body} ELSE {texts[-1]} END", t.plain())
+
+    def if_(self, node: exp.If, scope: Scope) -> Ex:
+        false = node.args.get("false")
+        if false is None:
+            raise mysql_error(1582, "IF")
+        texts, t = operators.branches([self.expr(node.args["true"], scope), self.expr(false, scope)])
+        return Ex(f"CASE WHEN {self.condition(node.this, scope)} THEN {texts[0]} ELSE {texts[1]} END", t.plain())
+
+    def like(self, node: exp.Expression, scope: Scope) -> Ex:
+        escape = "\\"
+        if isinstance(node, exp.Escape):
+            escape = str(self.constant(self.expr(node.expression, scope)) or "")
+            node = node.this
+        e, pattern = self.expr(node.this, scope), self.expr(node.args["expression"], scope)
+        sensitive = not is_ci(operators.collation_of(e, pattern)) or "binary" in (e.t.kind, pattern.t.kind)
+        sql = f"my_like({text(e)}, {text(pattern)}, {text_literal(escape)}, {str(sensitive).upper()})"
+        if pattern.t.kind == "string" and pattern.is_literal and escape == "\\":
+            fast = _native_like(pattern.value)
+            if fast is not None and e.t.kind == "string":
+                if pattern.lit is not None:
+                    self.b.pc.baked.add(pattern.lit)
+                subject = text(e)
+                if not sensitive:
+                    folded = collation_fold(fast)
+                    sql = f"(strip_accents(lower({subject})) LIKE {text_literal(folded)})"
+                else:
+                    sql = f"(encode({subject}) = encode({subject}) AND CAST({subject} AS VARCHAR) LIKE {text_literal(fast)})"  # noqa: E501
+                    if e.collated:
+                        sql = f"my_like({subject}, {pattern.sql}, {text_literal(escape)}, TRUE)"
+        if node.args.get("negate"):
+            sql = f"(NOT {sql})"
+        return Ex(sql, types.BOOL)
+
+    def collate(self, node: exp.Collate, scope: Scope) -> Ex:
+        e = self.expr(node.this, scope)
+        name = node.expression.name.lower()
+        if not name.startswith(("utf8", "latin1", "ascii", "binary")):
+            raise mysql_error(1273, name)
+        sql = text(e)
+        was = e.collated
+        out = Ex(sql, T("string", collation=name), explicit=True, collated=was and is_ci(name))
+        if was and not is_ci(name):
+            out.sql = f"decode(encode({sql}))"
+        elif not was and is_ci(name):
+            out.sql, out.collated = f"({sql} COLLATE NOCASE.NOACCENT)", True
+        return out
+
+    def cast(self, node: exp.Cast, scope: Scope) -> Ex:
+        target: exp.DataType = node.to
+        inner = node.this
+        kind = str(target.this.value if hasattr(target.this, "value") else target.this)
+        if isinstance(inner, exp.Literal) and inner.is_string and kind in ("DATE", "TIMESTAMPTZ", "TIME"):
+            source = self.b.pc.sql_text
+            del source
+            if kind == "TIMESTAMPTZ":
+                self.b.bake(inner)
+                moment = parse_datetime(inner.this)
+                if moment is None:
+                    raise mysql_error(1525, "DATETIME", inner.this)
+                return Ex(
+                    f"CAST('{moment.isoformat(' ')}' AS TIMESTAMP)", types.datetime(6 if moment.microsecond else 0)
+                )
+        self.b.bake(target)
+        return cast(self, self.expr(inner, scope), target)
+
+    def tuple_(self, node: exp.Tuple, _: Scope) -> Ex:
+        del node
+        raise mysql_error(1241, 1)
+
+    def interval(self, node: exp.Interval, scope: Scope) -> Ex:
+        if isinstance(node.this, exp.Tuple):
+            return call(self, "interval", [self.expr(a, scope) for a in node.this.expressions], scope)
+        raise mysql_error(1064, "INTERVAL", 1)
+
+    # --- calls -----------------------------------------------------------------------------------------------
+
+    def anonymous(self, node: exp.Anonymous, scope: Scope) -> Ex:
+        name = str(node.name if isinstance(node.this, str) else node.this).lower()
+        if aggregates.is_aggregate_name(name):
+            return aggregates.aggregate(self, node, scope)
+        if name in RAW_FUNCTIONS:
+            return RAW_FUNCTIONS[name](self, node.expressions, scope)
+        return call(self, name, [self.expr(a, scope) for a in node.expressions], scope)
+
+    def special(self, node: exp.Expression, scope: Scope) -> Ex:
+        """A node of sqlglot's own for a call with special syntax."""
+        return NODE_FUNCTIONS[type(node).__name__.lower()](self, node, scope)
+
+    def aggregate(self, node: exp.Expression, scope: Scope) -> Ex:
+        return aggregates.aggregate(self, node, scope)
+
+    def window(self, node: exp.Window, scope: Scope) -> Ex:
+        return aggregates.window(self, node, scope)
+
+    def subquery(self, node: exp.Expression, scope: Scope) -> Ex:
+        return self.selects.scalar(unwrap(node), scope)
+
+    def exists(self, node: exp.Exists, scope: Scope) -> Ex:
+        return self.selects.exists(unwrap(node.this), scope)
+
+    def parameter(self, node: exp.Parameter, _: Scope) -> Ex:
+        return user_variable(self, node.name)
+
+    def system_variable(self, node: exp.SessionParameter, _: Scope) -> Ex:
+        return NODE_FUNCTIONS["system_variable"](self, node, _)
+
+    def assignment(self, node: exp.PropertyEQ, scope: Scope) -> Ex:
+        del node, scope
+        raise unsupported("assigning user variables in this expression")
+
+
+def user_variable(tr: Translator, name: str) -> Ex:
+    """@name: its type is that of its present value, so the plan is not kept."""
+    b = tr.b
+    b.cacheable = False
+    value = b.pc.ctx.user_variables.get(name.lower())
+    key = name.lower()
+    return value_ex(b, value, lambda ctx, tx: ctx.user_variables.get(key))
+
+
+def value_ex(b: Builder, value: Any, source: Any) -> Ex:
+    """A bound Python value of known type."""
+    import datetime as dt
+    from decimal import Decimal
+
+    if value is None:
+        return Ex("NULL", types.NULL, value=None)
+    if isinstance(value, bool | int):
+        t = types.INT if value < 2**63 else types.UINT
+    elif isinstance(value, Decimal):
+        _, digits, exponent = value.as_tuple()
+        scale = max(0, -int(exponent))
+        t = types.decimal(max(len(digits), scale), scale)
+    elif isinstance(value, float):
+        t = types.DOUBLE
+    elif isinstance(value, bytes):
+        t = types.BINARY
+    elif isinstance(value, dt.datetime):
+        t = types.datetime(6 if value.microsecond else 0)
+    elif isinstance(value, dt.date):
+        t = types.DATE
+    elif isinstance(value, dt.timedelta):
+        t = types.time(6 if value.microseconds else 0)
+    else:
+        t = types.STRING
+    return Ex(f"CAST({b.param(source)} AS {types.duckdb_type(t)})", t)
+
+
+def row_items(node: exp.Expression) -> list[exp.Expression] | None:
+    """The items of a row constructor, None for a scalar."""
+    if isinstance(node, exp.Tuple):
+        return list(node.expressions)
+    if isinstance(node, exp.Anonymous) and str(node.this).lower() == "row":
+        return list(node.expressions)
+    return None
+
+
+def unwrap(node: exp.Expression) -> exp.Expression:
+    """The query inside plain parentheses."""
+    while (
+        isinstance(node, exp.Subquery | exp.Paren)
+        and not node.args.get("alias")
+        and not any(node.args.get(k) for k in ("order", "limit", "offset"))
+    ):
+        node = node.this
+    return node
+
+
+def collation_fold(pattern: str) -> str:
+    from aurora_mysql.catalog.collation import collation_key
+
+    return collation_key(pattern, CONNECTION_COLLATION)
+
+
+def _native_like(pattern: str) -> str | None:
+    """The pattern when DuckDB's LIKE means the same: no escapes, ASCII only."""
+    return pattern if "\\" not in pattern and pattern.isascii() else None
+
+
+Handler = Callable[[Any, Any, Scope], Ex]
+
+_HANDLERS: dict[type, Handler] = {
+    exp.Column: Translator.column,
+    exp.Literal: Translator.literal,
+    exp.HexString: Translator.hex_string,
+    exp.BitString: Translator.bit_string,
+    exp.Introducer: Translator.introducer,
+    exp.National: lambda tr, node, scope: Ex(text_literal(node.name), types.STRING, value=node.name),
+    exp.Null: Translator.null,
+    exp.Boolean: Translator.true_false,
+    exp.Paren: Translator.paren,
+    exp.Alias: Translator.alias,
+    exp.And: Translator.connector,
+    exp.Or: Translator.connector,
+    exp.Xor: Translator.connector,
+    exp.Not: Translator.not_,
+    exp.Add: Translator.arithmetic,
+    exp.Sub: Translator.arithmetic,
+    exp.Mul: Translator.arithmetic,
+    exp.Div: Translator.divide,
+    exp.IntDiv: Translator.divide,
+    exp.Mod: Translator.divide,
+    exp.BitwiseAnd: Translator.bitwise,
+    exp.BitwiseOr: Translator.bitwise,
+    exp.BitwiseXor: Translator.bitwise,
+    exp.BitwiseLeftShift: Translator.bitwise,
+    exp.BitwiseRightShift: Translator.bitwise,
+    exp.BitwiseNot: Translator.bitwise_not,
+    exp.Neg: Translator.negate,
+    exp.Is: Translator.is_,
+    exp.Between: Translator.between,
+    exp.In: Translator.in_,
+    exp.Case: Translator.case,
+    exp.If: Translator.if_,
+    exp.Like: Translator.like,
+    exp.Escape: Translator.like,
+    exp.Collate: Translator.collate,
+    exp.Cast: Translator.cast,
+    exp.Tuple: Translator.tuple_,
+    exp.Interval: Translator.interval,
+    exp.Anonymous: Translator.anonymous,
+    exp.Count: Translator.aggregate,
+    exp.GroupConcat: Translator.aggregate,
+    exp.Window: Translator.window,
+    exp.Subquery: Translator.subquery,
+    exp.Select: Translator.subquery,
+    exp.SetOperation: Translator.subquery,
+    exp.Exists: Translator.exists,
+    exp.Parameter: Translator.parameter,
+    exp.SessionParameter: Translator.system_variable,
+    exp.PropertyEQ: Translator.assignment,
+    exp.RegexpLike: Translator.special,
+    exp.Substring: Translator.special,
+    exp.Trim: Translator.special,
+    exp.StrPosition: Translator.special,
+    exp.Chr: Translator.special,
+    exp.Extract: Translator.special,
+    exp.JSONArrayContains: Translator.special,
+    exp.Concat: Translator.special,
+    exp.MatchAgainst: Translator.special,
+}
+for _comparison in _COMPARISONS:
+    _HANDLERS[_comparison] = Translator.compare
+
+__all__ = ["Translator", "integer", "parse_time", "row_items", "unwrap", "user_variable", "value_ex"]

@@ -1,0 +1,206 @@
+"""The small type lattice of expressions: which MySQL type a translated expression has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from aurora_mysql.catalog.model import ColumnType
+
+#: Kinds: null bool int uint decimal double float string binary date datetime time json bit.
+NUMERIC = frozenset({"bool", "int", "uint", "bit", "decimal", "double", "float"})
+INTEGRAL = frozenset({"bool", "int", "uint", "bit"})
+TEMPORAL = frozenset({"date", "datetime", "time"})
+MAX_DIGITS = 38
+
+
+@dataclass(frozen=True, slots=True)
+class T:
+    """A type. `precision`/`scale` are a decimal's; `scale` is also the fractional digits of a temporal type.
+    `collation` is a string's, None for the connection's. `declared` is the column's type when it is a bare column."""
+
+    kind: str
+    precision: int = 0
+    scale: int = 0
+    collation: str | None = None
+    declared: ColumnType | None = None
+
+    @property
+    def numeric(self) -> bool:
+        return self.kind in NUMERIC
+
+    @property
+    def integral(self) -> bool:
+        return self.kind in INTEGRAL
+
+    @property
+    def temporal(self) -> bool:
+        return self.kind in TEMPORAL
+
+    @property
+    def textual(self) -> bool:
+        return self.kind in ("string", "binary", "json")
+
+    def plain(self) -> T:
+        """Without what only a bare column has."""
+        return replace(self, declared=None)
+
+
+NULL = T("null")
+BOOL = T("bool")
+INT = T("int")
+UINT = T("uint")
+DOUBLE = T("double")
+STRING = T("string")
+BINARY = T("binary")
+DATE = T("date")
+JSON = T("json")
+
+
+def decimal(precision: int, scale: int) -> T:
+    """A DECIMAL within DuckDB's 38 digits (integer digits win over decimals when it does not fit)."""
+    scale = min(scale, 30)
+    if precision > MAX_DIGITS:
+        scale = max(0, min(scale, MAX_DIGITS - (precision - scale)))
+        precision = MAX_DIGITS
+    return T("decimal", max(precision, scale, 1), scale)
+
+
+def datetime(digits: int = 0) -> T:
+    return T("datetime", scale=digits)
+
+
+def time(digits: int = 0) -> T:
+    return T("time", scale=digits)
+
+
+def of_column(column_type: ColumnType) -> T:
+    """The expression type of a column."""
+    name = column_type.name
+    if name in ("tinyint", "smallint", "mediumint", "int", "bigint"):
+        return T("uint" if column_type.unsigned else "int", declared=column_type)
+    if name == "year":
+        return T("int", declared=column_type)
+    if name == "bit":
+        return T("bit", declared=column_type)
+    if name == "decimal":
+        precision = column_type.length if column_type.length is not None else 10
+        return T("decimal", precision, column_type.scale or 0, declared=column_type)
+    if name in ("double", "float"):
+        return T(name, declared=column_type)
+    if name == "date":
+        return T("date", declared=column_type)
+    if name in ("datetime", "timestamp"):
+        return T("datetime", scale=column_type.scale or 0, declared=column_type)
+    if name == "time":
+        return T("time", scale=column_type.scale or 0, declared=column_type)
+    if name == "json":
+        return T("json", declared=column_type)
+    if "blob" in name or "binary" in name:
+        return T("binary", declared=column_type)
+    return T("string", collation=column_type.collation, declared=column_type)
+
+
+def as_decimal(t: T) -> tuple[int, int]:
+    """(integer digits, scale) of an exact number."""
+    if t.kind == "decimal":
+        return t.precision - t.scale, t.scale
+    if t.kind == "bool":
+        return 1, 0
+    if t.declared is not None:
+        digits = {"tinyint": 3, "smallint": 5, "mediumint": 8, "int": 10, "year": 4}.get(t.declared.name)
+        if digits is not None:
+            return digits, 0
+    if t.precision:
+        return t.precision, 0
+    return 20 if t.kind in ("uint", "bit") else 19, 0
+
+
+def unify(types: list[T]) -> T:
+    """The type of CASE/COALESCE/UNION branches with these types."""
+    known = [t for t in types if t.kind != "null"]
+    if not known:
+        return NULL
+    kinds = {t.kind for t in known}
+    if len(kinds) == 1:
+        first = known[0]
+        if first.kind == "decimal":
+            whole = max(t.precision - t.scale for t in known)
+            scale = max(t.scale for t in known)
+            return decimal(whole + scale, scale)
+        if first.kind == "string":
+            collations = {t.collation for t in known}
+            collation = next((c for c in collations if c and c.endswith("_bin")), None)
+            named = next((c for c in collations if c), None)
+            return T("string", collation=collation or named)
+        if first.temporal:
+            return T(first.kind, scale=max(t.scale for t in known))
+        if all(t.declared == first.declared for t in known):
+            return first
+        return first.plain()
+    if kinds <= NUMERIC:
+        if kinds & {"double", "float"}:
+            return DOUBLE
+        if "decimal" in kinds or kinds >= {"int", "uint"}:
+            whole = max(as_decimal(t)[0] for t in known)
+            scale = max(as_decimal(t)[1] for t in known)
+            return decimal(whole + scale, scale)
+        if kinds & {"uint", "bit"}:
+            return UINT if "int" not in kinds else INT
+        return INT
+    if kinds <= {"date", "datetime"} or kinds <= {"datetime", "time"} or kinds <= {"date", "time"}:
+        return datetime(max(t.scale for t in known))
+    if kinds <= {"binary", "string"} or "binary" in kinds:
+        return BINARY
+    return STRING
+
+
+def duckdb_type(t: T) -> str:
+    """The DuckDB type that expressions of this type have."""
+    match t.kind:
+        case "bool":
+            return "BOOLEAN"
+        case "int":
+            return "BIGINT"
+        case "uint" | "bit":
+            return "UBIGINT"
+        case "decimal":
+            return f"DECIMAL({t.precision},{t.scale})"
+        case "double":
+            return "DOUBLE"
+        case "float":
+            return "FLOAT"
+        case "binary":
+            return "BLOB"
+        case "date":
+            return "DATE"
+        case "datetime":
+            return "TIMESTAMP"
+        case "time":
+            return "INTERVAL"
+    return "VARCHAR"
+
+
+def result_type(t: T) -> ColumnType:
+    """The ColumnType that describes a result column of this type."""
+    if t.declared is not None:
+        return t.declared
+    match t.kind:
+        case "null" | "string":
+            return ColumnType("varchar", length=255, charset="utf8mb4", collation=t.collation or "utf8mb4_0900_ai_ci")
+        case "bool":
+            return ColumnType("int")
+        case "int":
+            return ColumnType("bigint")
+        case "uint":
+            return ColumnType("bigint", unsigned=True)
+        case "bit":
+            return ColumnType("bit", length=64)
+        case "decimal":
+            return ColumnType("decimal", length=t.precision, scale=t.scale)
+        case "double" | "float":
+            return ColumnType(t.kind)
+        case "binary":
+            return ColumnType("varbinary", length=255)
+        case "datetime" | "time":
+            return ColumnType(t.kind, scale=t.scale or None)
+    return ColumnType(t.kind)

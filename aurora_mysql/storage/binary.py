@@ -1,0 +1,164 @@
+"""The bytes of the volume on disk (specified in FORMAT.md, section Volume): headers, records, fence and history."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
+from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.layout import Record
+
+FORMAT_VERSION = 1
+
+_FENCE = struct.Struct("<4sHHQ16sI")
+_SEGMENT = struct.Struct("<4sHHQQQII")
+_BATCH = struct.Struct("<4sHHQQIIQQII")
+_RECORD = struct.Struct("<IB")
+_HISTORY = struct.Struct("<4sHHI")
+_ENTRY = struct.Struct("<QQ")
+_CRC = struct.Struct("<I")
+
+FENCE_BYTES = _FENCE.size
+SEGMENT_HEADER_BYTES = 64
+BATCH_HEADER_BYTES = _BATCH.size
+BATCH_MAGIC = b"ARB1"
+CPL_FLAG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A copy's promise: acknowledge nobody but the writer that holds this (epoch, nonce)."""
+
+    epoch: int
+    nonce: bytes
+
+    def encode(self) -> bytes:
+        head = _FENCE.pack(b"AFN1", FORMAT_VERSION, 0, self.epoch, self.nonce, 0)[:-4]
+        return head + _CRC.pack(crc32(head))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Fence:
+        """Raises CorruptRecordError on a bad checksum, VolumeFormatError on a newer format."""
+        if len(data) < FENCE_BYTES:
+            raise CorruptRecordError("fence is too short")
+        magic, version, _, epoch, nonce, crc = _FENCE.unpack_from(data)
+        if magic != b"AFN1" or crc != crc32(data[: FENCE_BYTES - 4]):
+            raise CorruptRecordError("fence fails its checksum")
+        check_version(version)
+        return cls(epoch, nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """First bytes of a segment file. `previous_start` chains to the segment before it in this copy (0: none)."""
+
+    writer_epoch: int
+    start_lsn: int
+    previous_start: int
+    seed: int
+
+    def encode(self) -> bytes:
+        head = _SEGMENT.pack(
+            b"ASG1", FORMAT_VERSION, 0, self.writer_epoch, self.start_lsn, self.previous_start, self.seed, 0
+        )[:-4]
+        return (head + _CRC.pack(crc32(head))).ljust(SEGMENT_HEADER_BYTES, b"\0")
+
+    @classmethod
+    def decode(cls, data: bytes) -> SegmentHeader:
+        """Raises CorruptRecordError on a bad checksum, VolumeFormatError on a newer format."""
+        if len(data) < _SEGMENT.size:
+            raise CorruptRecordError("segment header is too short")
+        magic, version, _, epoch, start, previous, seed, crc = _SEGMENT.unpack_from(data)
+        if magic != b"ASG1" or crc != crc32(data[: _SEGMENT.size - 4]):
+            raise CorruptRecordError("segment header fails its checksum")
+        check_version(version)
+        return cls(epoch, start, previous, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHeader:
+    """What was written with one fdatasync: `count` records of `epoch` from `first_lsn` on; `vdl` as known then."""
+
+    epoch: int
+    first_lsn: int
+    count: int
+    body_bytes: int
+    vdl: int
+    body_crc: int
+
+    @property
+    def last_lsn(self) -> int:
+        return self.first_lsn + self.count - 1
+
+    def encode(self, seed: int) -> bytes:
+        """`seed` is the segment's: a header copied from elsewhere (say, inside a payload) doesn't verify."""
+        head = _BATCH.pack(
+            BATCH_MAGIC,
+            FORMAT_VERSION,
+            0,
+            self.epoch,
+            self.first_lsn,
+            self.count,
+            self.body_bytes,
+            self.vdl,
+            self.first_lsn - 1,
+            self.body_crc,
+            0,
+        )[:-4]
+        return head + _CRC.pack(crc32(head, seed))
+
+    @classmethod
+    def decode(cls, data: bytes | memoryview, at: int, seed: int) -> BatchHeader | None:
+        """The header at offset `at`, or None when there is no valid one."""
+        if len(data) - at < BATCH_HEADER_BYTES:
+            return None
+        magic, _version, _, epoch, first, count, size, vdl, _previous, body_crc, crc = _BATCH.unpack_from(data, at)
+        if magic != BATCH_MAGIC or crc != crc32(data[at : at + BATCH_HEADER_BYTES - 4], seed):
+            return None
+        return cls(epoch, first, count, size, vdl, body_crc)
+
+
+def encode_body(records: Iterable[tuple[bytes, bool]]) -> bytes:
+    """Records as length (u32), flags (u8), payload."""
+    pieces: list[bytes] = []
+    for payload, cpl in records:
+        pieces.append(_RECORD.pack(len(payload), CPL_FLAG if cpl else 0))
+        pieces.append(payload)
+    return b"".join(pieces)
+
+
+def decode_body(header: BatchHeader, body: bytes) -> Iterator[Record]:
+    """The records of a batch whose checksum was verified."""
+    at, lsn = 0, header.first_lsn
+    for _ in range(header.count):
+        size, flags = _RECORD.unpack_from(body, at)
+        at += _RECORD.size
+        yield Record(lsn, header.epoch, bool(flags & CPL_FLAG), body[at : at + size])
+        at += size
+        lsn += 1
+
+
+def encode_history(history: EpochHistory) -> bytes:
+    body = _HISTORY.pack(b"AEH1", FORMAT_VERSION, 0, len(history.entries))
+    body += b"".join(_ENTRY.pack(*entry) for entry in history.entries)
+    return body + _CRC.pack(crc32(body))
+
+
+def decode_history(data: bytes) -> EpochHistory:
+    """Raises CorruptRecordError on a bad checksum, VolumeFormatError on a newer format."""
+    if len(data) < _HISTORY.size + 4 or data[:4] != b"AEH1" or _CRC.unpack(data[-4:])[0] != crc32(data[:-4]):
+        raise CorruptRecordError("epoch history fails its checksum")
+    _, version, _, count = _HISTORY.unpack_from(data)
+    check_version(version)
+    return EpochHistory(tuple(_ENTRY.unpack_from(data, _HISTORY.size + n * _ENTRY.size) for n in range(count)))
+
+
+def check_version(version: int) -> None:
+    """Raises VolumeFormatError when the files were written by a newer release."""
+    if version > FORMAT_VERSION:
+        raise VolumeFormatError(
+            f"the volume has format {version}; this release reads up to format {FORMAT_VERSION}: use a newer release"
+        )

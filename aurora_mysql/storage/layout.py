@@ -1,0 +1,95 @@
+"""Names and shapes shared by the storage room: where the copies live, what a record is, what status looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+CopyState = Literal["ok", "behind", "repairing", "missing", "full", "corrupt"]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyLayout:
+    """Where one copy of the redo log lives."""
+
+    id: int
+    az: str
+    path: Path
+
+
+def default_layout(data_dir: Path | str) -> list[CopyLayout]:
+    """Six copies, two in each of three availability zones, under `data_dir`/volume."""
+    root = Path(data_dir) / "volume"
+    return [
+        CopyLayout(number, zone, root / zone / f"copy-{number}")
+        for number, zone in enumerate(("az-a", "az-a", "az-b", "az-b", "az-c", "az-c"), start=1)
+    ]
+
+
+@dataclass(slots=True)
+class Record:
+    """One record of the redo log; `payload` means nothing to storage. `cpl` marks the last part of a commit."""
+
+    lsn: int
+    epoch: int
+    cpl: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOptions:
+    """Sizes and times of a volume; the defaults suit local disks.
+
+    `max_queued_bytes` bounds what waits while the write quorum is lost; `copy_queue_bytes` how far one slow copy
+    may fall behind in memory before it is refilled from its peers instead.
+    """
+
+    segment_bytes: int = 16 << 20
+    batch_bytes: int = 8 << 20
+    max_queued_bytes: int = 64 << 20
+    copy_queue_batches: int = 256
+    copy_queue_bytes: int = 32 << 20
+    retry_interval_s: float = 0.25
+    watch_interval_s: float = 0.5
+    scrub_interval_s: float = 60.0
+    scrub_bytes_per_s: int = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeState:
+    """What on_state tells: can the volume take writes, and if it can't, why."""
+
+    writable: bool
+    fenced: bool = False
+    epoch: int = 0
+    live_copies: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStatus:
+    """One copy as `status` shows it; `scl` is its highest gap-free LSN, `bytes` what its segments hold on disk."""
+
+    id: int
+    az: str
+    path: Path
+    scl: int
+    state: CopyState
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStatus:
+    """The volume as `status` shows it; `size_bytes` is the log once (the largest copy)."""
+
+    vdl: int
+    epoch: int
+    size_bytes: int
+    writable: bool
+    copies: Sequence[CopyStatus] = field(default_factory=tuple)
+
+
+OnVdl = Callable[[int], None]
+OnState = Callable[[VolumeState], None]

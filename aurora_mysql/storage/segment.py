@@ -1,0 +1,135 @@
+"""One segment file: reading its batches, finding its end, telling a torn tail from damage in the middle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+from aurora_mysql.errors import CorruptRecordError
+from aurora_mysql.storage.binary import (
+    BATCH_HEADER_BYTES,
+    BATCH_MAGIC,
+    SEGMENT_HEADER_BYTES,
+    BatchHeader,
+    SegmentHeader,
+)
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SegmentName:
+    """`seg-<writer epoch>-<start lsn>.redo`; ordered by where it starts, then by who wrote it."""
+
+    start_lsn: int
+    writer_epoch: int
+
+    def file_name(self) -> str:
+        return f"seg-{self.writer_epoch:010d}-{self.start_lsn:020d}.redo"
+
+    @classmethod
+    def parse(cls, name: str) -> SegmentName | None:
+        if not (name.startswith("seg-") and name.endswith(".redo")):
+            return None
+        epoch, _, start = name[4:-5].partition("-")
+        return cls(int(start), int(epoch)) if epoch.isdigit() and start.isdigit() else None
+
+
+class SegmentFile:
+    """A segment opened for reading. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.header = SegmentHeader.decode(os.pread(self._fd, SEGMENT_HEADER_BYTES, 0))
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def __enter__(self) -> SegmentFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def batches(self, from_lsn: int = 0, *, bodies: bool = True) -> Iterator[tuple[BatchHeader, bytes, int]]:
+        """Valid batches that reach `from_lsn`, in order, with body (empty unless `bodies`) and offset.
+
+        Ends at the first thing that is no valid batch; `damaged_after` says whether that is the end of the log.
+        """
+        at = SEGMENT_HEADER_BYTES
+        window, window_at = b"", at
+        while True:
+            inside = at - window_at
+            if len(window) - inside < BATCH_HEADER_BYTES:
+                window, window_at, inside = os.pread(self._fd, _CHUNK, at), at, 0
+            header = BatchHeader.decode(window, inside, self.header.seed)
+            if header is None:
+                return
+            body = b""
+            begin = inside + BATCH_HEADER_BYTES
+            if header.last_lsn >= from_lsn and bodies:
+                if len(window) - begin >= header.body_bytes:
+                    body = window[begin : begin + header.body_bytes]
+                else:
+                    body = os.pread(self._fd, header.body_bytes, at + BATCH_HEADER_BYTES)
+                if len(body) != header.body_bytes or crc32(body) != header.body_crc:
+                    return
+            if header.last_lsn >= from_lsn:
+                yield header, body, at
+            at += BATCH_HEADER_BYTES + header.body_bytes
+            if at - window_at > len(window):
+                window, window_at = b"", at
+
+    def damaged_after(self, offset: int) -> bool:
+        """Whether a valid batch follows behind the invalid bytes at `offset`.
+
+        Batches are written to a copy one at a time, each after the sync of the one before, so a crash can only tear the
+        last: anything valid further on means that what is missing here was once acknowledged.
+        """
+        size = os.fstat(self._fd).st_size
+        at = offset
+        while at < size:
+            data = os.pread(self._fd, _CHUNK + BATCH_HEADER_BYTES, at)
+            found = data.find(BATCH_MAGIC)
+            while found >= 0:
+                if found + at > offset and BatchHeader.decode(data, found, self.header.seed) is not None:
+                    return True
+                found = data.find(BATCH_MAGIC, found + 1)
+            at += _CHUNK
+        return False
+
+    def last_header(self) -> BatchHeader | None:
+        """The last batch header in the file, found from the end (cheap; proves nothing about what is before it)."""
+        size = os.fstat(self._fd).st_size
+        end = size
+        while end > SEGMENT_HEADER_BYTES:
+            begin = max(SEGMENT_HEADER_BYTES, end - _CHUNK)
+            data = os.pread(self._fd, end - begin + BATCH_HEADER_BYTES, begin)
+            if data.count(0) != len(data):
+                found = data.rfind(BATCH_MAGIC)
+                while found >= 0:
+                    header = BatchHeader.decode(data, found, self.header.seed)
+                    if header is not None:
+                        return header
+                    found = data.rfind(BATCH_MAGIC, 0, found)
+            end = begin
+        return None
+
+
+def verify(path: Path) -> tuple[int, int, bool]:
+    """Check every checksum of a segment: (last LSN, bytes used, damaged in the middle).
+
+    Raises CorruptRecordError when the segment's own header is bad.
+    """
+    with SegmentFile(path) as segment:
+        last, used = segment.header.start_lsn - 1, SEGMENT_HEADER_BYTES
+        for header, _, at in segment.batches():
+            if header.first_lsn != last + 1:
+                raise CorruptRecordError(f"{path}: batch at LSN {header.first_lsn} doesn't follow {last}")
+            last, used = header.last_lsn, at + BATCH_HEADER_BYTES + header.body_bytes
+        return last, used, segment.damaged_after(used)
