@@ -293,6 +293,11 @@ ERRORS: dict[int, tuple[str, str]] = {
         "Your password has expired. To log in you must change it using a client that supports expired passwords.",
     ),
     3024: ("HY000", "Query execution was interrupted, maximum statement execution time exceeded"),
+    3065: (
+        "HY000",
+        "Expression #%d of ORDER BY clause is not in SELECT list, references column '%s' which is not in SELECT list; "
+        "this is incompatible with DISTINCT",
+    ),
     3100: ("HY000", "Error on observer while running replication hook '%s'."),
     3105: ("HY000", "The value specified for generated column '%s' in table '%s' is not allowed."),
     3118: ("HY000", "Access denied for user '%s'@'%s'. Account is locked."),
@@ -333,6 +338,15 @@ ERRORS: dict[int, tuple[str, str]] = {
     3940: ("HY000", "Constraint '%s' does not exist."),
     3948: ("42000", "Loading local data is disabled; this must be enabled on both the client and server sides"),
     3958: ("HY000", "Window '%s' is not defined"),
+    3573: (
+        "HY000",
+        "Recursive Common Table Expression '%s' should have one or more non-recursive query blocks followed by one or "
+        "more recursive ones",
+    ),
+    3636: (
+        "HY000",
+        "Recursive query aborted after %s iterations. Try increasing @@cte_max_recursion_depth to a larger value.",
+    ),
     3593: ("HY000", "You cannot use the window function '%s' in this context.'"),
     3959: ("HY000", "Check constraint '%s' uses column '%s', hence column cannot be dropped or renamed."),
     4031: (

@@ -29,13 +29,16 @@ class RelationColumn:
 
 @dataclass(slots=True)
 class Relation:
-    """A table, view, derived table or CTE under its alias in one FROM clause."""
+    """A table, view, derived table or CTE under its alias in one FROM clause. `nullable`: an outer join may leave it
+    without a row; `level_sql`: the recursion depth of the CTE that is being defined."""
 
     alias: str
     database: str
     sql_alias: str
     columns: list[RelationColumn]
     table: Table | None = None
+    nullable: bool = False
+    level_sql: str = ""
 
     def find(self, name: str) -> RelationColumn | None:
         lowered = name.lower()
@@ -59,6 +62,7 @@ class CommonTable:
 
     sql_name: str
     columns: list[tuple[str, T, bool]]
+    level: bool = False
 
 
 @dataclass

@@ -75,6 +75,7 @@ class Translator:
         if group is not None and not scope.aggregate_depth:
             for grouped, ex in group.nodes:
                 if type(grouped) is type(node) and not isinstance(node, exp.Column) and grouped == node:
+                    self.b.bake(node)
                     return ex
         handler = _HANDLERS.get(type(node))
         if handler is None:
@@ -108,7 +109,7 @@ class Translator:
             found = self._find(node, scope, quiet=True)
             if found is None:
                 return call(self, name.lower(), [], scope)
-        if not table and scope.alias_first and name.lower() in scope.aliases:
+        if not table and scope.alias_first and not scope.aggregate_depth and name.lower() in scope.aliases:
             return scope.aliases[name.lower()]
         found = self._find(node, scope, quiet=True)
         if found is None:

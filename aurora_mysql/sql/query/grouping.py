@@ -1,0 +1,119 @@
+"""GROUP BY: which expressions group, and which columns they determine (functional dependence)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query.aggregates import contains_aggregate
+from aurora_mysql.sql.query.expression import Ex, collated
+from aurora_mysql.sql.query.scope import Grouping, Scope
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.query.translator import Translator
+
+#: (item without its alias, its alias or '')
+Item = tuple[exp.Expression, str]
+
+
+def only_full_group_by(pc: PlanContext) -> bool:
+    """Whether the session's sql_mode has ONLY_FULL_GROUP_BY (the default has)."""
+    mode = pc.ctx.variables.get("sql_mode", pc.catalog.globals.get("sql_mode"))
+    return mode is None or "ONLY_FULL_GROUP_BY" in str(mode).upper()
+
+
+def position_of(tr: Translator, node: exp.Expression, count: int, clause: str) -> int | None:
+    """The select item (from 0) that the integer literal `node` stands for. Raises 1054 for an impossible one."""
+    if not isinstance(node, exp.Literal) or node.is_string or not str(node.this).isdigit():
+        return None
+    tr.b.bake(node)
+    number = int(node.this)
+    if not 1 <= number <= count:
+        raise mysql_error(1054, node.this, clause)
+    return number - 1
+
+
+def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) -> tuple[Grouping, list[str], bool]:
+    """The grouping, the GROUP BY texts, and whether WITH ROLLUP was said. Raises 1056, 1054, 1111."""
+    group = node.args["group"]
+    for part in ("cube", "grouping_sets", "totals", "all"):
+        if group.args.get(part):
+            raise mysql_error(1064, part, 1)
+    out = Grouping([], strict=only_full_group_by(tr.b.pc))
+    texts: list[str] = []
+    scope.clause = "group statement"
+    for expression in group.expressions:
+        target = expression
+        position = position_of(tr, target, len(items), "group statement")
+        if position is not None:
+            target = items[position][0]
+        elif isinstance(target, exp.Column) and not target.table and scope.find(target.name, "", "") is None:
+            target = next((n for n, alias in items if alias.lower() == target.name.lower()), target)
+        if contains_aggregate(target):
+            raise mysql_error(1056, target.alias_or_name or target.sql(dialect="mysql"))
+        tr.b.baking += 1
+        try:
+            e = tr.expr(target, scope)
+        finally:
+            tr.b.baking -= 1
+        tr.b.bake(target)
+        key = collated(e)
+        if e.t.kind == "null":
+            key = "CAST(NULL AS VARCHAR)"
+        known = Ex(key, e.t, collated=e.collated or key != e.sql, name=e.name, origin=e.origin, key_sql="")
+        texts.append(key)
+        out.nodes.append((target, known))
+        out.texts[e.sql] = known
+    _determine(tr, node, scope, out)
+    return out, texts, bool(group.args.get("rollup"))
+
+
+def _determine(tr: Translator, node: exp.Select, scope: Scope, group: Grouping) -> None:
+    """Columns that have one value in each group: of a table whose key is grouped, or equal to such a column."""
+    known = set(group.texts)
+    pairs: list[tuple[str, str]] = []
+    conditions = [node.args["where"].this] if node.args.get("where") is not None else []
+    for join in node.args.get("joins") or []:
+        if join.args.get("on") is not None and str(join.args.get("side") or "").upper() != "RIGHT":
+            conditions.append(join.args["on"])
+    while conditions:
+        condition = conditions.pop()
+        if isinstance(condition, exp.And):
+            conditions += [condition.this, condition.expression]
+        elif isinstance(condition, exp.Paren):
+            conditions.append(condition.this)
+        elif isinstance(condition, exp.EQ):
+            left, right = (_text(tr, side, scope) for side in (condition.this, condition.expression))
+            if left is not None and right is not None:
+                pairs.append((left, right))
+    grown = True
+    while grown:
+        before = len(known)
+        for left, right in pairs:
+            if not left or left in known:
+                known.add(right)
+            if not right or right in known:
+                known.add(left)
+        for relation in scope.relations:
+            table = relation.table
+            if table is None or table.key_index is None:
+                continue
+            key = [relation.find(c) for c in table.key_columns]
+            if all(c is not None and tr.column_ex(c).sql in known for c in key):
+                known |= {tr.column_ex(c).sql for c in relation.columns}
+        grown = len(known) > before
+    known.discard("")
+    group.determined = known
+
+
+def _text(tr: Translator, node: exp.Expression, scope: Scope) -> str | None:
+    """A column's text, '' for a literal, None for anything else."""
+    if isinstance(node, exp.Literal):
+        return ""
+    if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+        column = scope.find(node.name, node.table, node.db)
+        return None if column is None else tr.column_ex(column).sql
+    return None
