@@ -77,7 +77,11 @@ ERRORS: dict[int, tuple[str, str]] = {
     1052: ("23000", "Column '%s' in %s is ambiguous"),
     1053: ("08S01", "Server shutdown in progress"),
     1054: ("42S22", "Unknown column '%s' in '%s'"),
-    1055: ("42000", "'%s' isn't in GROUP BY"),
+    1055: (
+        "42000",
+        "Expression #%d of %s is not in GROUP BY clause and contains nonaggregated column '%s' which is not "
+        "functionally dependent on columns in GROUP BY clause; this is incompatible with sql_mode=only_full_group_by",
+    ),
     1056: ("42000", "Can't group on '%s'"),
     1059: ("42000", "Identifier name '%s' is too long"),
     1060: ("42S21", "Duplicate column name '%s'"),
@@ -199,6 +203,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1274: ("HY000", "SLAVE is running in multi-threaded execution mode"),
     1280: ("42000", "Incorrect index name '%s'"),
     1286: ("42000", "Unknown storage engine '%s'"),
+    1288: ("HY000", "The target table %s of the %s is not updatable"),
     1290: ("HY000", "The MySQL server is running with the %s option so it cannot execute this statement"),
     1291: ("HY000", "Column '%s' has duplicated value '%s' in %s"),
     1292: ("22007", "Truncated incorrect %s value: '%s'"),

@@ -10,13 +10,19 @@ from aurora_mysql.sql.query import (
     functions_temporal,
 )
 from aurora_mysql.sql.query.builder import VirtualUse
+from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.from_clause import resolve_table
+from aurora_mysql.sql.query.relations import materialise
+from aurora_mysql.sql.query.rows_query import RowsSql, Target, translate_rows_query
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import ParamSource, bind_sources
+from aurora_mysql.sql.query.statement import plan_select
 
 __all__ = [
     "ParamSource",
+    "RowsSql",
     "SelectSql",
+    "Target",
     "VirtualUse",
     "bind_sources",
     "functions_json",
@@ -24,6 +30,10 @@ __all__ = [
     "functions_session",
     "functions_strings",
     "functions_temporal",
+    "materialise",
+    "mysql_failure",
+    "plan_select",
     "resolve_table",
+    "translate_rows_query",
     "translate_select",
 ]

@@ -133,7 +133,7 @@ class SelectTranslator:
         terms: list[str] = []
         if order is not None:
             scope.clause = "order clause"
-            terms = self._order_terms(order, scope, exes, distinct)
+            terms = self.order_terms(order, scope, exes, distinct)
         elif rollup:
             terms = [f"{part} NULLS FIRST" for g in groups for part in (f"GROUPING({g})", g)]
             if distinct:
@@ -142,7 +142,7 @@ class SelectTranslator:
             query.sql = f"SELECT * FROM ({sql}) AS distinct_rows"
         if terms:
             query.sql += f" ORDER BY {', '.join(terms)}"
-        query.sql += self._limit(node)
+        query.sql += self.limit(node)
         return query
 
     def _entries(
@@ -199,7 +199,7 @@ class SelectTranslator:
         scope.aliases = aliases
         return texts, columns, exes
 
-    def _order_terms(
+    def order_terms(
         self, order: exp.Expression, scope: Scope, items: list[tuple[Ex, str]], distinct: bool
     ) -> list[str]:
         tr = self.tr
@@ -233,7 +233,7 @@ class SelectTranslator:
             terms.append(f"{key} {'DESC NULLS LAST' if ordered.args.get('desc') else 'ASC NULLS FIRST'}")
         return terms
 
-    def _limit(self, node: exp.Expression) -> str:
+    def limit(self, node: exp.Expression) -> str:
         text = ""
         for key, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
             part = node.args.get(key)
@@ -286,7 +286,7 @@ class SelectTranslator:
     def ordered(self, query: Query, node: exp.Expression, parent: Scope | None) -> Query:
         """`query` with ORDER BY and LIMIT of `node` around it."""
         order = node.args.get("order")
-        limit = self._limit(node)
+        limit = self.limit(node)
         if order is None and not limit:
             return query
         alias = self.b.alias("u")
@@ -294,7 +294,7 @@ class SelectTranslator:
         scope = Scope(parent=parent, database=self.database, clause="order clause")
         scope.add(relation)
         items = [(self.tr.column_ex(c), c.name) for c in relation.columns]
-        terms = [] if order is None else self._order_terms(order, scope, items, False)
+        terms = [] if order is None else self.order_terms(order, scope, items, False)
         sql = f"SELECT * FROM ({query.sql}) AS {alias}"
         if terms:
             sql += f" ORDER BY {', '.join(terms)}"

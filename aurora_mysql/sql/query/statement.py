@@ -1,0 +1,219 @@
+"""The plan of a SELECT statement."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp
+
+from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, QueryStream, Transaction
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query.failures import mysql_failure
+from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
+from aurora_mysql.sql.query.point import point_select
+from aurora_mysql.sql.query.relations import materialise
+from aurora_mysql.sql.query.rows_query import RowsSql
+from aurora_mysql.sql.query.select import SelectSql, translate_select
+from aurora_mysql.sql.query.sources import bind_sources
+from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet, Value
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.instance_services import InstanceServices
+
+
+@dataclass
+class SelectPlan:
+    """See :class:`aurora_mysql.sql.plan.Plan`."""
+
+    services: InstanceServices
+    select: SelectSql
+    columns: list[ResultColumn] | None
+    lock: LockWish | None = None
+    locked_rows: RowsSql | None = None
+    hidden_keys: int = 0
+    cut: Callable[[Sequence[Value]], tuple[int, int | None]] | None = None
+    count_all: bool = False
+    into: list[str] = field(default_factory=list)
+    cacheable: bool = True
+    writes: bool = False
+    is_ddl: bool = False
+    needs_transaction: bool = True
+
+    async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
+        assert tx is not None
+        try:
+            if self.lock is not None or self.cut is not None or self.into:
+                return await self._run_whole(ctx, tx, params)
+            return await self._run_streaming(ctx, tx, params)
+        except duckdb.Error as error:
+            raise mysql_failure(error) from error
+
+    async def _run_streaming(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
+        select, columns = self.select, self.columns
+        assert columns is not None
+        values = bind_sources(select.sources, ctx, tx, params)
+        relations = materialise(select.relations, ctx, self.services)
+        stream = await tx.query_stream(select.sql, values, tables=select.tables, relations=relations)
+        batches = aiter(stream)
+        first = await anext(batches, None)
+        if first is None or len(first) < STREAM_BATCH_ROWS:
+            rows: Any = first or []
+            ctx.found_rows = len(rows)
+            return ResultSet(columns, rows)
+        return ResultSet(columns, _counted(ctx, stream, first, batches))
+
+    async def _run_whole(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
+        select, columns = self.select, self.columns
+        assert columns is not None
+        locked = None
+        if self.lock is not None and self.locked_rows is not None:
+            locked = await lock_rows(self.locked_rows, self.lock, ctx, tx, params, self.services)
+        values = bind_sources(select.sources, ctx, tx, params)
+        relations = materialise(select.relations, ctx, self.services)
+        found = await tx.query(
+            select.sql, values, tables=select.tables, latest=self.lock is not None, relations=relations
+        )
+        rows: list[Any] = found.rows
+        if self.hidden_keys:
+            assert self.locked_rows is not None and locked is not None
+            rows = self._only_locked(rows, len(columns), locked)
+        total = len(rows)
+        if self.cut is not None:
+            offset, count = self.cut(params)
+            rows = rows[offset:] if count is None else rows[offset : offset + count]
+        ctx.found_rows = total if self.count_all else len(rows)
+        if not self.into:
+            return ResultSet(columns, rows)
+        if len(rows) > 1:
+            raise mysql_error(1172)
+        for name, value in zip(self.into, rows[0] if rows else (), strict=False):
+            ctx.user_variables[name.lower()] = value
+        if not rows:
+            ctx.warn("Warning", 1329, "No data - zero rows fetched, selected, or processed")
+        return Ok(affected_rows=len(rows), warnings=0 if rows else 1)
+
+    def _only_locked(self, rows: list[Any], width: int, locked: set[tuple[int, tuple[Any, ...]]]) -> list[Any]:
+        """SKIP LOCKED: rows whose keys (behind the visible columns) are all locked by us."""
+        assert self.locked_rows is not None
+        kept = []
+        for row in rows:
+            at, good = width, True
+            for number, target in enumerate(self.locked_rows.targets):
+                size = len(target.table.key_positions)
+                key = tuple(row[at : at + size])
+                at += size
+                good = good and (None in key or (number, key) in locked)
+            if good:
+                kept.append(row[:width])
+        return kept
+
+
+async def _counted(
+    ctx: SessionContext, stream: QueryStream, first: list[tuple[Any, ...]], rest: AsyncIterator[list[tuple[Any, ...]]]
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    total = len(first)
+    try:
+        yield first
+        async for batch in rest:
+            total += len(batch)
+            yield batch
+    except duckdb.Error as error:
+        raise mysql_failure(error) from error
+    finally:
+        ctx.found_rows = total
+        await stream.aclose()
+
+
+def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
+    """The plan of a SELECT, set operation, VALUES or TABLE statement.
+
+    ``INTO @a, @b`` is taken from the tree, or from ``ast.meta["into"]`` (variable names), where the parser of
+    statements puts what sqlglot can't parse.
+
+    Raises:
+        MySQLError: as :func:`aurora_mysql.sql.query.translate_select`.
+    """
+    wish = lock_wish(ast)
+    into = _into(ast)
+    if not into:
+        point = point_select(ast, pc, wish)
+        if point is not None:
+            return point
+    modifiers = {str(m).upper() for m in ast.args.get("operation_modifiers") or []}
+    count_all = "SQL_CALC_FOUND_ROWS" in modifiers
+    skipping = wish is not None and wish.skip_locked and isinstance(ast, exp.Select)
+    cut = _cut(ast, pc) if count_all or skipping else None
+    if cut is not None:
+        ast.set("limit", None)
+        ast.set("offset", None)
+    locked = None
+    if wish is not None and isinstance(ast, exp.Select):
+        locked = rows_to_lock(ast, wish, pc)
+    hidden = 0
+    if skipping and locked is not None:
+        if any(ast.args.get(k) for k in ("group", "distinct")):
+            raise unsupported("SKIP LOCKED with GROUP BY or DISTINCT")
+        for target in locked.targets:
+            for name in target.table.key_columns:
+                column = exp.column(
+                    exp.to_identifier(name, quoted=True), table=exp.to_identifier(target.alias, quoted=True)
+                )
+                ast.append("expressions", exp.alias_(column, "key"))
+                hidden += 1
+    select = translate_select(ast, pc)
+    columns = select.columns[: len(select.columns) - hidden] if hidden else select.columns
+    if into and len(into) != len(columns):
+        raise mysql_error(1222)
+    return SelectPlan(
+        pc.services,
+        select,
+        columns,
+        lock=wish,
+        locked_rows=locked,
+        hidden_keys=hidden,
+        cut=cut,
+        count_all=count_all,
+        into=into,
+        cacheable=select.cacheable,
+    )
+
+
+def _into(ast: exp.Expression) -> list[str]:
+    names = list(ast.meta.get("into") or [])
+    into = ast.args.get("into")
+    if into is None:
+        return names
+    first = into.this.this if into.this is not None else None
+    if not isinstance(first, exp.Parameter):
+        raise unsupported("SELECT ... INTO OUTFILE")
+    names.append(first.name)
+    joins = ast.args.get("joins") or []
+    names += [j.this.this.name for j in joins if isinstance(j.this.this, exp.Parameter)]
+    ast.set("joins", [j for j in joins if not isinstance(j.this.this, exp.Parameter)])
+    ast.set("into", None)
+    return names
+
+
+def _cut(ast: exp.Expression, pc: PlanContext) -> Callable[[Sequence[Value]], tuple[int, int | None]]:
+    """LIMIT and OFFSET applied here instead of in DuckDB."""
+
+    def reader(key: str) -> Callable[[Sequence[Value]], int | None]:
+        node = ast.args.get(key)
+        if node is None:
+            return lambda params: None
+        value = node.args.get("expression")
+        if not isinstance(value, exp.Literal) or value.is_string or not str(value.this).isdigit():
+            raise mysql_error(1064, "LIMIT", 1)
+        index = value.meta.get("param")
+        number = int(value.this)
+        if index is None:
+            return lambda params: number
+        return lambda params: int(params[index])
+
+    limit, offset = reader("limit"), reader("offset")
+    return lambda params: (offset(params) or 0, limit(params))
