@@ -275,6 +275,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1690: ("22003", "%s value is out of range in '%s'"),
     1701: ("42000", "Cannot truncate a table referenced in a foreign key constraint (%s)"),
     1765: ("HY000", "Variable cannot be set"),
+    1791: ("HY000", "Unknown EXPLAIN format name: '%s'"),
     1792: ("25006", "Cannot execute statement in a READ ONLY transaction."),
     1815: ("HY000", "Internal error: %s"),
     1820: ("HY000", "You must reset your password using ALTER USER statement before executing this statement."),

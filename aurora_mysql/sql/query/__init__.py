@@ -10,9 +10,11 @@ from aurora_mysql.sql.query import (
     functions_temporal,
 )
 from aurora_mysql.sql.query.builder import VirtualUse
+from aurora_mysql.sql.query.explain import plan_explain
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.from_clause import resolve_table
 from aurora_mysql.sql.query.relations import materialise
+from aurora_mysql.sql.query.row_expression import compile_row_expression
 from aurora_mysql.sql.query.rows_query import RowsSql, Target, translate_rows_query
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import ParamSource, bind_sources
@@ -25,6 +27,7 @@ __all__ = [
     "Target",
     "VirtualUse",
     "bind_sources",
+    "compile_row_expression",
     "functions_json",
     "functions_numeric",
     "functions_session",
@@ -32,6 +35,7 @@ __all__ = [
     "functions_temporal",
     "materialise",
     "mysql_failure",
+    "plan_explain",
     "plan_select",
     "resolve_table",
     "translate_rows_query",
