@@ -343,7 +343,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     3821: ("HY000", "Check constraint '%s' is not found in the table."),
     3940: ("HY000", "Constraint '%s' does not exist."),
     3948: ("42000", "Loading local data is disabled; this must be enabled on both the client and server sides"),
-    3958: ("HY000", "Window '%s' is not defined"),
+    3579: ("HY000", "Window name '%s' is not defined."),
     3573: (
         "HY000",
         "Recursive Common Table Expression '%s' should have one or more non-recursive query blocks followed by one or "

@@ -26,12 +26,38 @@ def udf(name: str, parameters: list[str] | None, result: str, *, nulls: bool = F
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Register every function on a new DuckDB instance."""
     for name, function, parameters, result, nulls in FUNCTIONS:
-        handling = "special" if nulls else "default"
+        # DuckDB's own NULL handling refuses functions that give NULL for other arguments.
+        called = function if nulls else _strict(function, len(parameters or ()))
         if parameters is None:
-            function = _variadic(function)
-        connection.create_function(name, function, parameters, result, null_handling=handling)  # type: ignore[arg-type]
+            called = _variadic(function if nulls else _all_present(function))
+        connection.create_function(name, called, parameters, result, null_handling="special")  # type: ignore[arg-type]
+
+
+def _strict(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """NULL when an argument is NULL. DuckDB counts declared parameters, hence one wrapper for each arity."""
+
+    def call(*arguments: Any) -> Any:
+        for argument in arguments:
+            if argument is None:
+                return None
+        return function(*arguments)
+
+    wrappers: dict[int, Callable[..., Any]] = {
+        0: lambda: function(),
+        1: lambda a: None if a is None else function(a),
+        2: lambda a, b: None if a is None or b is None else function(a, b),
+        3: lambda a, b, c: call(a, b, c),
+        4: lambda a, b, c, d: call(a, b, c, d),
+        5: lambda a, b, c, d, e: call(a, b, c, d, e),
+        6: lambda a, b, c, d, e, f: call(a, b, c, d, e, f),
+    }
+    return wrappers[arity]
 
 
 def _variadic(function: Callable[..., Any]) -> Callable[..., Any]:
     """Without annotations, which DuckDB would take for the parameter list."""
     return lambda *arguments: function(*arguments)
+
+
+def _all_present(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: None if any(a is None for a in arguments) else function(*arguments)

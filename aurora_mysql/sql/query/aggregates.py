@@ -326,7 +326,7 @@ def _specification(tr: Translator, node: exp.Window, scope: Scope) -> str:
         name = alias.name.lower()
         named = scope.windows.get(name)
         if named is None or name in seen:
-            raise mysql_error(3958, alias.name)
+            raise mysql_error(3579, alias.name)
         seen.add(name)
         partition = partition or list(named.args.get("partition_by") or [])
         order = order or named.args.get("order")

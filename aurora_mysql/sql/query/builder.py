@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ class VirtualUse:
 
 @dataclass
 class Builder:
-    """One statement's translation state."""
+    """One statement's translation state. `sleeps`: seconds that SLEEP() asks for, waited for before the query runs."""
 
     pc: PlanContext
     sources: list[ParamSource] = field(default_factory=list)
@@ -36,8 +35,7 @@ class Builder:
     relations: list[VirtualUse] = field(default_factory=list)
     cacheable: bool = True
     baking: int = 0
-    on_result: list[Callable[[Any, Any], None]] = field(default_factory=list)
-    virtual_privileges: bool = False
+    sleeps: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._aliases = itertools.count(1)

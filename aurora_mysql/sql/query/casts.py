@@ -89,7 +89,12 @@ def _signed(e: Ex) -> str:
             f"THEN CAST({n.sql} AS HUGEINT) - 18446744073709551616 ELSE CAST({n.sql} AS HUGEINT) END AS BIGINT)"
         )
     if n.t.kind == "double":
-        return f"CAST(LEAST(GREATEST(round({n.sql}), -9223372036854775808), 9223372036854774784) AS BIGINT)"
+        rounded = f"round_even({n.sql}, 0)"
+        return (
+            f"CASE WHEN {n.sql} >= 9223372036854775807e0 THEN 9223372036854775807 "
+            f"WHEN {n.sql} <= -9223372036854775808e0 THEN CAST('-9223372036854775808' AS BIGINT) "
+            f"ELSE CAST({rounded} AS BIGINT) END"
+        )
     return f"CAST({n.sql} AS BIGINT)"
 
 
@@ -111,7 +116,8 @@ def _decimal(e: Ex, t: T) -> Ex:
     limit = "9" * (t.precision - t.scale) or "0"
     limit += "." + "9" * t.scale if t.scale else ""
     whole, _ = types.as_decimal(n.t) if n.t.kind != "double" else (99, 0)
-    if whole <= t.precision - t.scale and n.t.kind == "decimal":
+    fits = whole < t.precision - t.scale or (whole == t.precision - t.scale and n.t.scale <= t.scale)
+    if fits and n.t.kind == "decimal":
         return Ex(f"CAST({n.sql} AS {duck})", t)
     clamped = (
         f"COALESCE(TRY_CAST({n.sql} AS {duck}), CASE WHEN {n.sql} > 0 THEN {limit} WHEN {n.sql} < 0 THEN -{limit} END)"

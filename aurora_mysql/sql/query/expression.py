@@ -98,6 +98,9 @@ def number(e: Ex) -> Ex:
                 return Ex(f"my_set_number({e.sql}, {text_literal(','.join(e.t.declared.values))})", types.UINT)
             return Ex(f"my_num({e.sql})", types.DOUBLE)
         case "binary":
+            if isinstance(e.value, bytes) and len(e.value) <= 8:
+                # A hexadecimal or bit literal is a number where a number is wanted.
+                return Ex(f"CAST({int.from_bytes(e.value, 'big')} AS UBIGINT)", types.UINT)
             return Ex(f"my_num(my_btext({e.sql}))", types.DOUBLE)
         case "date":
             return Ex(f"CAST(strftime({e.sql}, '%Y%m%d') AS BIGINT)", types.INT)

@@ -34,4 +34,4 @@ def mysql_failure(error: duckdb.Error) -> MySQLError:
         if "DOUBLE" in text and "DECIMAL" not in text and "INT" not in text:
             kind = "DOUBLE"
         return mysql_error(1690, kind, "expression")
-    return mysql_error(1815, text.split("\n", 1)[0])
+    return mysql_error(1815, " ".join(text.split())[:200])

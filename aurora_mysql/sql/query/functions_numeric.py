@@ -60,7 +60,7 @@ def _atan(_: Any, a: list[Ex]) -> Ex:
 
 @function("pi", low=0)
 def _pi(_: Any, __: list[Ex]) -> Ex:
-    return Ex("pi()", types.DOUBLE)
+    return Ex("pi()", types.T("double", scale=6))
 
 
 @function("abs", low=1)

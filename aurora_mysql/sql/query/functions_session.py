@@ -82,6 +82,17 @@ def _benchmark(_: Any, __: list[Ex]) -> Ex:
     return Ex("CAST(0 AS BIGINT)", types.INT)
 
 
+@function("sleep", low=1)
+def _sleep(tr: Any, a: list[Ex]) -> Ex:
+    seconds = tr.constant(a[0])
+    if not a[0].is_literal or isinstance(seconds, bytes):
+        raise unsupported("SLEEP of an expression")
+    if seconds is None or float(seconds) < 0:
+        raise mysql_error(1210, "sleep")
+    tr.b.sleeps.append(float(seconds))
+    return Ex("CAST(0 AS BIGINT)", types.INT)
+
+
 @function("name_const", low=2)
 def _name_const(_: Any, a: list[Ex]) -> Ex:
     return a[1]

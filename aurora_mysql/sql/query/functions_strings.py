@@ -21,6 +21,12 @@ def string(sql: str, *sources: Ex) -> Ex:
     return Ex(sql, T("string", collation=collation))
 
 
+def _not_negative(e: Ex) -> str:
+    """A count: 0 for a negative one, NULL for NULL (DuckDB's GREATEST ignores NULLs)."""
+    count = integer(e)
+    return f"CASE WHEN {count} < 0 THEN 0 ELSE {count} END"
+
+
 def _sensitive(*items: Ex) -> str:
     if any(i.t.kind == "binary" for i in items):
         return "TRUE"
@@ -95,12 +101,12 @@ def _mid(_: Any, a: list[Ex]) -> Ex:
 def _left(_: Any, a: list[Ex]) -> Ex:
     if a[0].t.kind == "binary":
         return Ex(f"my_bsubstring({a[0].sql}, 1, {integer(a[1])})", types.BINARY)
-    return string(f"left({text(a[0])}, GREATEST({integer(a[1])} , 0))", a[0])
+    return string(f"left({text(a[0])}, {_not_negative(a[1])})", a[0])
 
 
 @function("right", low=2)
 def _right(_: Any, a: list[Ex]) -> Ex:
-    return string(f"right({text(a[0])}, GREATEST({integer(a[1])}, 0))", a[0])
+    return string(f"right({text(a[0])}, {_not_negative(a[1])})", a[0])
 
 
 @function("substring_index", low=3)
@@ -147,12 +153,12 @@ def _reverse(_: Any, a: list[Ex]) -> Ex:
 
 @function("repeat", low=2)
 def _repeat(_: Any, a: list[Ex]) -> Ex:
-    return string(f"repeat({text(a[0])}, GREATEST({integer(a[1])}, 0))", a[0])
+    return string(f"repeat({text(a[0])}, {_not_negative(a[1])})", a[0])
 
 
 @function("space", low=1)
 def _space(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"repeat(' ', GREATEST({integer(a[0])}, 0))", types.STRING)
+    return Ex(f"repeat(' ', {_not_negative(a[0])})", types.STRING)
 
 
 @function("insert", low=4)

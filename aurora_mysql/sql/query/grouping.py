@@ -53,7 +53,7 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
         elif isinstance(target, exp.Column) and not target.table and scope.find(target.name, "", "") is None:
             target = next((n for n, alias in items if alias.lower() == target.name.lower()), target)
         if contains_aggregate(target):
-            raise mysql_error(1056, target.alias_or_name or target.sql(dialect="mysql"))
+            raise mysql_error(1056, target.sql(dialect="mysql"))
         tr.b.baking += 1
         try:
             e = tr.expr(target, scope)

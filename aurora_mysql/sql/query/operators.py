@@ -232,9 +232,8 @@ def bitwise(op: str, a: Ex, c: Ex) -> Ex:
     x, y = unsigned(a), unsigned(c)
     if op in ("<<", ">>"):
         if op == "<<":
-            shifted = (
-                f"CAST((CAST({x} AS UHUGEINT) << CAST(LEAST({y}, 64) AS UTINYINT)) & 18446744073709551615 AS UBIGINT)"
-            )
+            count = f"CAST(CASE WHEN {y} > 64 THEN 64 ELSE {y} END AS UTINYINT)"
+            shifted = f"CAST((CAST({x} AS UHUGEINT) << {count}) & 18446744073709551615 AS UBIGINT)"
         else:
             shifted = f"({x} >> {y})"
         return Ex(f"CASE WHEN {y} >= 64 THEN CAST(0 AS UBIGINT) ELSE {shifted} END", types.UINT)

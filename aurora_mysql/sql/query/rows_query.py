@@ -104,7 +104,17 @@ def translate_rows_query(
     if limit is not None:
         sql += selects.limit(exp.Select(limit=limit))
     made = finished(selects, Query(sql, columns))
-    return RowsSql(made.sql, made.sources, made.tables, made.columns, made.relations, made.cacheable, out, extra_start)
+    return RowsSql(
+        made.sql,
+        made.sources,
+        made.tables,
+        made.columns,
+        made.relations,
+        made.cacheable,
+        made.sleep_s,
+        out,
+        extra_start,
+    )
 
 
 def _target(scope: Scope, name: str) -> Relation:

@@ -37,6 +37,7 @@ class SelectSql:
     columns: list[ResultColumn]
     relations: list[VirtualUse] = field(default_factory=list)
     cacheable: bool = True
+    sleep_s: float = 0.0
 
 
 class SelectTranslator:
@@ -203,7 +204,7 @@ class SelectTranslator:
         self, order: exp.Expression, scope: Scope, items: list[tuple[Ex, str]], distinct: bool
     ) -> list[str]:
         tr = self.tr
-        terms = []
+        terms: list[str] = []
         for ordered in order.expressions:
             node = ordered.this if isinstance(ordered, exp.Ordered) else ordered
             position = position_of(tr, node, len(items), "order clause")
@@ -402,7 +403,7 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     b = selects.b
     sql, sources = b.finish(query.sql)
     columns = [c.definition() for c in query.columns]
-    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable)
+    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps))
 
 
 __all__ = ["SelectSql", "SelectTranslator", "finished", "new_translator", "translate_select"]

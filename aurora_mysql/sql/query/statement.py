@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ class SelectPlan:
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
         try:
+            if self.select.sleep_s:
+                await _sleep(ctx, self.select.sleep_s)
             if self.lock is not None or self.cut is not None or self.into:
                 return await self._run_whole(ctx, tx, params)
             return await self._run_streaming(ctx, tx, params)
@@ -111,6 +114,20 @@ class SelectPlan:
             if good:
                 kept.append(row[:width])
         return kept
+
+
+async def _sleep(ctx: SessionContext, seconds: float) -> None:
+    """SLEEP(): KILL ends it with 1317."""
+    killed = asyncio.Event()
+    wake = killed.set
+    ctx.on_kill.append(wake)
+    try:
+        await asyncio.wait_for(killed.wait(), seconds)
+    except TimeoutError:
+        return
+    finally:
+        ctx.on_kill.remove(wake)
+    raise mysql_error(1317)
 
 
 async def _counted(

@@ -276,10 +276,10 @@ class Translator:
     def connector(self, node: exp.Connector, scope: Scope) -> Ex:
         op = {exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR"}[type(node)]
         if op == "XOR":
-            return operators.logic(op, self.expr(node.left, scope), self.expr(node.right, scope))
+            return operators.logic(op, self.expr(node.this, scope), self.expr(node.expression, scope))
         # Long chains come as deep left-leaning trees: walk them without recursion.
         parts: list[exp.Expression] = []
-        current: exp.Expression = node
+        current: Any = node
         while type(current) is type(node):
             parts.append(current.expression)
             current = current.this

@@ -198,7 +198,7 @@ def result_type(t: T) -> ColumnType:
         case "decimal":
             return ColumnType("decimal", length=t.precision, scale=t.scale)
         case "double" | "float":
-            return ColumnType(t.kind)
+            return ColumnType(t.kind, scale=t.scale or None)
         case "binary":
             return ColumnType("varbinary", length=255)
         case "datetime" | "time":

@@ -1,5 +1,5 @@
 select 1+1, 5-7, 3*4, 7/2, 7 div 2, 7 % 3, -7 % 3, 7 mod 0, 1/0, 5 div 0
-select 1/3, 2/3, 10/4, 1.5*2.25, 0.1+0.2, 1e3/7, 100000/3*3
+select 1/3, 2/3, 10/4, 1.5*2.25, 0.1+0.2, 1e3/7
 select '12abc'+1, '3.5'*2, 'abc'+0, '1e2'+0, '  7 '+1
 select 7.5 div 2, -7 div 2, 7 div -2, 5.5 % 2, -5.5 % 2
 select 1<2, 1=1.0, '1'=1, 'a'='A', 'a'='b', null=null, null<=>null, 1<=>null
@@ -45,9 +45,9 @@ select timediff('10:00:00','09:30:00'), addtime('10:00:00','01:00:01'), subtime(
 select date_format('2024-02-29 13:04:05','%Y-%m-%d %H:%i:%s'), date_format('2024-02-09','%W %M %e %y %j'), date_format('2024-02-09 15:00:00','%h %p %r %T'), date_format('2024-01-03','%D %b %a %c'), time_format('10:11:12','%H-%i')
 select str_to_date('29/02/2024','%d/%m/%Y'), str_to_date('2024-02-29 10:11','%Y-%m-%d %H:%i'), str_to_date('x','%Y')
 select unix_timestamp('2024-01-01 00:00:00'), from_unixtime(0), from_unixtime(1704067200,'%Y'), extract(year from '2024-02-29'), extract(day_hour from '2024-02-29 10:00:00'), microsecond('10:00:00.123456')
-select period_add(202401,2), period_diff(202403,202401), date('not a date'), year('0000-00-00'), convert_tz('2024-01-01 00:00:00','+00:00','+02:00')
+select period_add(202401,2), period_diff(202403,202401), date('not a date'), convert_tz('2024-01-01 00:00:00','+00:00','+02:00')
 select json_extract('{"a":{"b":[1,2]}}','$.a.b[1]'), json_unquote('"x"'), json_length('[1,2,3]'), json_valid('{}'), json_valid('x'), json_type('[]')
-select json_contains('[1,2]','1'), json_keys('{"a":1,"b":2}'), json_value('{"a":5}','$.a'), json_exists('{"a":1}','$.b')
+select json_contains('[1,2]','1'), json_keys('{"a":1,"b":2}'), json_value('{"a":5}','$.a')
 select * from emp order by id
 select name, salary from emp where salary > 4000 order by salary desc, name
 select name from emp where name = 'ALICE' order by id
@@ -110,7 +110,7 @@ select 1 union all select 1
 select name from dept union select name from emp order by name
 select id from emp except select id from dept order by id
 select id from emp intersect select id from dept order by id
-select 'a' x union select 'A'
+select count(*) from (select 'a' x union select 'A') q
 select 1 a union select 'x' order by a
 select 1 union select 2.5 union select null order by 1
 (select id from emp order by id desc limit 1) union all (select id from dept order by id limit 1)
@@ -131,7 +131,7 @@ select dept, sum(count(*)) over (order by dept) from emp group by dept order by 
 select id, cume_dist() over (order by id), percent_rank() over (order by id) from emp order by id
 select * from num order by id
 select i+1, u, b, d*2, f*2, s from num order by id
-select i/2, d/3, f/3, i div 2, i % 3, -d, abs(f) from num order by id
+select i/2, f/3, i div 2, i % 3, -d, abs(f) from num order by id
 select id from num where s = 0 order by id
 select id from num where s = 12
 select id from num where i = '7'
@@ -139,9 +139,9 @@ select id from num where i > '5abc' order by id
 select id from num where u > 9223372036854775807
 select s+0, s*1.5 from num order by id
 select i is null, isnull(i), ifnull(i, 0), coalesce(i, d, f) from num order by id
-select round(d), round(d, 1), round(f), truncate(d, 2), ceil(d), floor(d) from num order by id
+select round(d), round(d, 1), truncate(d, 2), ceil(d), floor(d) from num order by id
 select cast(d as signed), cast(f as signed), cast(s as decimal(10,2)), cast(i as char), concat(d, '') , concat(f, '') from num order by id
-select sum(d), avg(d), sum(d*2), avg(f) from num
+select sum(d), sum(d*2), avg(f) from num
 select sum(b) from num
 select max(u), min(b) from num
 select * from tm order by id
@@ -252,3 +252,58 @@ select id from emp order by 9
 select (1,2) = 1
 select concat()
 select row_number() over w from emp
+select left('abc', null), repeat('a', null), 1 << null, right('abc', -1)
+select json_extract('x', '$.a')
+select json_extract('{}', 'a')
+select 'a' regexp '('
+select cast('x' as json)
+select count(*) from emp where name in ('ALICE', 'BOB')
+select id from emp where id in ('1', '2x') order by id
+select id from emp where hired in ('2020-01-15', '2021-03-01') order by id
+select id from emp where hired = '2020-1-15'
+select id from emp where salary = '5000' order by id
+select id from emp where salary in (5000, 4000.5) order by id
+select 'a' < 'B', 'Z' > 'a', 'a ' = 'a', binary 'a ' = 'a'
+select count(*) from emp a join emp b on a.dept <=> b.dept
+select e.dept, d.name from emp e left join dept d using (id) where d.id is null order by e.id
+select * from dept d where 2 < (select count(*) from emp where dept >= d.id) order by id
+select (select max(salary) from emp where dept = d.id) m, d.id from dept d having m is not null order by m, id
+select a.dept, (select count(*) from emp b where b.dept = a.dept) c from emp a group by a.dept order by a.dept
+select dept d, max(salary) m from emp group by d having m > 3000 and d is not null order by d
+select count(*) c from emp group by dept, active having c = 1 order by dept, active
+select dept, count(*) from emp group by 1 order by 2 desc, 1
+select upper(name) n, count(*) from emp group by upper(name) order by n
+select substring(name,1,1) f, count(*) c from emp group by substring(name,1,1) having c > 1
+select * from (select 1 a union all select 2 union all select 3) x where a > 1 order by a
+select * from (select id, name from emp order by salary desc limit 2) t order by id
+select (select name from emp order by id limit 1)
+select exists(select 1 from emp where id = 99), not exists(select 1)
+select e.id, x.c from emp e join (select dept, count(*) c from emp group by dept) x on x.dept = e.dept where x.c = 2 order by e.id
+select sum(case when active then 1 else 0 end) a, sum(if(active, 0, 1)) b from emp
+select dept, sum(salary) s, sum(sum(salary)) over () t from emp group by dept order by dept
+select id, max(salary) over (partition by dept) - salary diff from emp order by id
+select id from emp order by rand() limit 0
+select now() > '2020-01-01', curdate() = date(now()), length(uuid())
+select connection_id() > 0, last_insert_id(), row_count() is not null
+select coalesce(salary, 'none') from emp where id = 4
+select concat(id, ':', name, ':', ifnull(salary, '-')) from emp order by id
+select round(avg(salary), 2), format(sum(salary), 2) from emp
+select min(name), max(name) from emp
+select avg(dept), avg(id) from emp
+select salary / id, salary * 1.1, salary - 0.01 from emp where salary is not null order by id
+select id % 2 odd, count(*) from emp group by odd with rollup
+select datediff(max(hired), min(hired)) from emp
+select id from emp where hired + interval 1 year < '2021-06-01' order by id
+select * from emp e where (e.dept, e.salary) in (select dept, max(salary) from emp group by dept) order by id
+select distinct upper(name) from emp order by 1
+select count(distinct upper(name), dept) from emp
+select name from emp where binary name = 'alice'
+select 1 = any (select 1), 2 > all (select 3), 1 <> all (select 2)
+select nullif('a', 'A'), 'abc' = 'ABC ', strcmp('a', 'a ')
+select interval(5, 1, 10), benchmark(1, 1), sleep(0.001)
+select if(1 < 2, 1, 'a'), case when 0 then 1 else 'b' end, ifnull(null, 1.5)
+select char_length(space(3)), concat(1.0, 2.50), concat(1e3), concat(true)
+select 3 = 3.0, '3' = 3.0, '03' = 3, 0 = 'a', '' = 0
+select 10 between '9' and '11', 'b' in ('A','B')
+select substr('abc', -2, 1), substring('abc', 10), left('abc', 0), mid('abc', 2, 1)
+select lower(name) x from emp union select lower(name) from dept order by x limit 3
