@@ -288,7 +288,7 @@ def _assign(document: Any, path: str, value: Any, *, create: bool, replace: bool
             child
             for parent in parents
             for child in (
-                [parent[step]]
+                [parent[step]]  # type: ignore[index]
                 if (isinstance(step, str) and isinstance(parent, dict) and step in parent)
                 or (isinstance(step, int) and isinstance(parent, list) and -len(parent) <= step < len(parent))
                 else []

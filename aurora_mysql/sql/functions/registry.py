@@ -30,7 +30,7 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
         called = function if nulls else _strict(function, len(parameters or ()))
         if parameters is None:
             called = _variadic(function if nulls else _all_present(function))
-        connection.create_function(name, called, parameters, result, null_handling="special")  # type: ignore[arg-type]
+        connection.create_function(name, called, parameters, result, null_handling="special")
 
 
 def _strict(function: Callable[..., Any], arity: int) -> Callable[..., Any]:

@@ -190,6 +190,10 @@ class SelectTranslator:
             else:
                 assert item is not None
                 e = tr.expr(item, scope)
+                origin = e.origin.relation if isinstance(item, exp.Column) and e.origin is not None else None
+                if origin is not None and origin.database == "information_schema" and name == item.name:
+                    # Its columns keep their own spelling, as views do.
+                    name = e.name
             text, out = item_of(name, e)
             texts.append(f"{text} AS c{number}")
             columns.append(out)
