@@ -14,6 +14,7 @@ from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.sql.cluster_view import ReplicaStatus
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl import plan_ddl
+from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.sql.show import plan_show
@@ -98,7 +99,8 @@ def with_session(path: Path, work: Any) -> Any:
     """Run ``await work(session)`` on a fresh engine that has the database ``d``."""
 
     async def main() -> Any:
-        engine = await Engine.open(path, instance_id="instance-1", options=EngineOptions(memory_limit_bytes=256 << 20))
+        options = EngineOptions(memory_limit_bytes=256 << 20)
+        engine = await Engine.open(path, instance_id="instance-1", options=options, bootstrap=bootstrap)
         volume = MemoryVolume()
         volume.log = engine.become_writer(volume)  # type: ignore[arg-type]
         session = SchemaSession(engine)

@@ -132,7 +132,7 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
             if n.t.kind == "double":
                 return Ex(f"sum({distinct}{n.sql})", types.DOUBLE)
             scale = n.t.scale if n.t.kind == "decimal" else 0
-            t = T("decimal", types.MAX_DIGITS, scale)
+            t = T("decimal", min(types.MAX_DIGITS, types.as_decimal(n.t)[0] + scale + 22), scale)
             return Ex(f"CAST(sum({distinct}{n.sql}) AS {types.duckdb_type(t)})", t)
         case "avg":
             n = number(e)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Table, View
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import operators, types
 from aurora_mysql.sql.query.aggregates import contains_aggregate
@@ -18,7 +18,7 @@ from aurora_mysql.sql.query.from_clause import FromClause
 from aurora_mysql.sql.query.grouping import Item, group_by, only_full_group_by, position_of
 from aurora_mysql.sql.query.headings import Headings
 from aurora_mysql.sql.query.output import OutputColumn, Query, converted, item_of, unified
-from aurora_mysql.sql.query.scope import Grouping, RelationColumn, Scope
+from aurora_mysql.sql.query.scope import Grouping, Relation, RelationColumn, Scope
 from aurora_mysql.sql.query.sources import Converted, ParamSource, limit_value
 from aurora_mysql.sql.query.translator import Translator, row_items, unwrap
 from aurora_mysql.sql.result import ResultColumn
@@ -230,13 +230,30 @@ class SelectTranslator:
             key = sort_key(e)
             if distinct:
                 if position is None:
-                    raise mysql_error(3065, len(terms) + 1, e.name or node.sql(dialect="mysql"))
+                    key = self._distinct_key(node, items, len(terms) + 1)
+                    terms.append(f"{key} {'DESC NULLS LAST' if ordered.args.get('desc') else 'ASC NULLS FIRST'}")
+                    continue
                 inner = Ex(f"distinct_rows.c{position + 1}", e.t, collated=e.collated)
                 key = str(position + 1) if key == e.sql else sort_key(inner)
             elif position is not None and key == e.sql:
                 key = str(position + 1)
             terms.append(f"{key} {'DESC NULLS LAST' if ordered.args.get('desc') else 'ASC NULLS FIRST'}")
         return terms
+
+    def _distinct_key(self, node: exp.Expression, items: list[tuple[Ex, str]], number: int) -> str:
+        """A sort key over the select items of a DISTINCT query. Raises 3065 when it needs other columns."""
+        columns = [
+            RelationColumn(name, f"distinct_rows.c{i}", e.t, collated=e.collated)
+            for i, (e, name) in enumerate(items, 1)
+        ]
+        scope = Scope(database=self.database, relations=[Relation("", "", "distinct_rows", columns)])
+        plain = node.transform(lambda n: exp.column(n.this.copy()) if isinstance(n, exp.Column) and n.table else n)
+        try:
+            return sort_key(self.tr.expr(plain, scope))
+        except MySQLError as error:
+            if error.errno != 1054:
+                raise
+            raise mysql_error(3065, number, node.sql(dialect="mysql")) from None
 
     def limit(self, node: exp.Expression) -> str:
         text = ""

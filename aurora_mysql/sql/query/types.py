@@ -11,6 +11,8 @@ NUMERIC = frozenset({"bool", "int", "uint", "bit", "decimal", "double", "float"}
 INTEGRAL = frozenset({"bool", "int", "uint", "bit"})
 TEMPORAL = frozenset({"date", "datetime", "time"})
 MAX_DIGITS = 38
+#: Decimals that stay when a result has more than 38 digits (MySQL has 65, so it keeps them all).
+MIN_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ JSON = T("json")
 
 
 def decimal(precision: int, scale: int) -> T:
-    """A DECIMAL within DuckDB's 38 digits (integer digits win over decimals when it does not fit)."""
+    """A DECIMAL within DuckDB's 38 digits; decimals beyond the sixth give way to integer digits if it does not fit."""
     scale = min(scale, 30)
     if precision > MAX_DIGITS:
-        scale = max(0, min(scale, MAX_DIGITS - (precision - scale)))
+        scale = min(scale, max(MAX_DIGITS - (precision - scale), MIN_DECIMALS))
         precision = MAX_DIGITS
     return T("decimal", max(precision, scale, 1), scale)
 

@@ -307,3 +307,36 @@ select 3 = 3.0, '3' = 3.0, '03' = 3, 0 = 'a', '' = 0
 select 10 between '9' and '11', 'b' in ('A','B')
 select substr('abc', -2, 1), substring('abc', 10), left('abc', 0), mid('abc', 2, 1)
 select lower(name) x from emp union select lower(name) from dept order by x limit 3
+select sum(id)/count(*), sum(salary)/count(*), sum(salary)*1.1, sum(salary)/sum(id), avg(salary)*2, sum(id)*2 from emp
+select dept, sum(salary)*100/(select sum(salary) from emp) pct from emp group by dept order by dept
+select round(sum(salary)/count(*), 2), round(sum(id)*100.0/count(*), 1) from emp
+select sum(salary*id), sum(salary)+1, sum(id)-0.5, max(salary)*1.05, count(*)*1.5 from emp
+select i*d, d*d, d+i, d-i, i*1.5, f+1, f*d, u div 2, b div 2 from num where id in (1,2) order by id
+select group_concat(name order by salary desc, id separator ', ') from emp group by active order by 1
+select group_concat(distinct upper(name) order by upper(name)) from emp
+select json_extract('[1,"a",null,true,{"k":1.5}]', '$[1]', '$[4].k'), json_array(1,'a',null,true), json_object('a',1,'b',null)
+select json_set('{"a":1}','$.b',2), json_insert('{"a":1}','$.a',2), json_replace('{"a":1}','$.a',2), json_remove('{"a":1,"b":2}','$.a')
+select json_merge_patch('{"a":1}','{"b":2}'), json_quote('a"b'), json_depth('[[1]]'), json_search('["a","b"]','one','b')
+select date_add(d, interval id day), date_sub(dt, interval 15 minute), adddate(d, interval 1 week) from tm order by id
+select d - interval 1 month, last_day(d), dayofmonth(d), to_days(d) from tm order by id
+select str_to_date(date_format(d, '%d.%m.%Y'), '%d.%m.%Y') from tm order by id
+select if(d > '2000-01-01', 'new', 'old') from tm order by id
+select id from tm where d in ('2024-02-29', '1999-12-31') order by id
+select id from tm where d between '2024-01-01' and '2024-02-29'
+select id from tm where date(dt) = '2024-02-29'
+select ifnull(d, 'none'), coalesce(t, '00:00:00'), case when y > 2000 then d else dt end from tm order by id
+select v like 'H%', v not like '%o%', v regexp '[0-9]' from str order by id
+select replace(v, 'l', 'L'), left(v, 3), lpad(id, 3, '0'), concat_ws('-', v, c, e) from str order by id
+select e, count(*) from str where e is not null group by e order by e
+select max(e), min(e), max(st) from str
+select st from str where st like '%a%' order by id
+select field(v, 'héllo', 'Hello World'), instr(v, 'o'), locate('L', v) from str order by id
+select cs = v, cs like 'h%', v like 'h%' from str order by id
+select case e when 'small' then 's' when 'LARGE' then 'l' end from str order by id
+select count(*) from (select t from str union select c from str) q
+select a.id, b.id from str a join str b on a.c = b.c where a.id < b.id
+select a.id, b.id from str a join str b on a.cs = b.cs and a.id < b.id
+select sum(i) over (order by id rows unbounded preceding), min(i) over (partition by i is null order by id) from num order by id
+select distinct name from emp order by length(name), name
+select distinct e.dept, active from emp e order by e.dept + active, dept, active desc
+select distinct dept from emp where dept is not null order by -dept
