@@ -38,6 +38,9 @@ class Headings:
             return str(node.name)
         if isinstance(node, exp.Literal) and node.is_string:
             return str(node.this)
+        if isinstance(node, exp.Concat) and isinstance(node.expressions[0], exp.Literal):
+            # Adjacent strings ('a' 'b') are named by the first.
+            return str(node.expressions[0].this)
         texts = self._texts.get(id(select))
         return node.sql(dialect="mysql") if texts is None else texts[position]
 
