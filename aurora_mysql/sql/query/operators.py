@@ -186,7 +186,35 @@ def divide(a: Ex, c: Ex) -> Ex:
         return Ex(f"({quotient})", types.DOUBLE)
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     t = types.decimal(whole1 + scale2 + scale1 + 4, scale1 + 4)
+    exact = _exact_quotient(x, y, t)
+    if exact is not None:
+        return Ex(exact, t)
     return Ex(f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", t)
+
+
+#: Operands longer than this are divided as DOUBLE: the exact form repeats them.
+_LONGEST_EXACT = 300
+
+
+def _exact_quotient(x: Ex, y: Ex, t: T) -> str | None:
+    """x / y rounded half away from zero at t's scale, on 128-bit integers; None when they are too narrow for it."""
+    (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    shift = scale2 + t.scale - scale1
+    if shift < 0 or max(whole1 + scale1 + shift, whole2 + scale2) > 36 or len(x.sql) + len(y.sql) > _LONGEST_EXACT:
+        return None
+    n = f"({_scaled_integer(x, scale1)} * CAST({10**shift} AS HUGEINT))"
+    d = _scaled_integer(y, scale2)
+    rounded = f"((2 * abs({n}) + abs({d})) // (2 * abs(NULLIF({d}, 0))))"
+    quotient = f"(CAST(sign({n}) AS HUGEINT) * CAST(sign({d}) AS HUGEINT) * {rounded})"
+    unit = f"CAST('0.{'0' * (t.scale - 1)}1' AS DECIMAL({t.scale},{t.scale}))"
+    digits = min(t.precision, types.MAX_DIGITS - t.scale)
+    return f"CAST(CAST({quotient} AS DECIMAL({digits},0)) * {unit} AS {types.duckdb_type(t)})"
+
+
+def _scaled_integer(e: Ex, scale: int) -> str:
+    if not scale:
+        return f"CAST({e.sql} AS HUGEINT)"
+    return f"CAST({e.sql} * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)"
 
 
 def integer_divide(a: Ex, c: Ex) -> Ex:

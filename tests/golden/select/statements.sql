@@ -340,3 +340,6 @@ select sum(i) over (order by id rows unbounded preceding), min(i) over (partitio
 select distinct name from emp order by length(name), name
 select distinct e.dept, active from emp e order by e.dept + active, dept, active desc
 select distinct dept from emp where dept is not null order by -dept
+select d/3, d/7, -d/3, i/3, i/-3, d/d, d/0, 1/d, d/0.001 from num order by id
+select salary/3, salary/7, salary/id, sum(salary) over ()/7 from emp order by id
+select 5/9, 1/6, -1/6, 2/0.3, 0.5/1.5
