@@ -1,0 +1,136 @@
+"""The control channel between supervisor, instances and command line: JSON lines over loopback TCP, with a token.
+
+One request per line ``{"id", "op", "args"}``, one answer ``{"id", "result"}`` or ``{"id", "error"}``. The first line of
+a connection is the token. Requests of one connection are answered in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aurora_mysql.errors import AuroraError
+
+log = logging.getLogger(__name__)
+
+_LINE_BYTES = 1 << 20
+
+Handler = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+
+class ControlError(AuroraError):
+    """The other side refused, failed or went away; the message is for the operator."""
+
+
+class ControlServer:
+    """Serves `handler(op, args) -> result`; an AuroraError becomes the answer's error."""
+
+    def __init__(self, handler: Handler, token: str) -> None:
+        self._handler = handler
+        self._token = token.encode()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """Listen on a free loopback port; returns it."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_LINE_BYTES)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with asyncio.timeout(5):
+                token = (await reader.readline()).strip()
+            if not hmac.compare_digest(token, self._token):
+                return
+            while line := await reader.readline():
+                writer.write(await self._answer(line))
+                await writer.drain()
+        except (OSError, ValueError, TimeoutError, asyncio.CancelledError):
+            log.debug("a control connection ended")
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> bytes:
+        request = json.loads(line)
+        answer: dict[str, Any] = {"id": request["id"]}
+        try:
+            answer["result"] = await self._handler(request["op"], request.get("args", {}))
+        except AuroraError as error:
+            answer["error"] = str(error)
+        except Exception as error:
+            log.exception("control request %s failed", request["op"])
+            answer["error"] = f"internal error: {error}"
+        return json.dumps(answer).encode() + b"\n"
+
+
+class ControlClient:
+    """One connection to a :class:`ControlServer`; calls may be made concurrently, answers come in order."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._lock = asyncio.Lock()
+        self._next_id = 0
+        self.closed = False
+
+    @classmethod
+    async def connect(cls, port: int, token: str, *, timeout_s: float = 5.0) -> ControlClient:
+        """Raises ControlError when nobody answers."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=_LINE_BYTES)
+        except (OSError, TimeoutError) as error:
+            raise ControlError(f"no answer on control port {port}: {error or 'timeout'}") from None
+        writer.write(token.encode() + b"\n")
+        return cls(reader, writer)
+
+    async def call(self, op: str, *, timeout_s: float = 10.0, **args: Any) -> Any:
+        """Run `op` on the other side.
+
+        Raises:
+            ControlError: refused, failed, gone, or no answer within `timeout_s` (the connection is closed then).
+        """
+        async with self._lock:
+            if self.closed:
+                raise ControlError(f"{op}: the connection is closed")
+            self._next_id += 1
+            request = {"id": self._next_id, "op": op, "args": args}
+            try:
+                async with asyncio.timeout(timeout_s):
+                    self._writer.write(json.dumps(request).encode() + b"\n")
+                    line = await self._reader.readline()
+            except (OSError, TimeoutError) as error:
+                self.close()
+                raise ControlError(f"{op}: {error or f'no answer within {timeout_s:g} s'}") from None
+            except asyncio.CancelledError:
+                self.close()
+                raise
+            if not line:
+                self.close()
+                raise ControlError(f"{op}: the process went away")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise ControlError(answer["error"])
+        return answer["result"]
+
+    def close(self) -> None:
+        self.closed = True
+        with contextlib.suppress(OSError, RuntimeError):
+            self._writer.close()
