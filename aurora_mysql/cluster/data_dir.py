@@ -69,7 +69,7 @@ class DataDir:
             raise ConfigError(f"data directory {self.root}: {error.strerror}") from None
         if foreign:
             raise ConfigError(
-                f"data directory {self.root} has no cluster.json but is not empty ({foreign[0]}): give another directory"
+                f"data directory {self.root} has no cluster.json but is not empty ({foreign[0]}): give another one"
             )
         self.prepare_run()
         write_private(self.password_path, config.admin_password or secrets.token_urlsafe(12))
@@ -102,7 +102,7 @@ class DataDir:
             version = document["format_version"]
             if version > FORMAT_VERSION:
                 raise VolumeFormatError(
-                    f"{self.root} has format {version}, this version reads up to {FORMAT_VERSION}: use a newer aurora-mysql"
+                    f"{self.root} has format {version}, this version reads {FORMAT_VERSION}: use a newer one"
                 )
             members = [InstanceSpec(**member) for member in document.pop("members")]
             document.pop("format_version")

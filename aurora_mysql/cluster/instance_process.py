@@ -28,9 +28,9 @@ class InstanceProcess:
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
 
     @classmethod
-    def spawn(cls, directory: DataDir, instance_id: str, log_path: Path) -> InstanceProcess:
-        """Start the instance in a session of its own: it survives the supervisor and its terminal."""
-        command = [sys.executable, "-m", "aurora_mysql.cluster.instance_main"]
+    def spawn(cls, directory: DataDir, instance_id: str, log_path: Path, module: str) -> InstanceProcess:
+        """Start `module` as the instance, in a session of its own: it survives the supervisor and its terminal."""
+        command = [sys.executable, "-m", module]
         command += ["--data-dir", str(directory.root), "--id", instance_id]
         environment = {key: value for key, value in os.environ.items() if key != "AURORA_MYSQL_ADMIN_PASSWORD"}
         try:
@@ -42,7 +42,6 @@ class InstanceProcess:
                     stderr=log_file,
                     start_new_session=True,
                     env=environment,
-                    cwd="/",
                 )
         except OSError as error:
             raise ConfigError(f"instance {instance_id} can't be started: {error}") from None

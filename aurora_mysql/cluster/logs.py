@@ -10,10 +10,9 @@ from typing import TextIO
 class LineFormatter(logging.Formatter):
     """``2026-01-31T12:00:00.123Z INFO instance-1 replicas.receiver: text``; tracebacks are joined by `` | ``."""
 
-    converter = time.gmtime
-
     def __init__(self, who: str) -> None:
         super().__init__(f"%(asctime)s.%(msecs)03dZ %(levelname)s {who} %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", " | ")

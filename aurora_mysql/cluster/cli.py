@@ -1,0 +1,149 @@
+"""The `aurora-mysql` command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from aurora_mysql.cluster.config import ClusterConfig, load_config
+from aurora_mysql.cluster.control import ControlClient, ControlError
+from aurora_mysql.cluster.data_dir import DataDir
+from aurora_mysql.errors import AuroraError
+
+_DEFAULT_CONFIG = Path("conf/cluster.toml")
+_LATER = ("snapshot", "clone", "restore", "backtrack")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code (0 done, 1 failed, 2 wrong usage)."""
+    options = _parser().parse_args(arguments)
+    try:
+        result: int = options.run(options)
+        return result
+    except AuroraError as error:
+        print(f"aurora-mysql: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aurora-mysql", description="An open cluster that does what Aurora MySQL does."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--config", type=Path, help="configuration file (default: conf/cluster.toml if it is there)")
+        sub.add_argument("--data-dir", type=Path, help="data directory (default: ./data)")
+        return sub
+
+    start = command("start", _start, "Run the cluster in the foreground; SIGTERM or Ctrl-C stops it in order.")
+    start.add_argument("--port", type=int, help="port of the cluster endpoint; 0 picks a free one")
+    start.add_argument("--reader-port", type=int, help="port of the reader endpoint; 0 picks a free one")
+    start.add_argument("--readers", type=int, help="number of readers, 0 to 15")
+    status = command("status", _status, "Show endpoints, instances and volume.")
+    status.add_argument("--json", action="store_true", help="as one JSON document")
+    failover = command("failover", _failover, "Make a reader the writer, in order.")
+    failover.add_argument("--target", metavar="ID", help="the reader to promote (default: the best one)")
+    reader = command("reader", _reader, "Add or remove a reader.")
+    reader.add_argument("action", choices=("add", "remove"))
+    reader.add_argument("id", nargs="?", help="the reader to remove (default: the last one)")
+    for name in _LATER:
+        later = command(name, _unsupported, "Not in this version.")
+        later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+        later.set_defaults(name=name)
+    return parser
+
+
+def _config(options: argparse.Namespace) -> ClusterConfig:
+    path = options.config or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.is_file() else None)
+    overrides = {"data_dir": options.data_dir, "admin_password": os.environ.get("AURORA_MYSQL_ADMIN_PASSWORD")}
+    overrides["port"] = getattr(options, "port", None)
+    overrides["reader_port"] = getattr(options, "reader_port", None)
+    return load_config(path, overrides)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from aurora_mysql.cluster.start import start
+
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await start(_config(options), readers=options.readers, stop=stop)
+
+    asyncio.run(run())
+    return 0
+
+
+def _ask(options: argparse.Namespace, op: str, *, timeout_s: float = 120.0, **args: Any) -> Any:
+    directory = DataDir(_config(options).data_dir)
+    directory.load()
+    found = directory.announced("supervisor")
+    if found is None:
+        raise ControlError(f"no supervisor runs on {directory.root}; start it with `aurora-mysql start`")
+
+    async def ask() -> Any:
+        client = await ControlClient.connect(found["control_port"], directory.token())
+        try:
+            return await client.call(op, timeout_s=timeout_s, **args)
+        finally:
+            client.close()
+
+    return asyncio.run(ask())
+
+
+def _status(options: argparse.Namespace) -> int:
+    document = _ask(options, "status")
+    if options.json:
+        print(json.dumps(document, indent=2))
+        return 0
+    endpoints = document["endpoints"]
+    print(f"cluster endpoint  {endpoints['cluster']}")
+    print(f"reader endpoint   {endpoints['reader']}")
+    for item in document["instances"]:
+        lag = "" if item["lag_ms"] is None else f"  lag {item['lag_ms']:.1f} ms"
+        address = endpoints["instances"][item["id"]]
+        print(f"{item['id']:<16}  {address:<21}  {item['role']}  {item['state']}  LSN {item['applied_lsn']}{lag}")
+    volume = document["volume"]
+    if volume is not None:
+        print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
+        for copy in volume["copies"]:
+            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}  SCL {copy['scl']}  {copy['path']}")
+    return 0
+
+
+def _failover(options: argparse.Namespace) -> int:
+    print("failing over ...", flush=True)
+    answer = _ask(options, "failover", target=options.target)
+    print(f"{answer['writer']} is the writer (after {answer['elapsed_ms']} ms)")
+    return 0
+
+
+def _reader(options: argparse.Namespace) -> int:
+    if options.action == "add":
+        if options.id is not None:
+            raise ControlError("`reader add` takes no id; ids are given by the cluster")
+        answer = _ask(options, "reader_add")
+        print(f"{answer['id']} on {answer['endpoint']}")
+    else:
+        answer = _ask(options, "reader_remove", id=options.id)
+        print(f"{answer['id']} removed")
+    return 0
+
+
+def _unsupported(options: argparse.Namespace) -> int:
+    raise ControlError(f"`{options.name}` is not supported by this version")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
