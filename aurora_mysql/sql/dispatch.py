@@ -1,0 +1,94 @@
+"""Which planner plans a statement."""
+
+from __future__ import annotations
+
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.fingerprint import Shape, Statement
+from aurora_mysql.sql.parse import parse_shape
+from aurora_mysql.sql.plan import Plan, PlanContext
+
+#: Statements whose literals are lifted and whose plans are cached.
+SHAPED = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE"))
+
+_QUERIES = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE"))
+_SCHEMA_OBJECTS = frozenset(("DATABASE", "SCHEMA", "TABLE", "INDEX", "VIEW", "TABLES"))
+_NOT_HERE = frozenset(
+    ("HANDLER", "IMPORT", "CHANGE", "RESET", "CLONE", "INSTALL", "UNINSTALL", "XA", "BINLOG", "CACHE", "PURGE", "STOP")
+)
+
+
+def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext) -> Plan:
+    """Plan a statement whose literals were lifted; `pc.baked` tells afterwards on which values the plan depends."""
+    tree, fixed = parse_shape(shape, statement.text)
+    pc.baked |= fixed
+    name = tree.key
+    if name == "insert":
+        from aurora_mysql.sql.dml import plan_insert
+
+        return plan_insert(tree, pc)
+    if name == "update":
+        from aurora_mysql.sql.dml import plan_update
+
+        return plan_update(tree, pc)
+    if name == "delete":
+        from aurora_mysql.sql.dml import plan_delete
+
+        return plan_delete(tree, pc)
+    if statement.verb not in _QUERIES:
+        raise mysql_error(1064, statement.text[:80], 1)
+    from aurora_mysql.sql.query import plan_select
+
+    return plan_select(tree, pc)
+
+
+def plan_text(statement: Statement, pc: PlanContext) -> Plan:
+    """Plan a statement that is parsed by hand.
+
+    Raises:
+        MySQLError: 1064 for an unknown verb, 1235 for a known one that isn't supported.
+    """
+    verb = statement.verb
+    words = [piece.upper() for piece in statement.pieces[:8]]
+    text = statement.text
+    if verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
+        return _plan_show(words, statement, pc)
+    if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and "USER" not in words[:4]:
+        if verb == "TRUNCATE" or any(word in _SCHEMA_OBJECTS for word in words[1:]):
+            from aurora_mysql.sql.ddl import plan_ddl
+
+            return plan_ddl(text, pc)
+        raise unsupported(" ".join(words[:2]))
+    if verb == "LOAD":
+        from aurora_mysql.sql.dml import plan_load_data
+
+        return plan_load_data(text, pc)
+    if verb in _NOT_HERE:
+        raise unsupported(" ".join(words[:2]))
+    from aurora_mysql.sql.admin import plan_admin
+
+    return plan_admin(text, pc)
+
+
+def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:
+    from aurora_mysql.sql.fingerprint import lift, split
+    from aurora_mysql.sql.query import plan_explain
+    from aurora_mysql.sql.show import plan_show
+
+    if statement.verb == "SHOW":
+        return plan_show(statement.text, pc)
+    at, form, analyze = 1, "TRADITIONAL", False
+    if len(words) > at and words[at] == "ANALYZE":
+        at, analyze, form = at + 1, True, "TREE"
+    if len(words) > at + 2 and words[at] == "FORMAT" and words[at + 1] == "=":
+        form, at = words[at + 2].strip("'\""), at + 3
+    if len(words) <= at or words[at] not in SHAPED:
+        return plan_show(statement.text, pc)
+    if words[at] not in _QUERIES:
+        raise unsupported(f"EXPLAIN {words[at]}")
+    if form not in ("TRADITIONAL", "TREE", "JSON"):
+        raise mysql_error(1791, form)
+    inner = split(" ".join(statement.pieces[at:]))[0]
+    shape = lift(inner)
+    tree, _ = parse_shape(shape, inner.text)
+    pc.params = shape.params
+    return plan_explain(tree, pc, form=form, analyze=analyze)

@@ -1,0 +1,366 @@
+"""Statements of a session: found or planned, allowed, run in a transaction, and ended as MySQL ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from aurora_mysql.catalog.model import User
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
+from aurora_mysql.sql import transaction_verbs as verbs
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
+from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, split
+from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
+from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
+
+log = logging.getLogger(__name__)
+
+_REPLANS = 20
+_IN_TRANS, _AUTOCOMMIT, _NO_BACKSLASH, _IN_TRANS_READONLY = 1, 2, 512, 8192
+#: Statements that leave the diagnostics area for the next one to read.
+_KEEP_WARNINGS = ("SHOW",)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A prepared statement; planned again at each execution, through the plan cache."""
+
+    sql: str
+    statement: Statement
+    param_count: int
+    columns: list[ResultColumn] | None = None
+    shapes: dict[str, Shape] = field(default_factory=dict)
+
+
+class Executor:
+    """Implements the session layer's ExecutorLike over one engine."""
+
+    def __init__(self, services: InstanceServices) -> None:
+        self.services = services
+        self.engine = services.engine
+        self.plans = PlanCache()
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    async def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
+        """One result per statement."""
+        statements = self._split(ctx, sql)
+        if not statements:
+            raise mysql_error(1065)
+        if len(statements) > 1 and not ctx.multi_statements:
+            raise mysql_error(1064, statements[1].text[:80], 1)
+        for statement in statements:
+            yield await self.run(ctx, statement)
+
+    def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
+        mode = str(ctx.variables.get("sql_mode", ""))
+        return split(sql, ansi_quotes="ANSI_QUOTES" in mode, backslash="NO_BACKSLASH_ESCAPES" not in mode)
+
+    async def run(self, ctx: SessionContext, statement: Statement) -> Result:
+        """Run one statement to its result (rows of a large one may still be to come).
+
+        Raises:
+            MySQLError: what the client is told. The statement has then changed nothing; after 1213 the transaction
+                is gone, else it lives on.
+        """
+        verb = statement.verb
+        status = self.services.status
+        status["Questions"] += 1
+        status["Com_" + verb.lower()] += 1
+        ctx.kill_query = False
+        if verb not in _KEEP_WARNINGS:
+            ctx.warnings.clear()
+        try:
+            async with asyncio.timeout(self._limit_s(ctx, verb)):
+                result = await self._run(ctx, statement)
+        except MySQLError as error:
+            if ctx.kill_query and error.errno != 1317:
+                error = mysql_error(1317)
+            ctx.warn("Error", error.errno, error.message)
+            ctx.row_count = -1
+            raise error from None
+        except TimeoutError:
+            raise mysql_error(3024) from None
+        except duckdb.InterruptException:
+            raise mysql_error(1317) from None
+        except duckdb.Error as error:
+            from aurora_mysql.sql.query import mysql_failure
+
+            failure = mysql_failure(error)
+            log.warning("%s: %s", statement.text[:200], error)
+            raise failure from None
+        if isinstance(result, Ok):
+            ctx.row_count = result.affected_rows
+            if result.insert_id:
+                ctx.last_insert_id = result.insert_id
+            result.warnings = min(len(ctx.warnings), 65535)
+        elif isinstance(result, ResultSet):
+            ctx.row_count = -1
+            result.warnings = min(len(ctx.warnings), 65535) if verb != "SHOW" else 0
+        return result
+
+    @staticmethod
+    def _limit_s(ctx: SessionContext, verb: str) -> float | None:
+        limit_ms = ctx.variables.get("max_execution_time", 0)
+        return int(limit_ms) / 1000 if limit_ms and verb in ("SELECT", "WITH", "(") else None
+
+    async def _run(self, ctx: SessionContext, statement: Statement) -> Result:
+        verb = statement.verb
+        if verb in verbs.VERBS:
+            return await verbs.run_verb(self.engine, ctx, statement)
+        if verb in ("PREPARE", "EXECUTE", "DEALLOCATE"):
+            return await self._sql_prepared(ctx, statement)
+        if verb == "DROP" and len(statement.pieces) > 1 and statement.pieces[1].upper() == "PREPARE":
+            return await self._sql_prepared(ctx, statement)
+        if verb == "SET":
+            done = verbs.set_transaction(ctx, statement)
+            if done is not None:
+                return done
+        for _ in range(_REPLANS):
+            found, params = self._plan(ctx, statement)
+            self._check_privileges(ctx, found)
+            try:
+                return await self._run_plan(ctx, found.plan, params)
+            except StalePlanError:
+                continue
+        raise mysql_error(1412)
+
+    def _plan(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
+        engine = self.engine
+        if statement.verb not in SHAPED:
+            pc = self._context(ctx, statement.text, ())
+            plan = plan_text(statement, pc)
+            return CachedPlan(plan, frozenset(pc.privileges)), pc.params
+        shape = lift(statement)
+        variables = ctx.variables
+        key = (
+            shape.key,
+            ctx.database,
+            engine.catalog.version,
+            variables.get("sql_mode"),
+            variables.get("time_zone"),
+            variables.get("collation_connection"),
+        )
+        found = self.plans.get(key, shape.params)
+        if found is None:
+            pc = self._context(ctx, statement.text, shape.params)
+            plan = plan_shaped(shape, statement, pc)
+            found = CachedPlan(plan, frozenset(pc.privileges))
+            if plan.cacheable:
+                self.plans.put(key, shape.params, pc.baked, found)
+        return found, shape.params
+
+    def _context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
+        return PlanContext(self.engine.catalog, ctx.database, ctx, self.engine, self.services, text, params)
+
+    def _check_privileges(self, ctx: SessionContext, found: CachedPlan) -> None:
+        if not found.privileges:
+            return
+        who = (ctx.user.user, ctx.user.host, self.engine.catalog.version)
+        if who in found.allowed_for:
+            return
+        from aurora_mysql.sql.admin import privileges
+
+        privileges.check(self.engine.catalog, ctx, found.privileges)
+        if len(found.allowed_for) < 256:
+            found.allowed_for.add(who)
+
+    # -- transactions around a plan -----------------------------------------------------------------------------
+
+    async def _run_plan(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
+        if plan.writes and not self.engine.is_writer:
+            raise mysql_error(1836)
+        if plan.is_ddl:
+            await verbs.commit(ctx)
+            return await plan.run(ctx, None, params)
+        if not plan.needs_transaction:
+            return await plan.run(ctx, ctx.transaction, params)
+        if ctx.transaction is None and not ctx.autocommit:
+            verbs.begin(self.engine, ctx)
+        if ctx.transaction is not None:
+            return await self._run_inside(ctx, ctx.transaction, plan, params)
+        return await self._run_alone(ctx, plan, params)
+
+    async def _run_inside(
+        self, ctx: SessionContext, transaction: Transaction, plan: Plan, params: Sequence[Value]
+    ) -> Result:
+        """One statement of an open transaction: all of it or nothing of it."""
+        if plan.writes and transaction.read_only:
+            raise mysql_error(1792)
+        mark = transaction.statement_mark()
+        try:
+            return await plan.run(ctx, transaction, params)
+        except MySQLError as error:
+            if error.errno == 1213:
+                await verbs.rollback(ctx)
+            else:
+                transaction.rollback_to_mark(mark)
+            raise
+        except BaseException:
+            transaction.rollback_to_mark(mark)
+            raise
+
+    async def _run_alone(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
+        """Autocommit: the statement is the transaction."""
+        read_only = bool(ctx.variables.get("transaction_read_only", False))
+        if plan.writes and (ctx.next_read_only or (ctx.next_read_only is None and read_only)):
+            raise mysql_error(1792)
+        transaction = self.engine.begin(
+            ctx, isolation=verbs.isolation_of(ctx), read_only=not plan.writes, autocommit=True
+        )
+        ctx.next_isolation = ctx.next_read_only = None
+        try:
+            result = await plan.run(ctx, transaction, params)
+            if isinstance(result, ResultSet) and not isinstance(result.rows, Sequence):
+                result.rows = _ending(result.rows, transaction)
+                return result
+            if isinstance(result, LocalInfile):
+                result.consume = _committing(result.consume, transaction)
+                return result
+            await transaction.commit()
+            return result
+        except BaseException:
+            await transaction.rollback()
+            raise
+
+    # -- prepared statements ------------------------------------------------------------------------------------
+
+    async def prepare(self, ctx: SessionContext, sql: str) -> Prepared:
+        """Check a statement and learn its columns, as far as they don't hang on the values to come."""
+        statements = self._split(ctx, sql)
+        if len(statements) != 1:
+            raise mysql_error(1065) if not statements else mysql_error(1064, statements[1].text[:80], 1)
+        statement = statements[0]
+        if statement.verb in ("PREPARE", "EXECUTE", "DEALLOCATE", "USE", "LOAD", "LOCK"):
+            raise mysql_error(1295)
+        prepared = Prepared(sql, statement, statement.param_count)
+        if statement.verb in SHAPED or statement.verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
+            probe = bind(statement, [1] * statement.param_count) if statement.param_count else statement
+            found, _ = self._plan(ctx, probe)
+            self._check_privileges(ctx, found)
+            prepared.columns = found.plan.columns
+        return prepared
+
+    async def execute_prepared(self, ctx: SessionContext, prepared: Prepared, params: Sequence[Value]) -> Result:
+        return await self.run(ctx, bind(prepared.statement, params))
+
+    async def _sql_prepared(self, ctx: SessionContext, statement: Statement) -> Result:
+        """PREPARE name FROM 'text'|@v, EXECUTE name [USING @a, ...], DEALLOCATE|DROP PREPARE name."""
+        pieces = statement.pieces
+        words = [piece.upper() for piece in pieces]
+        if words[0] == "PREPARE" and len(words) == 4 and words[2] == "FROM":
+            source = statement.literals[3][1] if 3 in statement.literals else _user_variable(ctx, pieces[3])
+            prepared = await self.prepare(ctx, str(source))
+            ctx.prepared_sql[pieces[1].strip("`").lower()] = prepared.sql
+            return Ok(info="Statement prepared")
+        if words[0] == "EXECUTE" and len(words) >= 2:
+            sql = ctx.prepared_sql.get(pieces[1].strip("`").lower())
+            if sql is None:
+                raise mysql_error(1243, pieces[1], "EXECUTE")
+            names = [p for p in pieces[3:] if p != ","] if words[2:3] == ["USING"] else []
+            inner = self._split(ctx, sql)[0]
+            return await self._run(ctx, bind(inner, [_user_variable(ctx, name) for name in names]))
+        if words[0] in ("DEALLOCATE", "DROP") and len(words) == 3:
+            if ctx.prepared_sql.pop(pieces[2].strip("`").lower(), None) is None:
+                raise mysql_error(1243, pieces[2], "DEALLOCATE PREPARE")
+            return Ok()
+        raise mysql_error(1064, statement.text[:80], 1)
+
+    # -- the rest of a session ----------------------------------------------------------------------------------
+
+    async def change_database(self, ctx: SessionContext, name: str) -> None:
+        from aurora_mysql.sql.admin import privileges
+
+        catalog = self.engine.catalog
+        if name.lower() in ("information_schema", "performance_schema"):
+            ctx.database = name.lower()
+            return
+        if not privileges.may_see_database(catalog, ctx.user, name):
+            raise mysql_error(1044, ctx.user.user, ctx.user.host, name)
+        if name not in catalog.databases and name.lower() not in ("mysql", "sys"):
+            raise mysql_error(1049, name)
+        ctx.database = name
+
+    async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
+        quoted = table.replace("`", "``")
+        found, _ = self._plan(ctx, split(f"SELECT * FROM `{quoted}` LIMIT 0")[0])
+        self._check_privileges(ctx, found)
+        return found.plan.columns or []
+
+    async def close_session(self, ctx: SessionContext) -> None:
+        await verbs.rollback(ctx)
+
+    async def reset_session(self, ctx: SessionContext) -> None:
+        await verbs.rollback(ctx)
+        ctx.variables.clear()
+        ctx.user_variables.clear()
+        ctx.prepared_sql.clear()
+        ctx.warnings.clear()
+        ctx.autocommit = True
+        ctx.last_insert_id = ctx.found_rows = 0
+        ctx.next_isolation = ctx.next_read_only = None
+
+    def status_flags(self, ctx: SessionContext) -> int:
+        flags = _AUTOCOMMIT if ctx.autocommit else 0
+        if ctx.transaction is not None:
+            flags |= _IN_TRANS | (_IN_TRANS_READONLY if ctx.transaction.read_only else 0)
+        if "NO_BACKSLASH_ESCAPES" in str(ctx.variables.get("sql_mode", "")):
+            flags |= _NO_BACKSLASH
+        return flags
+
+    def find_account(self, user: str, host: str) -> User | None:
+        from aurora_mysql.sql.admin.accounts import find_account
+
+        return find_account(self.engine.catalog, user, host)
+
+    def session_variable(self, ctx: SessionContext, name: str) -> Value:
+        return self.services.variables.get(name, ctx)
+
+    def is_administrator(self, user: User) -> bool:
+        from aurora_mysql.sql.admin import privileges
+
+        return privileges.has_privilege(self.engine.catalog, user, "CONNECTION_ADMIN", "", "")
+
+
+def _user_variable(ctx: SessionContext, piece: str) -> Value:
+    if not piece.startswith("@") or piece.startswith("@@"):
+        raise mysql_error(1064, piece, 1)
+    return ctx.user_variables.get(piece[1:].strip("`").lower())
+
+
+async def _ending(
+    rows: AsyncIterator[Sequence[Sequence[Value]]], transaction: Transaction
+) -> AsyncIterator[Sequence[Sequence[Value]]]:
+    """The rows of an autocommitted query; its transaction ends with them."""
+    try:
+        async for batch in rows:
+            yield batch
+    finally:
+        close = getattr(rows, "aclose", None)
+        if close is not None:
+            await close()
+        await transaction.rollback()
+
+
+def _committing(consume, transaction: Transaction):  # type: ignore[no-untyped-def]
+    """LOAD DATA LOCAL: the transaction ends when the client has sent everything."""
+
+    async def wrapped(data: bytes | None) -> Ok | None:
+        try:
+            done: Ok | None = await consume(data)
+            if done is not None:
+                await transaction.commit()
+            return done
+        except BaseException:
+            await transaction.rollback()
+            raise
+
+    return wrapped

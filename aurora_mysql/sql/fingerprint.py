@@ -1,0 +1,285 @@
+"""Statements to shapes: literals are lifted out, so that a repeated shape finds its plan without being parsed.
+
+One regular expression walks the text once. It also drops comments, opens version comments and splits statements, so
+nobody reads the text twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.lexer import unescape
+from aurora_mysql.sql.result import Value
+
+#: Version comments up to this server version are code.
+SERVER_VERSION = 80_099
+
+_PIECE = re.compile(
+    r"""
+    (?P<space>(?:\s+|--(?=[\s\x00-\x1f]|\Z)[^\n]*|\#[^\n]*)+)
+  | (?P<open>/\*!(?P<version>\d{5,6})?)
+  | (?P<comment>/\*.*?\*/)
+  | (?P<close>\*/)
+  | (?P<string>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
+  | (?P<ident>`(?:[^`]|``)*`)
+  | (?P<raw>[xXbB]'[0-9A-Fa-f]*'|0x[0-9A-Fa-f]+(?![\w$])|0b[01]+(?![\w$]))
+  | (?P<number>(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w$])|\d+[eE][+-]?\d+(?![\w$])|\d+(?![\w$.]))
+  | (?P<word>[\w$]+(?:\s*\.\s*[\w$]+(?!\s*\())*|@@?[\w$.]*|@`[^`]*`)
+  | (?P<param>\?)
+  | (?P<end>;)
+  | (?P<op><=>|->>|->|:=|<<|>>|<=|>=|<>|!=|\|\||&&|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_ANSI_STRING = re.compile(r'"(?:[^"]|"")*"')
+
+LITERAL_KINDS = frozenset("siIdf")
+
+
+@dataclass(slots=True)
+class Statement:
+    """One statement as pieces. A piece is text, or a one-letter kind at a position in `literals`.
+
+    Attributes:
+        text: the source (for headings, messages, and statements parsed by hand).
+        pieces: source pieces; a literal's is its text.
+        literals: piece index -> (kind, value). Kinds: s string, i integer below 19 digits, I longer, d decimal,
+            f double, p a ``?`` not bound yet.
+        verb: the first word, upper case.
+    """
+
+    text: str
+    pieces: list[str] = field(default_factory=list)
+    literals: dict[int, tuple[str, Value]] = field(default_factory=dict)
+    verb: str = ""
+    param_count: int = 0
+
+
+def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> list[Statement]:
+    """The statements of a text, without empty ones.
+
+    Raises:
+        MySQLError: 1064 for a string, identifier or comment without an end.
+    """
+    found: list[Statement] = []
+    current = Statement("")
+    begin = 0
+    depth = 0
+    at, length = 0, len(sql)
+    match = _PIECE.match
+
+    def finish(end: int) -> None:
+        nonlocal current, begin
+        if current.pieces:
+            current.text = sql[begin:end].strip()
+            found.append(current)
+        current, begin = Statement(""), end + 1
+
+    while at < length:
+        m = match(sql, at)
+        assert m is not None
+        kind = m.lastgroup
+        if kind == "version":
+            kind = "open"
+        text = m.group()
+        start, at = at, m.end()
+        if kind == "space" or kind == "comment":
+            continue
+        pieces = current.pieces
+        if kind == "word":
+            if not pieces:
+                current.verb = text.partition(".")[0].upper()
+            pieces.append(text)
+        elif kind == "string":
+            if ansi_quotes and text[0] == '"':
+                ansi = _ANSI_STRING.match(sql, start)
+                assert ansi is not None
+                at = ansi.end()
+                pieces.append("`" + ansi.group()[1:-1].replace('""', '"').replace("`", "``") + "`")
+                continue
+            if not backslash and "\\" in text:
+                plain = re.compile(rf"{text[0]}(?:[^{text[0]}]|{text[0]}{text[0]})*{text[0]}").match(sql, start)
+                if plain is None:
+                    raise mysql_error(1064, sql[start : start + 80], sql.count("\n", 0, start) + 1)
+                text, at = plain.group(), plain.end()
+            current.literals[len(pieces)] = ("s", unescape(text[1:-1], text[0], backslash=backslash))
+            pieces.append(text)
+        elif kind == "number":
+            current.literals[len(pieces)] = _number(text)
+            pieces.append(text)
+        elif kind == "param":
+            current.literals[len(pieces)] = ("p", None)
+            current.param_count += 1
+            pieces.append(text)
+        elif kind == "end":
+            finish(start)
+        elif kind == "open":
+            version = m.group("version")
+            if version is not None and int(version) > SERVER_VERSION:
+                end = sql.find("*/", at)
+                at = length if end < 0 else end + 2
+            else:
+                depth += 1
+        elif kind == "close" and depth:
+            depth -= 1
+        else:
+            if text in "'\"`" or (text == "/" and sql.startswith("/*", start)):
+                raise mysql_error(1064, sql[start : start + 80], sql.count("\n", 0, start) + 1)
+            if text == "(" and not pieces:
+                current.verb = "("
+            pieces.append(text)
+    finish(length)
+    return found
+
+
+def _number(text: str) -> tuple[str, Value]:
+    if text.isdigit():
+        return ("i" if len(text) < 19 else "I", int(text))
+    if "e" in text or "E" in text:
+        return ("f", float(text))
+    return ("d", Decimal(text))
+
+
+def bound(value: Value) -> tuple[str, Value, str]:
+    """(kind, value, text) of a value bound to a ``?``; kind '' for one that stays text (NULL, bytes)."""
+    if value is None:
+        return ("", None, "NULL")
+    if isinstance(value, bool):
+        return ("i", int(value), str(int(value)))
+    if isinstance(value, int):
+        small = -(10**18) < value < 10**18
+        return ("i" if small and value >= 0 else "", value, str(value))
+    if isinstance(value, float):
+        return ("f" if value >= 0 else "", value, repr(value) if "e" in repr(value) else f"{value!r}e0")
+    if isinstance(value, Decimal):
+        return ("d" if value >= 0 else "", value, f"{value:f}")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return ("", value, f"x'{bytes(value).hex()}'")
+    if isinstance(value, dt.datetime):
+        text = value.isoformat(" ")
+    elif isinstance(value, dt.timedelta):
+        text = _time_text(value)
+    else:
+        text = str(value)
+    return ("s", text, "'" + text.replace("\\", "\\\\").replace("'", "''") + "'")
+
+
+def _time_text(value: dt.timedelta) -> str:
+    micros = value // dt.timedelta(microseconds=1)
+    sign = "-" if micros < 0 else ""
+    seconds, fraction = divmod(abs(micros), 1_000_000)
+    text = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{fraction:06d}" if fraction else text
+
+
+def bind(statement: Statement, values: Sequence[Value]) -> Statement:
+    """A statement with its ``?`` replaced by values. Raises 1210 for a wrong number."""
+    if len(values) != statement.param_count:
+        raise mysql_error(1210, "EXECUTE")
+    given = iter(values)
+    pieces, literals = list(statement.pieces), {}
+    for at, (kind, value) in statement.literals.items():
+        if kind != "p":
+            literals[at] = (kind, value)
+            continue
+        bound_kind, bound_value, pieces[at] = bound(next(given))
+        if bound_kind:
+            literals[at] = (bound_kind, bound_value)
+    return Statement(statement.text, pieces, literals, statement.verb)
+
+
+@dataclass(slots=True)
+class Shape:
+    """A statement without its literals: `key` for the plan cache, `sql` for the parser (literals are sentinels).
+
+    For an INSERT whose rows all look alike, `sql` has the first row only; `rows` of `row_params` literals each
+    stand in `params`, after `row_start` others.
+    """
+
+    key: str
+    params: list[Value]
+    kinds: list[str]
+    pieces: list[str]
+    places: list[int]
+    rows: int = 1
+    row_params: int = 0
+
+
+def lift(statement: Statement) -> Shape:
+    """Separate a statement from its literals."""
+    if statement.verb in ("INSERT", "REPLACE"):
+        collapsed = _collapse(statement)
+        if collapsed is not None:
+            return collapsed
+    pieces = list(statement.pieces)
+    params: list[Value] = []
+    kinds: list[str] = []
+    places: list[int] = []
+    for at, (kind, value) in statement.literals.items():
+        if kind == "p":
+            kind, value = "s", ""
+        pieces[at] = "?" + kind
+        kinds.append(kind)
+        params.append(value)
+        places.append(at)
+    return Shape(" ".join(pieces), params, kinds, pieces, places)
+
+
+def _collapse(statement: Statement) -> Shape | None:
+    """INSERT ... VALUES (..), (..): one shape for any number of rows; literals and NULL count alike."""
+    pieces, literals = statement.pieces, statement.literals
+    start = next((i for i, p in enumerate(pieces) if p.upper() in ("VALUES", "VALUE") and i > 1), 0)
+    if not start or start + 1 >= len(pieces) or pieces[start + 1] != "(" or any(i < start for i in literals):
+        return None
+    first: list[str] | None = None
+    params: list[Value] = []
+    at, rows, row_params = start + 1, 0, 0
+    while at < len(pieces) and pieces[at] == "(":
+        signature: list[str] = []
+        depth, count = 0, len(params)
+        while at < len(pieces):
+            piece = pieces[at]
+            literal = literals.get(at)
+            if literal is not None:
+                if literal[0] == "p":
+                    return None
+                signature.append("?v")
+                params.append(literal[1])
+            elif piece == "-" and at + 1 in literals and signature[-1] in ("(", ","):
+                kind, value = literals[at + 1]
+                if kind not in "iIdf":
+                    return None
+                signature.append("?v")
+                params.append(-value)
+                at += 1
+            elif piece in ("NULL", "null"):
+                if depth != 1 or signature[-1] not in ("(", ",") or pieces[at + 1] not in (")", ","):
+                    return None
+                signature.append("?v")
+                params.append(None)
+            else:
+                depth += (piece == "(") - (piece == ")")
+                signature.append(piece)
+            at += 1
+            if depth == 0:
+                break
+        if first is None:
+            first, row_params = signature, len(params)
+        elif signature != first or len(params) - count != row_params:
+            return None
+        rows += 1
+        if at < len(pieces) and pieces[at] == ",":
+            at += 1
+        else:
+            break
+    if first is None or (at < len(pieces) and any(i >= at for i in literals)):
+        return None
+    shaped = [*pieces[: start + 1], *first, *pieces[at:]]
+    places = [i for i, piece in enumerate(shaped) if piece == "?v"]
+    return Shape(" ".join(shaped), params, ["v"] * row_params, shaped, places, rows, row_params)

@@ -1,0 +1,63 @@
+"""Plans by statement shape: bounded, least recently used out first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aurora_mysql.sql.plan import Plan, Privilege
+from aurora_mysql.sql.result import Value
+
+
+@dataclass(slots=True)
+class CachedPlan:
+    plan: Plan
+    privileges: frozenset[Privilege]
+    #: (user, host, catalog version) for which the privileges were found sufficient.
+    allowed_for: set[tuple[str, str, int]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Shape:
+    baked: tuple[int, ...] = ()
+    plans: dict[tuple[Any, ...], CachedPlan] = field(default_factory=dict)
+
+
+class PlanCache:
+    """`key` is everything but literal values that a plan depends on; of these, the baked ones choose the variant."""
+
+    def __init__(self, *, shapes: int = 2000, variants: int = 64) -> None:
+        self._limit, self._variants = shapes, variants
+        self._shapes: OrderedDict[tuple[Any, ...], _Shape] = OrderedDict()
+        self.hits = self.misses = 0
+
+    def get(self, key: tuple[Any, ...], params: Sequence[Value]) -> CachedPlan | None:
+        shape = self._shapes.get(key)
+        if shape is not None:
+            found = shape.plans.get(_variant(shape.baked, params))
+            if found is not None:
+                self._shapes.move_to_end(key)
+                self.hits += 1
+                return found
+        self.misses += 1
+        return None
+
+    def put(self, key: tuple[Any, ...], params: Sequence[Value], baked: set[int], plan: CachedPlan) -> None:
+        shape = self._shapes.setdefault(key, _Shape())
+        every = tuple(sorted(baked.union(shape.baked)))
+        if every != shape.baked:
+            # Variants found so far may depend on values that were not part of their key.
+            shape.baked = every
+            shape.plans.clear()
+        if len(shape.plans) >= self._variants:
+            shape.plans.pop(next(iter(shape.plans)))
+        shape.plans[_variant(every, params)] = plan
+        self._shapes.move_to_end(key)
+        if len(self._shapes) > self._limit:
+            self._shapes.popitem(last=False)
+
+
+def _variant(baked: tuple[int, ...], params: Sequence[Value]) -> tuple[Any, ...]:
+    return tuple((type(params[i]), params[i]) for i in baked)

@@ -1,0 +1,157 @@
+"""BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET TRANSACTION, LOCK TABLES: what they mean for a session."""
+
+from __future__ import annotations
+
+from aurora_mysql.engine.engine import Engine
+from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.fingerprint import Statement
+from aurora_mysql.sql.result import Ok
+
+VERBS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "LOCK", "UNLOCK"))
+
+_LEVELS = {
+    "READ-UNCOMMITTED": "READ-COMMITTED",
+    "READ-COMMITTED": "READ-COMMITTED",
+    "REPEATABLE-READ": "REPEATABLE-READ",
+    "SERIALIZABLE": "SERIALIZABLE",
+}
+
+
+def isolation_of(ctx: SessionContext) -> str:
+    """The level of the next transaction. READ UNCOMMITTED reads what is committed: stronger is allowed."""
+    level = ctx.next_isolation or str(ctx.variables.get("transaction_isolation", "REPEATABLE-READ")).upper()
+    return _LEVELS.get(level, "REPEATABLE-READ")
+
+
+def begin(engine: Engine, ctx: SessionContext, *, read_only: bool | None = None) -> None:
+    """Open the session's transaction."""
+    if read_only is None:
+        read_only = ctx.next_read_only
+    if read_only is None:
+        read_only = bool(ctx.variables.get("transaction_read_only", False))
+    ctx.transaction = engine.begin(ctx, isolation=isolation_of(ctx), read_only=read_only)
+    ctx.next_isolation = ctx.next_read_only = None
+
+
+async def commit(ctx: SessionContext) -> None:
+    """Commit what is open, if anything is. A failed commit has rolled back."""
+    transaction, ctx.transaction = ctx.transaction, None
+    if transaction is not None:
+        await transaction.commit()
+
+
+async def rollback(ctx: SessionContext) -> None:
+    transaction, ctx.transaction = ctx.transaction, None
+    if transaction is not None:
+        await transaction.rollback()
+
+
+async def run_verb(engine: Engine, ctx: SessionContext, statement: Statement) -> Ok:
+    """Carry out one of :data:`VERBS`.
+
+    Raises:
+        MySQLError: 1064, 1305 (no such savepoint), 1235, and what a commit raises.
+    """
+    words = [piece.upper() for piece in statement.pieces]
+    verb = words[0]
+    if verb == "BEGIN" or (verb == "START" and words[1:2] == ["TRANSACTION"]):
+        await _start(engine, ctx, statement, words[1:] if verb == "BEGIN" else words[2:])
+    elif verb == "COMMIT" or (verb == "ROLLBACK" and "TO" not in words):
+        await _end(engine, ctx, statement, words)
+    elif verb == "SAVEPOINT" and len(words) == 2:
+        if ctx.transaction is None and not ctx.autocommit:
+            begin(engine, ctx)
+        if ctx.transaction is not None:
+            ctx.transaction.savepoint(_name(statement))
+    elif verb == "ROLLBACK" or (verb == "RELEASE" and words[1:2] == ["SAVEPOINT"]):
+        if ctx.transaction is None:
+            raise mysql_error(1305, "SAVEPOINT", _name(statement))
+        if verb == "ROLLBACK":
+            ctx.transaction.rollback_to_savepoint(_name(statement))
+        else:
+            ctx.transaction.release_savepoint(_name(statement))
+    elif verb == "UNLOCK" and words[1:] in (["TABLES"], ["TABLE"]):
+        pass
+    elif verb == "LOCK":
+        raise unsupported("LOCK TABLES")
+    else:
+        raise mysql_error(1064, statement.text[:80], 1)
+    return Ok()
+
+
+async def _start(engine: Engine, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
+    if words == ["WORK"]:
+        words = []
+    text = " ".join(words)
+    read_only: bool | None = None
+    snapshot = False
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        if part == "READ ONLY":
+            read_only = True
+        elif part == "READ WRITE":
+            read_only = False
+        elif part == "WITH CONSISTENT SNAPSHOT":
+            snapshot = True
+        else:
+            raise mysql_error(1064, statement.text[:80], 1)
+    await commit(ctx)
+    begin(engine, ctx, read_only=read_only)
+    if snapshot and ctx.transaction is not None:
+        await ctx.transaction.start_snapshot()
+
+
+async def _end(engine: Engine, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
+    rest = [w for w in words[1:] if w != "WORK"]
+    text = " ".join(rest)
+    chain = text.startswith("AND CHAIN")
+    if text not in ("", "AND CHAIN", "AND NO CHAIN", "RELEASE", "NO RELEASE", "AND NO CHAIN RELEASE"):
+        raise mysql_error(1064, statement.text[:80], 1)
+    before = ctx.transaction
+    if words[0] == "COMMIT":
+        await commit(ctx)
+    else:
+        await rollback(ctx)
+    if chain:
+        if before is not None:
+            ctx.next_isolation, ctx.next_read_only = before.isolation, before.read_only
+        begin(engine, ctx)
+    if text.endswith("RELEASE") and not text.endswith("NO RELEASE"):
+        ctx.killed = True
+
+
+def _name(statement: Statement) -> str:
+    return statement.pieces[-1].strip("`").replace("``", "`").lower()
+
+
+def set_transaction(ctx: SessionContext, statement: Statement) -> Ok | None:
+    """``SET [SESSION] TRANSACTION ...``; None when the statement is another SET.
+
+    Raises:
+        MySQLError: 1568 inside a transaction, 1064.
+    """
+    words = [piece.upper() for piece in statement.pieces]
+    scope = words[1] if len(words) > 1 and words[1] in ("SESSION", "LOCAL", "GLOBAL") else ""
+    rest = words[2:] if scope else words[1:]
+    if rest[:1] != ["TRANSACTION"]:
+        return None
+    if scope == "GLOBAL":
+        raise unsupported("SET GLOBAL TRANSACTION")
+    if not scope and ctx.transaction is not None:
+        raise mysql_error(1568)
+    for part in " ".join(rest[1:]).split(","):
+        words_of = part.split()
+        if words_of[:2] == ["ISOLATION", "LEVEL"] and "-".join(words_of[2:]) in _LEVELS:
+            level = "-".join(words_of[2:])
+            if scope:
+                ctx.variables["transaction_isolation"] = level
+            else:
+                ctx.next_isolation = level
+        elif words_of in (["READ", "ONLY"], ["READ", "WRITE"]):
+            if scope:
+                ctx.variables["transaction_read_only"] = words_of[1] == "ONLY"
+            else:
+                ctx.next_read_only = words_of[1] == "ONLY"
+        else:
+            raise mysql_error(1064, statement.text[:80], 1)
+    return Ok()
