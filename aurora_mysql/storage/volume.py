@@ -1,0 +1,358 @@
+"""The one writer's view of the volume: six copies, group commit, quorum, recovery."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
+from aurora_mysql.storage.binary import Fence
+from aurora_mysql.storage.copy import LocalCopy, create_volume
+from aurora_mysql.storage.copy_writer import Batch, CopyWriter
+from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.layout import (
+    CopyLayout,
+    CopyStatus,
+    OnState,
+    OnVdl,
+    Record,
+    VolumeOptions,
+    VolumeState,
+    VolumeStatus,
+)
+from aurora_mysql.storage.quorum import READ_QUORUM, WRITE_QUORUM, QuorumTracker
+from aurora_mysql.storage.recovery import CopyExtent, CopyReport, Decision, authoritative_history, decide
+
+__all__ = ["Volume", "create_volume"]
+log = logging.getLogger(__name__)
+_OPEN_WAIT_S = 10.0
+
+
+class Volume:
+    """The one writer of an epoch. Group commit without a packer thread: whoever appends while nothing is in flight
+    packs and hands out the batch; otherwise the acknowledgement that completes a batch packs all that waits."""
+
+    def __init__(
+        self,
+        copies: list[LocalCopy],
+        cluster_id: str,
+        fence: Fence,
+        decision: Decision,
+        on_vdl: OnVdl,
+        on_state: OnState,
+        options: VolumeOptions,
+    ) -> None:
+        self.epoch = fence.epoch
+        self._history: EpochHistory = decision.history
+        self._options, self._on_vdl, self._on_state = options, on_vdl, on_state
+        self._lock = threading.Lock()
+        self._announce_lock = threading.RLock()
+        self._announced = decision.vdl
+        self._tracker = QuorumTracker([copy.id for copy in copies], decision.vdl)
+        self._next_lsn = decision.vdl + 1
+        self._waiting: deque[tuple[bytes, bool]] = deque()
+        self._packed_lsn = decision.vdl
+        self._retained: deque[Batch] = deque()
+        self._held_bytes = 0
+        self._fenced = ""
+        self._closed = False
+        self._writable: bool | None = None
+        self._writers = {copy.id: CopyWriter(copy, cluster_id, fence, self._history, options, self) for copy in copies}
+
+    @classmethod
+    def open_for_writing(
+        cls,
+        data_dir: Path | str,
+        layout: list[CopyLayout],
+        cluster_id: str,
+        *,
+        on_vdl: OnVdl,
+        on_state: OnState,
+        min_epoch: int = 0,
+        options: VolumeOptions | None = None,
+    ) -> Volume:
+        """Fence earlier writers, recover the VDL, make the truncation durable and open a new epoch.
+
+        Raises:
+            QuorumLostError: fewer than three complete copies. VolumeFormatError: another cluster's or a newer format.
+            FencedError: another writer opened at the same time and won.
+        """
+        copies = [LocalCopy(place, cluster_id) for place in layout]
+        with ThreadPoolExecutor(len(copies)) as pool:
+            held = [epoch for epoch in pool.map(_held_epoch, copies) if epoch is not None]
+            if len(held) < READ_QUORUM:
+                raise QuorumLostError(f"only {len(held)} copies of the volume can be read, recovery needs 3 of 6")
+            fence = Fence(max(min_epoch, max(held) + 1), secrets.token_bytes(16))
+            reports = [r for r in pool.map(lambda copy: _fence_copy(copy, fence), copies) if r is not None]
+            history = authoritative_history(reports)
+            trusted = {report.id for report in reports if report.trusted}
+            found = pool.map(lambda copy: _extent(copy, history), [copy for copy in copies if copy.id in trusted])
+            decision = decide([extent for extent in found if extent is not None], history, fence.epoch)
+        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, options or VolumeOptions())
+        volume._start(trusted)
+        return volume
+
+    def _start(self, sources: set[int]) -> None:
+        for number in sources:
+            self._writers[number].scl = 0
+        self._sources = sources
+        for writer in self._writers.values():
+            writer.start()
+        deadline = time.monotonic() + _OPEN_WAIT_S
+        for writer in self._writers.values():
+            if sum(other.live for other in self._writers.values()) >= WRITE_QUORUM:
+                break
+            writer.tried.wait(max(0.0, deadline - time.monotonic()))
+        if self._fenced:
+            self.close()
+            raise FencedError(self._fenced)
+        self._report_state()
+
+    # -- the writer's interface ---------------------------------------------------------------------------------
+
+    @property
+    def vdl(self) -> int:
+        """The highest LSN that is durable and ends a commit."""
+        return self._tracker.vdl
+
+    def append(self, parts: Sequence[bytes]) -> int:
+        """Queue one commit; returns the LSN of its last part, durable when on_vdl has reported it. Never waits for I/O.
+
+        Raises:
+            FencedError: a newer writer exists. QuorumLostError: the bounded queue is full; nothing was queued.
+            StorageError: the volume is full or closed; nothing was queued.
+        """
+        if not parts:
+            raise StorageError("a commit has at least one part")
+        size = sum(map(len, parts))
+        with self._lock:
+            if self._fenced:
+                raise FencedError(self._fenced)
+            if self._closed:
+                raise StorageError("the volume is closed")
+            if self._held_bytes and self._held_bytes + size > self._options.max_queued_bytes:
+                if sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM:
+                    raise StorageError("the volume is full")
+                raise QuorumLostError("too many commits wait for the copies of the volume")
+            for part in parts[:-1]:
+                self._waiting.append((bytes(part), False))
+            self._waiting.append((bytes(parts[-1]), True))
+            self._held_bytes += size
+            self._next_lsn += len(parts)
+            lsn = self._next_lsn - 1
+            if not self._retained:
+                self._pack()
+        return lsn
+
+    def _pack(self) -> None:
+        """Hand what waits to the live copies as one batch. Under the lock."""
+        if not self._waiting or self._closed:
+            return
+        records: list[tuple[bytes, bool]] = []
+        size = 0
+        while self._waiting and (not records or size + len(self._waiting[0][0]) <= self._options.batch_bytes):
+            record = self._waiting.popleft()
+            size += len(record[0])
+            records.append(record)
+        first = self._packed_lsn + 1
+        batch = Batch.of(self.epoch, first, tuple(records), self._tracker.vdl)
+        self._packed_lsn = batch.last_lsn
+        for number, (_, cpl) in enumerate(records):
+            if cpl:
+                self._tracker.expect(first + number)
+        self._retained.append(batch)
+        for writer in self._writers.values():
+            if writer.live:
+                self._send(writer, batch)
+
+    def _send(self, writer: CopyWriter, batch: Batch) -> None:
+        if len(writer.queue) >= self._options.copy_queue_batches or (
+            writer.queue and writer.queued_bytes + len(batch.body) > self._options.copy_queue_bytes
+        ):
+            log.warning("copy %d is too slow; it is refilled from its peers", writer.id)
+            writer.live, writer.state = False, "behind"
+            writer.queue.clear()
+            writer.queued_bytes = 0
+            return
+        writer.queue.append(batch)
+        writer.queued_bytes += len(batch.body)
+        writer.wake()
+
+    def read(self, from_lsn: int, to_lsn: int) -> Iterator[Record]:
+        """Durable records from_lsn..to_lsn (at most to the VDL), from any copy that has them."""
+        return self.read_peers(from_lsn, min(to_lsn, self.vdl), 0)
+
+    def status(self) -> VolumeStatus:
+        """The volume and each copy, now."""
+        copies = tuple(
+            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, w.copy.bytes_on_disk())
+            for w in self._writers.values()
+        )
+        return VolumeStatus(
+            self.vdl, self.epoch, max((c.bytes for c in copies), default=0), bool(self._writable), copies
+        )
+
+    def collect(self, below_lsn: int) -> None:
+        """Drop whole segments that end below `below_lsn` (never above the VDL)."""
+        limit = min(below_lsn, self.vdl + 1)
+        for writer in self._writers.values():
+            if writer.live:
+                try:
+                    writer.copy.remove_below(limit, self._history)
+                except OSError as error:
+                    log.warning("copy %d: old segments can't be removed: %s", writer.id, error)
+
+    def close(self) -> None:
+        """Wait for what is in flight (while there is a write quorum), then stop the threads. May be called twice."""
+        deadline = time.monotonic() + 5.0
+        while self._retained and self._writable and not self._fenced and time.monotonic() < deadline:
+            time.sleep(0.002)
+        with self._lock:
+            self._closed = True
+        for writer in self._writers.values():
+            writer.stop()
+
+    # -- called by the copies' threads --------------------------------------------------------------------------
+
+    def first_lsn(self, without: int) -> int:
+        """Where the log starts on the peers of copy `without`."""
+        starts = [names[0].start_lsn for w in self._peers(without) if (names := w.copy.segments(self._history))]
+        return min(starts, default=self.vdl + 1)
+
+    def _peers(self, without: int) -> list[CopyWriter]:
+        live = [w for w in self._writers.values() if w.live and w.id != without]
+        rest = [
+            w
+            for w in self._writers.values()
+            if not w.live and w.id in self._sources and w.id != without and w.state in ("repairing", "behind", "full")
+        ]
+        return live + rest
+
+    def read_peers(self, from_lsn: int, to_lsn: int, without: int) -> Iterator[Record]:
+        """Records in order from whichever copies have them; ends early when none has the next."""
+        wanted = from_lsn
+        progress = True
+        while wanted <= to_lsn and progress:
+            progress = False
+            for writer in self._peers(without):
+                try:
+                    for record in writer.copy.read(self._history, wanted, to_lsn):
+                        yield record
+                        wanted = record.lsn + 1
+                        progress = True
+                except (OSError, CorruptRecordError) as error:
+                    log.warning("copy %d can't be read: %s", writer.id, error)
+                if wanted > to_lsn:
+                    return
+
+    def acknowledged(self, copy: int, lsn: int) -> None:
+        """`copy` has everything up to `lsn` durably, proved after the sync."""
+        with self._lock:
+            if not self._writers[copy].live or not self._tracker.acknowledge(copy, lsn):
+                complete = self._tracker.complete_lsn()
+                if self._retained and complete >= self._packed_lsn and self._waiting:
+                    self._pack()  # a batch without a commit's end: go on with the next part
+                return
+            vdl = self._release()
+        self._announce(vdl)
+
+    def _release(self) -> int:
+        vdl = self._tracker.vdl
+        while self._retained and self._retained[0].last_lsn <= vdl:
+            self._held_bytes -= sum(len(payload) for payload, _ in self._retained.popleft().records)
+        if not self._retained or self._tracker.complete_lsn() >= self._packed_lsn:
+            self._pack()
+        return vdl
+
+    def _announce(self, vdl: int) -> None:
+        with self._announce_lock:
+            if vdl > self._announced:
+                self._announced = vdl
+                self._on_vdl(vdl)
+
+    def join(self, writer: CopyWriter, scl: int) -> bool:
+        """Let a filled copy take part from scl+1 on; False when it must fill further first."""
+        with self._lock:
+            if scl < self._tracker.vdl:
+                return False
+            writer.queue.clear()
+            writer.queued_bytes = 0
+            for batch in self._retained:
+                if batch.last_lsn > scl:
+                    rest = batch.after(scl)
+                    writer.queue.append(rest)
+                    writer.queued_bytes += len(rest.body)
+            writer.live = True
+            self._tracker.acknowledge(writer.id, scl)
+            writer.state = "ok"
+        self._report_state()
+        return True
+
+    def lost(self, writer: CopyWriter, reason: str) -> None:
+        """`writer`'s copy can't be written: it counts no more until it is refilled."""
+        with self._lock:
+            was, writer.live = writer.live, False
+            writer.queue.clear()
+            writer.queued_bytes = 0
+            self._tracker.withdraw(writer.id)
+        if was:
+            log.warning("copy %d of the volume is lost: %s", writer.id, reason)
+        self._report_state()
+
+    def fenced(self, reason: str) -> None:
+        """A newer writer exists: acknowledge nothing any more."""
+        with self._lock:
+            if self._fenced:
+                return
+            self._fenced = reason
+            for writer in self._writers.values():
+                writer.live = False
+        self._on_state(VolumeState(False, fenced=True, epoch=self.epoch, reason=reason))
+
+    def _report_state(self) -> None:
+        with self._announce_lock:
+            live = sum(w.live for w in self._writers.values())
+            writable = live >= WRITE_QUORUM and not self._fenced
+            if writable == self._writable or self._fenced or self._closed:
+                return
+            self._writable = writable
+            reason = "" if writable else f"only {live} of {len(self._writers)} copies can be written"
+            self._on_state(VolumeState(writable, False, self.epoch, live, reason))
+
+
+def _held_epoch(copy: LocalCopy) -> int | None:
+    try:
+        copy.check_identity()
+        return copy.read_fence().epoch
+    except VolumeFormatError:
+        raise
+    except (StorageError, OSError) as error:
+        log.warning("copy %d can't be opened: %s", copy.id, error)
+        return None
+
+
+def _fence_copy(copy: LocalCopy, fence: Fence) -> CopyReport | None:
+    try:
+        copy.check_identity()
+        copy.raise_fence(fence)
+        return CopyReport(copy.id, copy.is_complete(), copy.read_history())
+    except (VolumeFormatError, FencedError):
+        raise
+    except (StorageError, OSError) as error:
+        log.warning("copy %d can't be fenced: %s", copy.id, error)
+        return None
+
+
+def _extent(copy: LocalCopy, history: EpochHistory) -> CopyExtent | None:
+    try:
+        scl, last_cpl, damaged = copy.extent(history)
+    except (StorageError, OSError) as error:
+        log.warning("copy %d can't be read: %s", copy.id, error)
+        return None
+    return None if damaged else CopyExtent(copy.id, scl, last_cpl)
