@@ -136,6 +136,7 @@ ERRORS: dict[int, tuple[str, str]] = {
         "Row size too large. The maximum row size for the used table type, not counting BLOBs, is %d. This includes "
         "storage overhead, check the manual. You have to change some columns to TEXT or BLOBs",
     ),
+    1133: ("42000", "Can't find any matching row in the user table"),
     1136: ("21S01", "Column count doesn't match value count at row %d"),
     1138: ("22004", "Invalid use of NULL value"),
     1139: ("42000", "Got error '%s' from regexp"),
@@ -147,6 +148,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1141: ("42000", "There is no such grant defined for user '%s' on host '%s'"),
     1142: ("42000", "%s command denied to user '%s'@'%s' for table '%s'"),
     1143: ("42000", "%s command denied to user '%s'@'%s' for column '%s' in table '%s'"),
+    1144: ("42000", "Illegal GRANT/REVOKE command; please consult the manual to see which privileges can be used"),
     1146: ("42S02", "Table '%s.%s' doesn't exist"),
     1147: ("42000", "There is no such grant defined for user '%s' on host '%s' on table '%s'"),
     1153: ("08S01", "Got a packet bigger than 'max_allowed_packet' bytes"),
@@ -199,6 +201,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1264: ("22003", "Out of range value for column '%s' at row %d"),
     1265: ("01000", "Data truncated for column '%s' at row %d"),
     1267: ("HY000", "Illegal mix of collations (%s) for operation '%s'"),
+    1269: ("HY000", "Can't revoke all privileges for one or more of the requested users"),
     1273: ("HY000", "Unknown collation: '%s'"),
     1274: ("HY000", "SLAVE is running in multi-threaded execution mode"),
     1280: ("42000", "Incorrect index name '%s'"),

@@ -228,7 +228,7 @@ class Supervisor:
         endpoints = assign_endpoints([m.id for m in live], writer.id if writer else None)
         # Who gives an endpoint up goes first, so that the address is free for who takes it.
         for member in sorted(live, key=lambda m: endpoints[m.id].cluster_endpoint):
-            wanted = {
+            wanted: dict[str, Any] = {
                 "writer": None
                 if writer is None
                 else {"id": writer.id, "stream_port": writer.beat.get("stream_port", 0), "epoch": self._epoch},

@@ -277,17 +277,9 @@ class Executor:
     # -- the rest of a session ----------------------------------------------------------------------------------
 
     async def change_database(self, ctx: SessionContext, name: str) -> None:
-        from aurora_mysql.sql.admin import privileges
+        from aurora_mysql.sql.admin.server_statements import use_database
 
-        catalog = self.engine.catalog
-        if name.lower() in ("information_schema", "performance_schema"):
-            ctx.database = name.lower()
-            return
-        if not privileges.may_see_database(catalog, ctx.user, name):
-            raise mysql_error(1044, ctx.user.user, ctx.user.host, name)
-        if name not in catalog.databases and name.lower() not in ("mysql", "sys"):
-            raise mysql_error(1049, name)
-        ctx.database = name
+        use_database(self._context(ctx, "", ()), ctx, name)
 
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
         quoted = table.replace("`", "``")

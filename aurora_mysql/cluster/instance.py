@@ -1,0 +1,385 @@
+"""One instance: the composition root that wires engine, redo, SQL and sessions, and changes its role on request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from aurora_mysql.catalog.model import CatalogDelta, Grant, User
+from aurora_mysql.catalog.passwords import make_auth_string
+from aurora_mysql.cluster.config import ClusterConfig
+from aurora_mysql.cluster.control import ControlError, ControlServer
+from aurora_mysql.cluster.data_dir import DataDir
+from aurora_mysql.cluster.heartbeat import HeartbeatSender
+from aurora_mysql.cluster.view import CpuMeter, InstanceView
+from aurora_mysql.engine.commit_log import InFlight
+from aurora_mysql.engine.engine import Engine
+from aurora_mysql.engine.options import EngineOptions
+from aurora_mysql.errors import AuroraError, ConfigError, StorageError, mysql_error
+from aurora_mysql.redo.stream import RedoStreamServer
+from aurora_mysql.session.server import SqlServer
+from aurora_mysql.session.settings import SessionSettings
+from aurora_mysql.sql.admin.variables import SystemVariables
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.executor import Executor
+from aurora_mysql.sql.functions import bootstrap
+from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.processes import ProcessList
+from aurora_mysql.storage.checkpoint import CheckpointStore
+from aurora_mysql.storage.layout import VolumeOptions, default_layout
+from aurora_mysql.storage.reader import VolumeReader
+from aurora_mysql.storage.volume import Volume
+from replicas import topology
+from replicas.lag import LagMeter
+from replicas.promotion import promote
+from replicas.receiver import Receiver
+from replicas.seeding import open_engine
+
+log = logging.getLogger(__name__)
+
+_TURN_S = 0.05
+_EXIT_FENCED = 3
+_EXIT_FAILED = 4
+
+
+class Instance:
+    """Starts as a reader; `promote`, `demote`, `assign` and `stop` come from the supervisor."""
+
+    def __init__(self, directory: DataDir, config: ClusterConfig, instance_id: str) -> None:
+        self.directory = directory
+        self.config = config
+        self.state = directory.load()
+        found = next((spec for spec in self.state.members if spec.id == instance_id), None)
+        if found is None:
+            raise ConfigError(f"{instance_id} is no member of this cluster")
+        self.spec = found
+        self.members: list[str] = [spec.id for spec in self.state.members]
+        self.cpu = CpuMeter()
+        self.lag = LagMeter()
+        self.volume: Volume | None = None
+        self.stream: RedoStreamServer | None = None
+        self.stream_port = 0
+        self.receiver: Receiver | None = None
+        self.checkpoints = CheckpointStore(directory.root / "volume", self.state.cluster_id)
+        self._layout = default_layout(directory.root)
+        self._status = "starting"
+        self._engine: Engine | None = None
+        self._server: SqlServer | None = None
+        self._cluster_listener = self._reader_listener = False
+        self._stopping = asyncio.Event()
+        self._role_lock = asyncio.Lock()
+        token = directory.token()
+        self._control = ControlServer(self._handle, token)
+        self._heartbeat = HeartbeatSender(instance_id, token, self._report)
+
+    @property
+    def is_writer(self) -> bool:
+        return self._engine is not None and self._engine.is_writer
+
+    @property
+    def engine(self) -> Engine:
+        if self._engine is None:
+            raise ControlError(f"{self.spec.id} is starting")
+        return self._engine
+
+    @property
+    def server(self) -> SqlServer:
+        if self._server is None:
+            raise ControlError(f"{self.spec.id} is starting")
+        return self._server
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._stopping.set)
+        self.directory.announce(self.spec.id, await self._control.start())
+        self._heartbeat.start()
+        turning = asyncio.create_task(self._turn())
+        try:
+            await self._start()
+            await self._stopping.wait()
+            await self._stop()
+        finally:
+            turning.cancel()
+            self._heartbeat.stop()
+            await self._control.stop()
+            (self.directory.run / f"{self.spec.id}.json").unlink(missing_ok=True)
+
+    async def _turn(self) -> None:
+        while True:
+            self._heartbeat.turn()
+            await asyncio.sleep(_TURN_S)
+
+    async def _start(self) -> None:
+        config = self.config
+        reader = VolumeReader(self.directory.root, self._layout, self.state.cluster_id)
+        first_lsn, vdl = await asyncio.to_thread(_extent, reader)
+        options = EngineOptions(
+            duckdb_threads=config.duckdb_threads,
+            memory_limit_bytes=config.memory_limit_bytes,
+            row_store_bytes=config.row_store_bytes,
+            query_threads=config.query_threads,
+            commit_timeout_s=config.commit_timeout_s,
+        )
+        engine = await open_engine(
+            self.directory.instance(self.spec.id),
+            instance_id=self.spec.id,
+            options=options,
+            bootstrap=bootstrap,
+            checkpoints=self.checkpoints,
+            first_lsn=first_lsn,
+        )
+        engine.on_failure = self._engine_failed
+        self._engine = engine
+        self.receiver = Receiver(
+            engine, reader, token=self.directory.token(), lag=self.lag, cpu_percent=self.cpu.percent
+        )
+        if engine.visible_lsn > vdl:
+            log.info("ahead of the last known VDL %d, at %d", vdl, engine.visible_lsn)
+        else:
+            await self.receiver.catch_up(vdl)
+        view = InstanceView(self)
+        processes = ProcessList()
+        variables = SystemVariables(view, engine, config.to_json())
+        services = InstanceServices(engine, view, processes, variables)
+        self._server = SqlServer(Executor(services), services, self._session_settings())
+        await self._server.add_listener(self.spec.host, self.spec.port)
+        self._status = "available"
+        log.info("available at LSN %d on %s:%d", engine.visible_lsn, self.spec.host, self.spec.port)
+
+    def _session_settings(self) -> SessionSettings:
+        config = self.config
+        return SessionSettings(
+            data_dir=self.directory.root,
+            tls=config.tls,
+            tls_cert=Path(config.tls_cert) if config.tls_cert else None,
+            tls_key=Path(config.tls_key) if config.tls_key else None,
+            tls_ca=Path(config.tls_ca) if config.tls_ca else None,
+            require_secure_transport=config.require_secure_transport,
+            default_authentication_plugin=config.default_authentication_plugin,
+            max_connections=config.max_connections,
+            max_allowed_packet_bytes=config.max_allowed_packet_bytes,
+            connect_timeout_s=config.connect_timeout_s,
+        )
+
+    def _engine_failed(self, error: Exception) -> None:
+        """The applier can't go on: end here. The next start begins from a checkpoint and the log."""
+        log.error("the engine failed: %s", error)
+        self._leave(_EXIT_FAILED)
+
+    def _fenced(self, reason: str) -> None:
+        log.warning("a newer writer has taken over: %s", reason)
+        self._leave(_EXIT_FENCED)
+
+    def _leave(self, code: int) -> None:
+        """End at once: every socket closes, nothing is acknowledged any more."""
+        logging.shutdown()
+        os._exit(code)
+
+    async def _stop(self) -> None:
+        """Drain, close sessions, checkpoint, close the volume."""
+        self._status = "stopping"
+        async with self._role_lock:
+            if self._server is not None:
+                await self._server.drain(self.config.drain_timeout_s)
+                await self._server.stop(1.0)
+            if self.receiver is not None:
+                await self.receiver.stop()
+            if self._engine is not None:
+                await self._engine.checkpoint()
+            await self._let_go()
+            if self._engine is not None:
+                await self._engine.close()
+        log.info("stopped")
+
+    async def _let_go(self) -> None:
+        """Stop being the writer: nothing is accepted, everything accepted is decided, the volume is closed."""
+        if self._engine is not None:
+            self._engine.become_reader()
+            self._engine.on_durable = None
+        stream, self.stream, self.stream_port = self.stream, None, 0
+        volume, self.volume = self.volume, None
+        if volume is not None:
+            await asyncio.to_thread(volume.close)
+        if stream is not None:
+            await stream.stop()
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def _report(self) -> dict[str, Any]:
+        engine = self._engine
+        volume = self.volume
+        return {
+            "pid": os.getpid(),
+            "state": self._status,
+            "role": "writer" if self.is_writer else "reader",
+            "visible_lsn": engine.visible_lsn if engine is not None else 0,
+            "applied_lsn": engine.applied_lsn if engine is not None else 0,
+            "lag_ms": self._lag_ms(),
+            "epoch": volume.epoch if volume is not None else 0,
+            "stream_port": self.stream_port,
+        }
+
+    def _lag_ms(self) -> float | None:
+        lag_ms = 0.0 if self.is_writer else self.lag.lag_ms(time.time_ns() // 1000)
+        return None if lag_ms is None else round(lag_ms, 3)
+
+    async def _handle(self, op: str, args: dict[str, Any]) -> Any:
+        if op == "hello":
+            self._heartbeat.aim(int(args["heartbeat_port"]))
+            return self._report()
+        if op == "status":
+            return self._report()
+        if op == "stop":
+            self._stopping.set()
+            return True
+        if op == "volume_status":
+            return await asyncio.to_thread(InstanceView(self).volume_status)
+        if op == "checkpoint":
+            return await self._checkpoint()
+        async with self._role_lock:
+            if op == "promote":
+                return await self._promote(int(args["min_epoch"]))
+            if op == "demote":
+                return await self._demote()
+            if op == "assign":
+                return await self._assign(**args)
+            if op == "collect":
+                return await self._collect(int(args["below_lsn"]))
+        raise ControlError(f"unknown request {op!r}")
+
+    async def _promote(self, min_epoch: int) -> dict[str, Any]:
+        engine, receiver = self.engine, self.receiver
+        if receiver is None or self._stopping.is_set():
+            raise ControlError("not ready")
+        if not engine.is_writer:
+            self._status = "promoting"
+            try:
+                self.volume = await promote(
+                    engine,
+                    receiver,
+                    self._layout,
+                    self.state.cluster_id,
+                    data_dir=str(self.directory.root),
+                    min_epoch=min_epoch,
+                    options=VolumeOptions(segment_bytes=self.config.segment_bytes),
+                    on_fenced=self._fenced,
+                )
+                self.stream = RedoStreamServer(
+                    self.directory.token(), epoch=self.volume.epoch, vdl=engine.visible_lsn, topology=self._topology
+                )
+                engine.on_durable = self._publish
+                self.stream_port = await self.stream.start()
+                await self._create_administrator()
+            except AuroraError:
+                self._status = "available"
+                raise
+            self._status = "available"
+            log.info("writer of epoch %d from LSN %d", self.volume.epoch, engine.visible_lsn)
+        return self._report()
+
+    def _publish(self, items: list[InFlight]) -> None:
+        if self.stream is not None:
+            for item in items:
+                self.stream.publish(item.commit.lsn, item.parts)
+
+    def _topology(self) -> list[list[Any]]:
+        return topology.to_wire(InstanceView(self).replica_host_status())
+
+    async def _create_administrator(self) -> None:
+        """A new cluster gets its first account."""
+        engine = self.engine
+        if engine.catalog.users:
+            return
+        password = self.directory.password_path.read_text()
+        plugin = self.config.default_authentication_plugin
+        user = User(self.config.admin_user, "%", plugin, make_auth_string(plugin, password))
+        grant = Grant(user.user, user.host, "", "", frozenset({"ALL PRIVILEGES"}), True)
+        delta = CatalogDelta(users={(user.user, user.host): user}, grants={(user.user, user.host, "", ""): grant})
+        await engine.commit_schema(SessionContext(0, user), delta, ())
+
+    async def _demote(self) -> dict[str, Any]:
+        """An ordered step down: open transactions may end, then every socket closes and the process leaves, to come
+        back as a reader."""
+        if not self.is_writer or self.volume is None:
+            raise ControlError(f"{self.spec.id} is not the writer")
+        self._status = "stopping"
+        epoch = self.volume.epoch
+        await self.server.drain(min(self.config.drain_timeout_s, 2.0))
+        self.server.close_sessions(None, mysql_error(1053))
+        await self._let_go()
+        self._stopping.set()
+        return {"epoch": epoch, "lsn": self.engine.visible_lsn}
+
+    async def _assign(
+        self,
+        writer: dict[str, Any] | None,
+        cluster_endpoint: bool,
+        reader_endpoint: bool,
+        instances: list[str],
+    ) -> bool:
+        """Where to listen and whom to follow."""
+        self.members = instances
+        config, state, server = self.config, self.state, self.server
+        if cluster_endpoint != self._cluster_listener:
+            if cluster_endpoint:
+                await _retrying(lambda: server.add_listener(config.host, state.port))
+            else:
+                await server.remove_listener(config.host, state.port)
+            self._cluster_listener = cluster_endpoint
+        if reader_endpoint != self._reader_listener:
+            if reader_endpoint:
+                await _retrying(lambda: server.add_listener(config.reader_host, state.reader_port, reuse_port=True))
+            else:
+                await server.remove_listener(config.reader_host, state.reader_port)
+            self._reader_listener = reader_endpoint
+        if self.receiver is not None and not self.is_writer:
+            port = 0 if writer is None else int(writer["stream_port"])
+            self.receiver.follow(port, 0 if writer is None else int(writer["epoch"]))
+        return True
+
+    async def _checkpoint(self) -> int:
+        """Publish this instance's file as a checkpoint; returns its LSN."""
+        target = self.directory.instance(self.spec.id) / "checkpoint.copy"
+        try:
+            lsn = await self.engine.copy_file(target)
+            await asyncio.to_thread(self.checkpoints.publish, target, lsn)
+        finally:
+            target.unlink(missing_ok=True)
+        log.info("checkpoint at LSN %d", lsn)
+        return lsn
+
+    async def _collect(self, below_lsn: int) -> bool:
+        if self.volume is None:
+            raise ControlError("not the writer")
+        await asyncio.to_thread(self.volume.collect, below_lsn)
+        return True
+
+
+def _extent(reader: VolumeReader) -> tuple[int, int]:
+    try:
+        return reader.first_lsn(), reader.last_known_vdl()
+    except StorageError as error:
+        log.warning("the volume can't be read yet: %s", error)
+        return 1, 0
+
+
+async def _retrying(listen: Any, *, timeout_s: float = 2.0) -> None:
+    """Take an address whose last owner may be closing it right now. Raises ControlError after `timeout_s`."""
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        try:
+            await listen()
+            return
+        except OSError as error:
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise ControlError(f"cannot listen: {error}") from None
+            await asyncio.sleep(0.01)

@@ -1,0 +1,47 @@
+"""The process of one instance: ``python -m aurora_mysql.cluster.instance_main --data-dir DIR --id ID``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import uvloop
+
+from aurora_mysql.cluster.config import ClusterConfig
+from aurora_mysql.cluster.data_dir import DataDir
+from aurora_mysql.cluster.logs import set_up_logging
+from aurora_mysql.errors import AuroraError
+
+log = logging.getLogger("aurora_mysql.cluster.instance_main")
+
+
+def main() -> int:
+    """Run the instance; the exit code tells the supervisor's log why it ended."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--id", required=True)
+    options = parser.parse_args()
+    directory = DataDir(options.data_dir)
+    config = ClusterConfig.from_json(json.loads((directory.run / "config.json").read_text()))
+    set_up_logging(options.id, config.log_level, sys.stderr)
+    from aurora_mysql.cluster.instance import Instance
+
+    async def run() -> None:
+        await Instance(directory, config, options.id).run()
+
+    try:
+        uvloop.run(run())
+    except AuroraError as error:
+        log.error("%s", error)
+        return 1
+    except Exception:
+        log.exception("the instance failed")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The cluster as statements on this instance see it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aurora_mysql.sql.cluster_view import ReplicaStatus
+from aurora_mysql.storage.layout import VolumeStatus
+from replicas import topology
+
+if TYPE_CHECKING:
+    from aurora_mysql.cluster.instance import Instance
+
+
+class CpuMeter:
+    """This process's share of one CPU in percent, over the time since the last look (at least half a second)."""
+
+    def __init__(self) -> None:
+        self._seen = (time.monotonic(), sum(os.times()[:2]))
+        self._percent = 0.0
+
+    def percent(self) -> float:
+        now_s, used_s = time.monotonic(), sum(os.times()[:2])
+        elapsed_s = now_s - self._seen[0]
+        if elapsed_s >= 0.5:
+            self._percent = round(100 * (used_s - self._seen[1]) / elapsed_s, 2)
+            self._seen = (now_s, used_s)
+        return self._percent
+
+
+class InstanceView:
+    """Implements ClusterView over one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self.server_id = instance.spec.id
+        self.cluster_id = instance.state.cluster_id
+        self.hostname = socket.gethostname()
+        self.port = instance.spec.port
+        self.started_s = time.time()
+
+    def is_writer(self) -> bool:
+        return self._instance.is_writer
+
+    def replica_host_status(self) -> Sequence[ReplicaStatus]:
+        instance = self._instance
+        now_us = time.time_ns() // 1000
+        if instance.stream is not None:
+            writer = topology.writer_row(self.server_id, instance.cpu.percent(), now_us)
+            return topology.rows_of(writer, instance.stream.followers.values(), instance.members)
+        receiver = instance.receiver
+        if receiver is None:
+            return []
+        lag_ms = instance.lag.lag_ms(now_us) or instance.lag.LEAST_MS
+        own = ReplicaStatus(self.server_id, receiver.session_id, instance.cpu.percent(), lag_ms, now_us)
+        return topology.with_own_row(topology.from_wire(receiver.topology), own)
+
+    def volume_status(self) -> Mapping[str, Any] | None:
+        volume = self._instance.volume
+        return None if volume is None else volume_document(volume.status())
+
+
+def volume_document(status: VolumeStatus) -> dict[str, Any]:
+    """The `volume` object of `aurora-mysql status`."""
+    copies = [{**dataclasses.asdict(copy), "path": str(copy.path)} for copy in status.copies]
+    return {"vdl": status.vdl, "epoch": status.epoch, "size_bytes": status.size_bytes, "copies": copies}
