@@ -99,8 +99,6 @@ class Executor:
             raise failure from None
         if isinstance(result, Ok):
             ctx.row_count = result.affected_rows
-            if result.insert_id:
-                ctx.last_insert_id = result.insert_id
             result.warnings = min(len(ctx.warnings), 65535)
         elif isinstance(result, ResultSet):
             ctx.row_count = -1

@@ -59,6 +59,8 @@ class Statement:
     literals: dict[int, tuple[str, Value]] = field(default_factory=dict)
     verb: str = ""
     param_count: int = 0
+    flags: list[str] = field(default_factory=list)
+    row_alias: str = ""
 
 
 def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> list[Statement]:
@@ -209,14 +211,105 @@ class Shape:
     places: list[int]
     rows: int = 1
     row_params: int = 0
+    flags: list[str] = field(default_factory=list)
+    row_alias: str = ""
+
+
+_INSERT_MODIFIERS = ("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "INTO", "IGNORE")
+
+
+def plain_insert(statement: Statement) -> Statement:
+    """INSERT and REPLACE in the one form the parser knows: ``INSERT INTO t (columns) VALUES ...``.
+
+    What that loses is in `flags` (REPLACE, IGNORE) and becomes part of the shape's key.
+    """
+    pieces = statement.pieces
+    at = 1
+    while at < len(pieces) and pieces[at].upper() in _INSERT_MODIFIERS:
+        at += 1
+    words = [piece.upper() for piece in pieces[:at]]
+    flags: list[str] = [word for word in ("REPLACE", "IGNORE") if word in words]
+    name = pieces[at : at + 1]
+    rest = at + 1
+    if pieces[rest : rest + 1] == ["."]:
+        name, rest = pieces[at : at + 3], at + 3
+    head = ["INSERT", "INTO", *name]
+    shift: dict[int, int] = {}
+    if rest < len(pieces) and pieces[rest].upper() == "SET" and rest not in statement.literals:
+        columns: list[str] = []
+        values: list[tuple[int, int]] = []
+        place = rest + 1
+        while place < len(pieces):
+            begin = place
+            while place < len(pieces) and pieces[place] not in ("=", ":="):
+                place += 1
+            columns += [*pieces[begin:place], ","]
+            start = place = place + 1
+            depth = 0
+            while place < len(pieces) and not (depth == 0 and (pieces[place] == "," or _on_duplicate(pieces, place))):
+                depth += (pieces[place] == "(") - (pieces[place] == ")")
+                place += 1
+            values.append((start, place))
+            if place < len(pieces) and pieces[place] == ",":
+                place += 1
+                continue
+            break
+        made = [*head, "(", *columns[:-1], ")", "VALUES", "("]
+        for number, (start, end) in enumerate(values):
+            if number:
+                made.append(",")
+            for i in range(start, end):
+                shift[i] = len(made)
+                made.append(pieces[i])
+        made.append(")")
+        tail = place
+    else:
+        made = head
+        tail = rest
+    for i in range(tail, len(pieces)):
+        shift[i] = len(made)
+        made.append(pieces[i])
+    literals = {shift[i]: found for i, found in statement.literals.items() if i in shift}
+    return Statement(statement.text, made, literals, "INSERT", statement.param_count, flags, statement.row_alias)
+
+
+def _on_duplicate(pieces: list[str], at: int) -> bool:
+    return pieces[at].upper() == "ON" and at + 1 < len(pieces) and pieces[at + 1].upper() == "DUPLICATE"
+
+
+def _take_row_alias(statement: Statement) -> None:
+    """``VALUES (...) AS new [(columns)] ON DUPLICATE KEY UPDATE``: the alias leaves the text."""
+    pieces = statement.pieces
+    for at in range(3, len(pieces) - 3):
+        if pieces[at].upper() == "AS" and pieces[at - 1] == ")" and at not in statement.literals:
+            end = at + 2
+            if pieces[end] == "(":
+                raise mysql_error(1235, "column aliases of a row alias")
+            if not _on_duplicate(pieces, end):
+                return
+            statement.row_alias = pieces[at + 1].strip("`")
+            del pieces[at:end]
+            statement.literals = {i if i < at else i - 2: v for i, v in statement.literals.items()}
+            return
 
 
 def lift(statement: Statement) -> Shape:
     """Separate a statement from its literals."""
     if statement.verb in ("INSERT", "REPLACE"):
-        collapsed = _collapse(statement)
-        if collapsed is not None:
-            return collapsed
+        statement = plain_insert(statement)
+        _take_row_alias(statement)
+        shape = _lift_insert(statement)
+        shape.flags, shape.row_alias = statement.flags, statement.row_alias
+        shape.key = " ".join((*statement.flags, statement.row_alias, shape.key))
+        return shape
+    return _lift(statement)
+
+
+def _lift_insert(statement: Statement) -> Shape:
+    return _collapse(statement) or _lift(statement)
+
+
+def _lift(statement: Statement) -> Shape:
     pieces = list(statement.pieces)
     params: list[Value] = []
     kinds: list[str] = []

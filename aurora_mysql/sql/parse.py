@@ -70,6 +70,10 @@ def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
         fixed = set(range(len(shape.params)))
     if into:
         tree.meta["into"] = into
+    for flag in shape.flags:
+        tree.meta[flag.lower()] = True
+    if shape.row_alias:
+        tree.meta["row_alias"] = shape.row_alias
     if shape.row_params:
         tree.meta["row_count"] = shape.rows
         tree.meta["params_per_row"] = shape.row_params

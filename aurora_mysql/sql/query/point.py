@@ -71,7 +71,7 @@ def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) ->
     if table is None or table.key_index is None:
         return None
     alias = node.alias or node.name
-    keys = _keys(where.this, table, alias)
+    keys = key_sources(where.this, table, alias)
     if keys is None:
         return None
     picked = _items(ast, table, alias, pc)
@@ -93,7 +93,9 @@ def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) ->
     return PointSelect(table, keys, pick, columns, lock)
 
 
-def _keys(condition: exp.Expression, table: Table, alias: str) -> list[int | tuple[Any]] | None:
+def key_sources(condition: exp.Expression, table: Table, alias: str) -> list[int | tuple[Any]] | None:
+    """Where the values of the full key come from (a literal's index, or a value in a tuple) when `condition` is nothing
+    but equality of every key column with a literal; else None."""
     found: dict[str, int | tuple[Any]] = {}
     parts = [condition]
     while parts:

@@ -1,0 +1,106 @@
+"""DELETE, from one table or through a join."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import MySQLError, unsupported
+from aurora_mysql.redo.record import Row
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dml import foreign_keys
+from aurora_mysql.sql.dml.locked_rows import locked_rows
+from aurora_mysql.sql.dml.table_writer import IGNORABLE
+from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query import RowsSql, resolve_table, translate_rows_query
+from aurora_mysql.sql.query.point import key_sources
+from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
+
+
+class DeletePlan:
+    """See :class:`aurora_mysql.sql.plan.Plan`. `targets`: (table, where its row starts in the query's row)."""
+
+    writes = True
+    is_ddl = False
+    needs_transaction = True
+
+    def __init__(self, pc: PlanContext, *, ignore: bool) -> None:
+        self.pc, self.ignore = pc, ignore
+        self.targets: list[tuple[Table, int]] = []
+        self.columns: list[ResultColumn] | None = None
+        self.keys: list[int | tuple[Value]] | None = None
+        self.query: RowsSql | None = None
+        self.cacheable = True
+
+    async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
+        assert tx is not None
+        rows: list[Row]
+        if self.keys is not None:
+            key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
+            found = await tx.get_for_update(self.targets[0][0], key)
+            rows = [] if found is None else [found]
+        else:
+            assert self.query is not None
+            rows = await locked_rows(self.query, self.pc.services, ctx, tx, params)
+        affected = 0
+        for table, start in self.targets:
+            done: set[tuple[Value, ...]] = set()
+            for row in rows:
+                old = tuple(row[start : start + len(table.columns)])
+                key = tuple(old[p] for p in table.key_positions)
+                if None in key or key in done:
+                    continue
+                done.add(key)
+                try:
+                    await foreign_keys.parent_changes(self.pc, ctx, tx, table, old, None)
+                except MySQLError as error:
+                    if not self.ignore or error.errno not in IGNORABLE:
+                        raise
+                    ctx.warn("Warning", error.errno, error.message)
+                    continue
+                tx.delete(table, old)
+                affected += 1
+        return Ok(affected)
+
+
+def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
+    """Plan a DELETE; ``DELETE t1, t2 FROM ...`` and ``DELETE FROM t1, t2 USING ...`` as well.
+
+    Raises:
+        MySQLError: 1146, 1109, 1288 and what expressions raise; 1235.
+    """
+    if ast.args.get("with_"):
+        raise unsupported("WITH before DELETE")
+    source = ast.this
+    names: list[str] | None = None
+    using = ast.args.get("using")
+    if ast.args.get("tables"):
+        names = [node.name for node in ast.args["tables"]]
+    elif using:
+        names = [source.name, *(join.this.name for join in source.args.get("joins") or [])]
+        source = using[0]
+    if not isinstance(source, exp.Table):
+        raise unsupported("DELETE from this source")
+    joins = source.args.get("joins") or []
+    where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
+    plan = DeletePlan(pc, ignore=bool(ast.args.get("ignore")))
+    if names is None and not joins:
+        bare = exp.Table(this=source.this.copy(), db=source.args["db"].copy() if source.args.get("db") else None)
+        table = resolve_table(bare, pc)
+        pc.need("DELETE", table.database, table.name)
+        plan.targets = [(table, 0)]
+        if where is not None and order is None and limit is None and table.key_index is not None:
+            plan.keys = key_sources(where.this, table, source.alias_or_name)
+        names = [source.alias_or_name]
+    if plan.keys is None:
+        inner = source.copy()
+        inner.set("joins", None)
+        query = translate_rows_query(inner, where, order, limit, [], pc, joins=joins, targets=names)
+        plan.query, plan.cacheable = query, query.cacheable
+        plan.targets = [(target.table, target.start) for target in query.targets]
+        for target in query.targets:
+            pc.need("DELETE", target.table.database, target.table.name)
+    return plan

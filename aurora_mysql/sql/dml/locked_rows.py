@@ -1,0 +1,54 @@
+"""The rows an UPDATE or DELETE is about, found and locked, as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.redo.record import Row
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.query import RowsSql, bind_sources, materialise, mysql_failure
+from aurora_mysql.sql.result import Value
+
+_ROUNDS = 50
+
+
+async def locked_rows(
+    query: RowsSql, services: InstanceServices, ctx: SessionContext, tx: Transaction, params: Sequence[Value]
+) -> list[Row]:
+    """Rows of `query` whose target rows are all locked and unchanged since they were read.
+
+    A row that was changed by another transaction while we waited for its lock is looked at again, so the condition
+    always holds for what is then written (InnoDB re-evaluates it as well).
+    """
+    for _ in range(_ROUNDS):
+        try:
+            relations = materialise(query.relations, ctx, services)
+            values = bind_sources(query.sources, ctx, tx, params)
+            result = await tx.query(query.sql, values, tables=query.tables, latest=True, relations=relations)
+        except duckdb.InterruptException:
+            raise mysql_error(1317) from None
+        except duckdb.Error as error:
+            raise mysql_failure(error) from None
+        stable = True
+        for row in result.rows:
+            for target in query.targets:
+                stable = await _lock(target.table, row[target.start :], tx) and stable
+        if stable:
+            return list(result.rows)
+    raise mysql_error(1205)
+
+
+async def _lock(table: Table, image: Row, tx: Transaction) -> bool:
+    """Lock the row; whether it is still what was read."""
+    width = len(table.columns)
+    key = tuple(image[p] for p in table.key_positions)
+    if None in key:
+        return True  # an outer join found no row here
+    current = await tx.get_for_update(table, key)
+    return current is not None and tuple(current[:width]) == tuple(image[:width])

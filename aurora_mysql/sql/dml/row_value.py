@@ -1,0 +1,91 @@
+"""Values of expressions over one row: in Python where that is exact, else through DuckDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.redo.record import Row
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.fingerprint import bound
+from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query import compile_row_expression, plan_select
+from aurora_mysql.sql.query.sources import local
+from aurora_mysql.sql.result import ResultSet, Value
+
+RowValue = Callable[[Row, Sequence[Value], SessionContext, Transaction], Awaitable[Value]]
+
+
+class RowExpression:
+    """`node` over rows of `table`. `fast` is the Python function, or None when each value goes through DuckDB."""
+
+    def __init__(self, node: exp.Expression, table: Table, pc: PlanContext) -> None:
+        self._node, self._table, self._pc = node, table, pc
+        self.fast = compile_row_expression(node, table, pc)
+        if self.fast is None:
+            pc.bake(node)
+
+    async def value(self, row: Row, params: Sequence[Value], ctx: SessionContext, tx: Transaction) -> Value:
+        """A value as a client would see it.
+
+        Raises:
+            MySQLError: 1054 and the like; 1690.
+        """
+        if self.fast is not None:
+            return self.fast(row, params, ctx)
+        query = exp.Select(expressions=[exp.alias_(_plain(self._node.copy()), "v")])
+        used = {c.name.lower() for c in self._node.find_all(exp.Column)}
+        columns = [(c, v) for c, v in zip(self._table.columns, row, strict=False) if c.name.lower() in used]
+        if columns:
+            inner = exp.Select(expressions=[exp.alias_(_literal(c, v, ctx), c.name, quoted=True) for c, v in columns])
+            query = query.from_(inner.subquery(self._table.name, copy=False), copy=False)
+        pc = self._pc
+        # Literals keep their values here: this tree is planned for one row and thrown away.
+        context = PlanContext(pc.engine.catalog, ctx.database, ctx, pc.engine, pc.services, pc.sql_text, ())
+        plan = plan_select(query, context)
+        result = await plan.run(ctx, tx, ())
+        assert isinstance(result, ResultSet) and isinstance(result.rows, list)
+        value = result.rows[0][0]
+        return int(value) if isinstance(value, bool) else value
+
+
+def _plain(node: exp.Expression) -> exp.Expression:
+    for literal in node.walk():
+        literal.meta.pop("param", None)
+    return node
+
+
+def _literal(column: Column, value: Value, ctx: SessionContext) -> exp.Expression:
+    """`value` as an expression of the column's type."""
+    if value is None:
+        return exp.Null()
+    if isinstance(value, dt.datetime):
+        if column.type.name == "timestamp":
+            value = local(value.replace(tzinfo=dt.UTC), ctx)
+        return _cast(bound(value)[2][1:-1], "DATETIME(6)")
+    if isinstance(value, dt.date):
+        return _cast(value.isoformat(), "DATE")
+    if isinstance(value, dt.timedelta):
+        return _cast(bound(value)[2][1:-1], "TIME(6)")
+    if isinstance(value, bytes):
+        return exp.HexString(this=value.hex())
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    text = bound(abs(value))[2]
+    number = exp.Literal.number(text)
+    negative = value < 0 if isinstance(value, int | float | Decimal) else False
+    return exp.Neg(this=number) if negative else number
+
+
+def _cast(text: str, to: str) -> exp.Expression:
+    from sqlglot import parse_one
+
+    made: Any = parse_one(f"SELECT CAST('x' AS {to})", dialect="mysql").find(exp.Cast)
+    made.set("this", exp.Literal.string(text))
+    return made.pop()  # type: ignore[no-any-return]

@@ -1,0 +1,186 @@
+"""Rows of one table: from values to storage, checked, and into the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlglot
+from sqlglot import exp
+
+from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Index, Table
+from aurora_mysql.catalog.values import Converter, converter, render_key
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.redo.record import Row
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dml.row_value import RowExpression
+from aurora_mysql.sql.functions.temporal import zone
+from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query.sources import local, session_zone, statement_time
+from aurora_mysql.sql.result import Value
+
+_STRICT = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES")
+_ZERO_TEXT = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "binary", "varbinary"}
+_ZERO_TEXT |= {"tinyblob", "blob", "mediumblob", "longblob"}
+
+#: IGNORE turns these into warnings and skips the row (or, for conversions, stores the nearest value).
+IGNORABLE = frozenset((1048, 1062, 1364, 1451, 1452, 3819))
+
+
+def is_strict(ctx: SessionContext) -> bool:
+    mode = ctx.variables.get("sql_mode")
+    return mode is None or any(word in mode for word in _STRICT)
+
+
+class TableWriter:
+    """One per plan. Conversions are made once per session setting they depend on."""
+
+    def __init__(self, table: Table, pc: PlanContext) -> None:
+        self.table = table
+        self.engine = pc.engine
+        self.columns = tuple(c for c in table.columns if c.name != HIDDEN_KEY)
+        self.auto = table.auto_increment_column
+        self.auto_position = None if self.auto is None else table.position[self.auto.name.lower()]
+        self.unique = sorted(
+            (index for index in table.indexes if index.unique), key=lambda index: index is not table.key_index
+        )
+        self._positions = {i.name: [table.position[c.lower()] for c in i.columns] for i in self.unique}
+        self._converters: dict[tuple[bool, str], list[Converter]] = {}
+        self._defaults: dict[str, Value] = {}
+        self._default_expressions: dict[str, RowExpression] = {}
+        self.checks = [
+            (check, RowExpression(_expression(check.expression), table, pc)) for check in table.checks if check.enforced
+        ]
+        for column in self.columns:
+            if column.default is not None and column.default_is_expr:
+                self._default_expressions[column.name] = RowExpression(_expression(column.default), table, pc)
+            elif column.default is not None:
+                self._defaults[column.name] = _default_literal(column)
+
+    def converters(self, ctx: SessionContext, *, lenient: bool = False) -> list[Converter]:
+        key = (is_strict(ctx) and not lenient, session_zone(ctx))
+        found = self._converters.get(key)
+        if found is None:
+            found = [
+                converter(column, strict=key[0], zone=zone(key[1]), table=self.table.name) for column in self.columns
+            ]
+            self._converters[key] = found
+        return found
+
+    async def default(self, column: Column, row: Row, ctx: SessionContext, tx: Transaction, lenient: bool) -> Value:
+        """The value of a column that is not given. Raises 1364 in strict mode when it has none."""
+        expression = self._default_expressions.get(column.name)
+        if expression is not None:
+            return await expression.value(row, (), ctx, tx)
+        if column.name in self._defaults:
+            return self._defaults[column.name]
+        if column.nullable or column.auto_increment:
+            return None
+        if column.type.name == "enum":
+            return column.type.values[0]
+        error = mysql_error(1364, column.name)
+        if is_strict(ctx) and not lenient:
+            raise error
+        ctx.warn("Warning", 1364, error.message)
+        return implicit(column)
+
+    def duplicate(self, index: Index, row: Row) -> MySQLError:
+        values = [row[p] for p in self._positions[index.name]]
+        return mysql_error(1062, render_key(values), f"{self.table.name}.{index.name}")
+
+    def values_of(self, index: Index, row: Row) -> list[Value]:
+        return [row[p] for p in self._positions[index.name]]
+
+    async def conflict(self, tx: Transaction, row: Row, *, fresh_key: bool = False) -> tuple[Index, Row] | None:
+        """The first unique index in which `row` meets another one, and that one; every value is locked.
+
+        `fresh_key`: the key was just generated, so nobody has it and locking it is enough.
+        """
+        for index in self.unique:
+            values = self.values_of(index, row)
+            if fresh_key and index is self.table.key_index and len(values) == 1:
+                await tx.lock_keys(self.table, [tuple(values)])
+                continue
+            found = await tx.find_unique(self.table, index, values)
+            if found is not None:
+                return index, found
+        return None
+
+    async def check(self, row: Row, ctx: SessionContext, tx: Transaction) -> None:
+        """Raise 3819 when a CHECK constraint is false (NULL passes)."""
+        for check, expression in self.checks:
+            value = await expression.value(row, (), ctx, tx)
+            if value is not None and not value:
+                raise mysql_error(3819, check.name)
+
+    def convert(
+        self, values: Sequence[Value], converters: Sequence[Converter], number: int, ctx: SessionContext, lenient: bool
+    ) -> Row:
+        """A full row (without hidden key) to storage values. Raises 1048 and what conversions raise."""
+        warn = ctx.warn
+        row = [
+            None if value is None else convert(value, number, warn)
+            for convert, value in zip(converters, values, strict=True)
+        ]
+        for position, column in enumerate(self.columns):
+            if row[position] is None and not column.nullable:
+                error = mysql_error(1048, column.name)
+                if not lenient:
+                    raise error
+                ctx.warn("Warning", 1048, error.message)
+                row[position] = implicit(column)
+        return tuple(row)
+
+    def stamped(self, old: Row, new: Row, assigned: set[int], ctx: SessionContext) -> Row:
+        """`new` with ON UPDATE CURRENT_TIMESTAMP columns set, when it differs from `old`."""
+        if new == old:
+            return new
+        row: list[Value] | None = None
+        for position, column in enumerate(self.columns):
+            if column.on_update is None or position in assigned:
+                continue
+            if row is None:
+                row = list(new)
+            moment = statement_time(ctx)
+            now = moment.replace(tzinfo=None) if column.type.name == "timestamp" else local(moment, ctx)
+            cut = 10 ** (6 - (column.type.scale or 0))
+            row[position] = now.replace(microsecond=now.microsecond // cut * cut)
+        return new if row is None else tuple(row)
+
+
+def implicit(column: Column) -> Value:
+    """What MySQL stores in a NOT NULL column that is given nothing, without strict mode (there are no zero dates)."""
+    name = column.type.name
+    if name in _ZERO_TEXT:
+        return b"" if "b" in name and "char" not in name else ""
+    if name == "enum":
+        return column.type.values[0]
+    if name == "set":
+        return ""
+    if name in ("date", "datetime", "timestamp", "time", "json"):
+        raise mysql_error(1364, column.name)
+    return 0
+
+
+def _expression(text: str) -> exp.Expression:
+    import aurora_mysql.sql.dialect  # noqa: F401
+
+    tree = sqlglot.parse_one(f"SELECT {text}", dialect="mysql")
+    found: exp.Expression = tree.expressions[0]
+    return found.pop()
+
+
+def _default_literal(column: Column) -> Value:
+    """The catalog holds source text: 'abc', 5, NULL, b'1'."""
+    node = _expression(column.default or "NULL")
+    if isinstance(node, exp.Null):
+        return None
+    if isinstance(node, exp.Neg):
+        return "-" + str(node.this.this)
+    if isinstance(node, exp.HexString):
+        return bytes.fromhex(node.this)
+    if isinstance(node, exp.BitString):
+        return int(node.this or "0", 2)
+    if isinstance(node, exp.Boolean):
+        return int(node.this)
+    return str(node.this) if isinstance(node, exp.Literal) else (column.default or "").strip("'")
