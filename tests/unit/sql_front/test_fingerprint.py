@@ -37,6 +37,7 @@ def test_lifted(sql: str, params: list[Any]) -> None:
         ("SELECT 1", "SELECT 99999999999999999999", False),
         ("INSERT INTO t VALUES (1,'a')", "INSERT INTO t VALUES (2,NULL),(-3,'b'),(4.5,'c')", True),
         ("INSERT INTO t VALUES (1,'a')", "INSERT INTO t VALUES (1,now())", False),
+        ("INSERT INTO d.t (a) VALUES (1)", "INSERT INTO d.t(a) VALUES (2), (3)", True),
     ],
 )
 def test_same_shape(one: str, other: str, same: bool) -> None:
