@@ -145,10 +145,14 @@ class RedoStreamServer:
                 if kind == ACK:
                     follower.visible_lsn, follower.lag_ms, follower.cpu_percent = body
                     follower.heard_us = time.time_ns() // 1000
-        except (OSError, asyncio.IncompleteReadError, TimeoutError, StorageError):
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, StorageError, asyncio.CancelledError):
+            # Only stop() cancels; a task that ends as cancelled would be reported as an error by the stream library.
             log.debug("a stream connection ended")
         finally:
             self._connections.discard(task)
             if follower is not None and self.followers.get(follower.id) is follower:
                 del self.followers[follower.id]
-            writer.transport.abort() if task.cancelling() else writer.close()
+            if task.cancelling():
+                writer.transport.abort()
+            else:
+                writer.close()

@@ -108,6 +108,8 @@ class Cluster:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         os.kill(self.announced()[name], number)
+        if name == "supervisor" and number == signal.SIGKILL and self._process is not None:
+            self._process.wait(10)
 
     def kill_everything(self) -> None:
         for pid in self.announced().values():

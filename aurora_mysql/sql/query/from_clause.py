@@ -129,6 +129,8 @@ class FromClause:
         found = lookup(name, db, self.selects.database, pc)
         database = db or self.selects.database
         if isinstance(found, VirtualRelation):
+            if database.lower() == "mysql":
+                pc.need("SELECT", "mysql", name)
             return self.virtual(found, database, alias, sql_alias)
         if not self.selects.views or self.selects.views[-1].security == "INVOKER":
             pc.need("SELECT", database, name)
