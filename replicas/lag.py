@@ -55,6 +55,10 @@ class LagMeter:
     def lag_lsn(self, visible_lsn: int) -> int:
         return max(self.vdl - visible_lsn, 0)
 
+    def forget_samples(self) -> None:
+        """Summaries are of what comes from now on."""
+        self._samples.clear()
+
     def summary(self) -> LagSummary:
         ordered = sorted(self._samples)
         if not ordered:

@@ -60,6 +60,18 @@ class InstanceView:
         own = ReplicaStatus(self.server_id, receiver.session_id, instance.cpu.percent(), lag_ms, now_us)
         return topology.with_own_row(topology.from_wire(receiver.topology), own)
 
+    def status_counters(self) -> Mapping[str, Any]:
+        lag = self._instance.lag.summary()
+        return {
+            "Aurora_replica_lag_samples": lag.samples,
+            "Aurora_replica_lag_p50": round(lag.p50_ms, 3),
+            "Aurora_replica_lag_p99": round(lag.p99_ms, 3),
+            "Aurora_replica_lag_max": round(lag.max_ms, 3),
+        }
+
+    def reset_status(self) -> None:
+        self._instance.lag.forget_samples()
+
     def volume_status(self) -> Mapping[str, Any] | None:
         volume = self._instance.volume
         return None if volume is None else volume_document(volume.status())

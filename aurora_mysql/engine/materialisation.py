@@ -54,8 +54,8 @@ class Materialisation:
         root.execute("USE vol")
         root.execute("SET GLOBAL TimeZone = 'UTC'")
         root.execute("SET GLOBAL python_enable_replacements = false")
-        root.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
-        root.create_function("mysql_convert", mysql_convert, ["VARCHAR", "VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
+        root.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")
+        root.create_function("mysql_convert", mysql_convert, ["VARCHAR", "VARCHAR"], "VARCHAR")
         root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_meta (k VARCHAR, v BLOB)")
         root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_applied (lsn UBIGINT)")
         if root.execute("SELECT count(*) FROM vol.main.aurora_applied").fetchall() == [(0,)]:

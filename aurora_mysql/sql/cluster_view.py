@@ -35,6 +35,14 @@ class ClusterView(Protocol):
         """Exactly one writer row; rows of removed instances are gone."""
         ...
 
+    def status_counters(self) -> Mapping[str, Any]:
+        """What SHOW GLOBAL STATUS adds: a reader's measured lag (ms) as Aurora_replica_lag_{samples,p50,p99,max}."""
+        ...
+
+    def reset_status(self) -> None:
+        """FLUSH STATUS: measure anew."""
+        ...
+
     def volume_status(self) -> Mapping[str, Any] | None:
         """The `volume` object of `aurora-mysql status`, or None where this instance does not know it."""
         ...

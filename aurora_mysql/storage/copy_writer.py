@@ -93,7 +93,7 @@ class CopyWriter:
         self._wake = threading.Event()
         self._stop = False
         self._fd = -1
-        self._path = ""
+        self._path = copy.path
         self._at = self._size = self._seed = 0
         self._thread = threading.Thread(target=self._run, name=f"volume-copy-{self.id}", daemon=True)
 
@@ -180,7 +180,7 @@ class CopyWriter:
             raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
         if held.epoch < self._fence.epoch:
             raise CorruptRecordError(f"the fence of copy {self.id} went back to epoch {held.epoch}")
-        if self._fd >= 0 and os.stat(self._path).st_ino != os.fstat(self._fd).st_ino:  # noqa: PTH116
+        if self._fd >= 0 and self._path.stat().st_ino != os.fstat(self._fd).st_ino:
             raise MissingCopyError(f"copy {self.id} was replaced while it was written")
 
     def _rotate(self, start_lsn: int, need: int) -> None:
@@ -197,7 +197,7 @@ class CopyWriter:
         except BaseException:
             os.close(fd)
             raise
-        self._fd, self._path = fd, str(self.copy.path / name)
+        self._fd, self._path = fd, self.copy.path / name
         self._at, self._size = SEGMENT_HEADER_BYTES, size
 
     def _close_segment(self) -> None:

@@ -43,6 +43,12 @@ class Cluster:
     def replica_host_status(self) -> list[ReplicaStatus]:
         return [ReplicaStatus("instance-1", "MASTER_SESSION_ID", 1.0, 0.0, 1_700_000_000_000_000)]
 
+    def status_counters(self) -> dict[str, Any]:
+        return {}
+
+    def reset_status(self) -> None:
+        return None
+
     def volume_status(self) -> None:
         return None
 

@@ -43,18 +43,22 @@ def plan_kill(cur: TokenCursor, pc: PlanContext) -> Plan:
 def plan_flush(cur: TokenCursor, pc: PlanContext) -> Plan:
     pc.need("RELOAD")
     cur.accept_any("LOCAL", "NO_WRITE_TO_BINLOG")
+    words: set[str] = set()
     while True:
         word = cur.accept_any(*_FLUSHABLE)
         if word is None:
             raise unsupported("this FLUSH") if not cur.at_end else cur.syntax_error()
         if word in ("TABLES", "TABLE") and cur.accept_any("WITH", "FOR"):
             raise unsupported("FLUSH TABLES WITH READ LOCK")
+        words.add(word)
         if not cur.accept_op(","):
             break
     cur.expect_end()
 
     async def run(ctx: SessionContext) -> None:
-        """Nothing is cached that these would empty: privileges and tables are always those of the catalog."""
+        # Nothing else is cached that these would empty: privileges and tables are always those of the catalog.
+        if "STATUS" in words:
+            pc.services.cluster.reset_status()
 
     return ActionPlan(run)
 

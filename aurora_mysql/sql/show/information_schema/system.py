@@ -42,7 +42,7 @@ def status_rows(scope: str) -> Rows:
     """(name, value) of the status counters, by name."""
 
     def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-        values: dict[str, Any] = dict(services.status)
+        values: dict[str, Any] = {**services.status, **services.cluster.status_counters()}
         values.setdefault("Uptime", int(time.time() - services.cluster.started_s))
         values.setdefault("Threads_connected", len(services.processes))
         values.setdefault("Threads_running", sum(1 for s in services.processes if s.command != "Sleep"))
