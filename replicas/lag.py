@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ _SAMPLES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class LagSummary:
-    """Percentiles in ms over the samples kept."""
+    """Percentiles (nearest rank) in ms over the newest samples; zeros without samples."""
 
     samples: int
     p50_ms: float
@@ -19,8 +20,9 @@ class LagSummary:
 
 
 class LagMeter:
-    """Samples in a bounded ring. `lag_ms(now)` is the newest sample, or the time since this instance last knew itself
-    level with the writer when that is longer than a few heartbeats: a cut stream shows as growing lag."""
+    """Samples in a bounded ring. `lag_ms(now)` is the newest measurement, or the time since this instance last knew
+    itself level with the writer when that is longer than a few heartbeats: a cut stream shows as growing lag. All
+    times are Unix microseconds; the writer's and this machine's clocks are taken for one."""
 
     #: A reader's lag is never shown as 0: that value names the writer.
     LEAST_MS = 0.01
@@ -46,13 +48,14 @@ class LagMeter:
             self._last_ms = max((now_us - sent_us) / 1000, self.LEAST_MS)
 
     def lag_ms(self, now_us: int) -> float | None:
-        """None before anything is known."""
+        """None before anything was measured."""
         if not self._level_us:
             return None
         behind_us = now_us - self._level_us
         return behind_us / 1000 if behind_us > self._silence_us else self._last_ms
 
     def lag_lsn(self, visible_lsn: int) -> int:
+        """Records that are durable at the writer, as far as it told, and not visible here."""
         return max(self.vdl - visible_lsn, 0)
 
     def forget_samples(self) -> None:
@@ -60,8 +63,12 @@ class LagMeter:
         self._samples.clear()
 
     def summary(self) -> LagSummary:
+        """Over at most the newest 10,000 commits."""
         ordered = sorted(self._samples)
         if not ordered:
             return LagSummary(0, 0.0, 0.0, 0.0)
-        last = len(ordered) - 1
-        return LagSummary(len(ordered), ordered[last // 2], ordered[int(last * 0.99)], ordered[-1])
+
+        def rank(share: float) -> float:
+            return ordered[math.ceil(len(ordered) * share) - 1]
+
+        return LagSummary(len(ordered), rank(0.5), rank(0.99), ordered[-1])

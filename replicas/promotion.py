@@ -15,6 +15,37 @@ from replicas.receiver import Receiver
 log = logging.getLogger(__name__)
 
 
+class _Wiring:
+    """Brings what the volume's threads report to the commit log, on the loop."""
+
+    def __init__(self, on_fenced: Callable[[str], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_fenced = on_fenced
+        self._state: VolumeState | None = None
+        self._commit_log: CommitLog | None = None
+
+    def vdl_advanced(self, vdl: int) -> None:
+        if self._commit_log is not None:  # nothing is appended before there is one
+            self._commit_log.vdl_advanced(vdl)
+
+    def state_changed(self, state: VolumeState) -> None:
+        self._loop.call_soon_threadsafe(self._take, state)
+
+    def connect(self, commit_log: CommitLog) -> None:
+        self._commit_log = commit_log
+        if self._state is not None:
+            self._take(self._state)
+
+    def _take(self, state: VolumeState) -> None:
+        self._state = state
+        if state.fenced:
+            self._on_fenced(state.reason)
+        elif self._commit_log is not None:
+            if not state.writable:
+                log.warning("the volume has no write quorum (%d copies): %s", state.live_copies, state.reason)
+            self._commit_log.writable_changed(state.writable)
+
+
 async def promote(
     engine: Engine,
     receiver: Receiver,
@@ -32,45 +63,32 @@ async def promote(
     loop when a later writer takes over.
 
     Raises:
-        StorageError: the volume can't be opened or read; the engine is a reader as before.
+        StorageError: the volume can't be opened or read; the engine is a reader as before and follows whom it did.
     """
-    loop = asyncio.get_running_loop()
+    followed = receiver.target
     await receiver.stop()
-    commit_log: CommitLog | None = None
-    early: list[int] = []
-
-    def vdl_advanced(vdl: int) -> None:
-        if commit_log is None:
-            early.append(vdl)
-        else:
-            commit_log.vdl_advanced(vdl)
-
-    def state_changed(state: VolumeState) -> None:
-        loop.call_soon_threadsafe(on_state, state)
-
-    def on_state(state: VolumeState) -> None:
-        if state.fenced:
-            on_fenced(state.reason)
-        elif commit_log is not None:
-            if not state.writable:
-                log.warning("the volume has no write quorum (%d copies): %s", state.live_copies, state.reason)
-            commit_log.writable_changed(state.writable)
-
-    volume = await asyncio.to_thread(
-        Volume.open_for_writing,
-        data_dir,
-        layout,
-        cluster_id,
-        on_vdl=vdl_advanced,
-        on_state=state_changed,
-        min_epoch=min_epoch,
-        options=options,
+    wiring = _Wiring(on_fenced)
+    opening = asyncio.ensure_future(
+        asyncio.to_thread(
+            Volume.open_for_writing,
+            data_dir,
+            layout,
+            cluster_id,
+            on_vdl=wiring.vdl_advanced,
+            on_state=wiring.state_changed,
+            min_epoch=min_epoch,
+            options=options,
+        )
     )
     try:
+        volume = await asyncio.shield(opening)
         await receiver.catch_up(volume.vdl)
-        commit_log = engine.become_writer(volume)
+        wiring.connect(engine.become_writer(volume))
     except BaseException:
-        await asyncio.to_thread(volume.close)
+        # Cancelled or failed: an open volume would hold its copies and its threads for good.
+        await asyncio.wait({opening})
+        if not opening.cancelled() and opening.exception() is None:
+            await asyncio.to_thread(opening.result().close)
+        receiver.follow(*followed)
         raise
-    commit_log.writable_changed(volume.status().writable)
     return volume

@@ -56,9 +56,12 @@ class InstanceView:
         receiver = instance.receiver
         if receiver is None:
             return []
-        lag_ms = instance.lag.lag_ms(now_us) or instance.lag.LEAST_MS
+        rows = topology.from_wire(receiver.topology)
+        lag_ms = instance.lag.lag_ms(now_us)
+        if lag_ms is None:
+            return rows  # nothing was measured yet, and a lag is never made up
         own = ReplicaStatus(self.server_id, receiver.session_id, instance.cpu.percent(), lag_ms, now_us)
-        return topology.with_own_row(topology.from_wire(receiver.topology), own)
+        return topology.with_own_row(rows, own)
 
     def status_counters(self) -> Mapping[str, Any]:
         lag = self._instance.lag.summary()

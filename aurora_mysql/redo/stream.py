@@ -1,7 +1,8 @@
 """The writer's end of the redo stream: durable records to every reader, with VDL and topology, as they come.
 
-A follower that is too slow, or asks for records the ring no longer has, is sent away (GONE) and catches up from the
-volume: the writer never waits for a reader.
+The bytes are those the volume got; they are framed once for all readers. A follower that is too slow, or asks for
+records the ring no longer has, is sent away (GONE) and catches up from the volume: the writer never waits for a
+reader.
 """
 
 from __future__ import annotations
@@ -17,39 +18,72 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aurora_mysql.errors import StorageError
-from aurora_mysql.redo.frames import ACK, GONE, HEARTBEAT, HELLO, PROTOCOL_VERSION, REDO, WELCOME, frame, read_frame
+from aurora_mysql.redo.frames import (
+    ACK,
+    GONE,
+    HEARTBEAT,
+    HELLO,
+    PROTOCOL_VERSION,
+    REDO,
+    REQUEST_BYTES,
+    WELCOME,
+    frame,
+    read_frame,
+)
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.1
-_RING_BYTES = 64 << 20
-_BACKLOG_BYTES = 32 << 20
+_HANDSHAKE_S = 5.0
+#: 15 readers and their reconnections.
+_MAX_CONNECTIONS = 64
 
 
 @dataclass(slots=True)
 class Follower:
-    """A connected reader and what it last acknowledged."""
+    """A connected reader and what it last acknowledged; `lag_ms` is None until it has measured it."""
 
     id: str
     writer: asyncio.StreamWriter = field(repr=False)
     visible_lsn: int = 0
-    lag_ms: float = 0.0
+    lag_ms: float | None = None
     cpu_percent: float = 0.0
     session_id: str = ""
     heard_us: int = 0
 
 
 class RedoStreamServer:
-    """See the module. `topology` gives the rows that heartbeats carry (lists, as replicas.topology makes them)."""
+    """See the module. Belongs to the event loop.
 
-    def __init__(self, token: str, *, epoch: int, vdl: int, topology: Callable[[], Sequence[Sequence[Any]]]) -> None:
-        self._token = token
+    Invariants: the ring holds every record from `_first_lsn` to `vdl` that is not pending; a follower in `followers`
+    has been written everything from the LSN it asked for to the last flush.
+
+    Args:
+        topology: gives the rows that heartbeats carry (lists, as replicas.topology makes them).
+        ring_bytes: recent redo kept for followers that reconnect.
+        backlog_bytes: unsent redo of one follower beyond which it is sent away.
+        frame_bytes: redo in one frame (a longer record still is one).
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        epoch: int,
+        vdl: int,
+        topology: Callable[[], Sequence[Sequence[Any]]],
+        ring_bytes: int = 64 << 20,
+        backlog_bytes: int = 32 << 20,
+        frame_bytes: int = 1 << 20,
+    ) -> None:
+        self._token = token.encode()
         self._topology = topology
+        self._limit_ring_bytes, self._backlog_bytes, self._frame_bytes = ring_bytes, backlog_bytes, frame_bytes
         self._server: asyncio.Server | None = None
         self._ring: deque[tuple[int, bytes]] = deque()
         self._ring_bytes = 0
         self._first_lsn = vdl + 1
-        self._pending: list[list[Any]] = []
+        self._pending: list[tuple[int, int, bool, bytes]] = []
         self._flush_scheduled = False
         self._beat: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -57,12 +91,12 @@ class RedoStreamServer:
         self.vdl = vdl
         self.followers: dict[str, Follower] = {}
 
-    async def start(self, host: str = "127.0.0.1") -> int:
-        """Listen on a free port; returns it."""
-        self._server = await asyncio.start_server(self._accept, host, 0)
-        self._beat = asyncio.create_task(self._heartbeats())
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen (port 0: on a free one); returns the port."""
+        self._server = await asyncio.start_server(self._accept, host, port)
+        self._beat = asyncio.create_task(self._heartbeats(), name="redo-heartbeats")
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
 
     async def stop(self) -> None:
         """Close every connection at once."""
@@ -76,23 +110,31 @@ class RedoStreamServer:
     def publish(self, last_lsn: int, parts: Sequence[bytes]) -> None:
         """A commit became durable: `parts` are its records, the last one with `last_lsn`. In LSN order."""
         first = last_lsn - len(parts) + 1
-        for offset, payload in enumerate(parts):
-            self._pending.append([first + offset, self.epoch, first + offset == last_lsn, payload])
+        for lsn, payload in enumerate(parts, start=first):
+            self._pending.append((lsn, self.epoch, lsn == last_lsn, payload))
         self.vdl = last_lsn
         if not self._flush_scheduled:
+            # At the end of this loop turn: commits that became durable together travel together.
             self._flush_scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_scheduled = False
-        if not self._pending:
-            return
-        data = frame(REDO, [self.vdl, self._pending])
-        last_lsn = self._pending[-1][0]
-        self._pending = []
-        self._ring.append((last_lsn, data))
+        pending, self._pending = self._pending, []
+        start = size = 0
+        for i, record in enumerate(pending):
+            if size and size + len(record[3]) > self._frame_bytes:
+                self._send_redo(pending[start:i])
+                start, size = i, 0
+            size += len(record[3])
+        if start < len(pending):
+            self._send_redo(pending[start:])
+
+    def _send_redo(self, records: list[tuple[int, int, bool, bytes]]) -> None:
+        data = frame(REDO, [self.vdl, records])
+        self._ring.append((records[-1][0], data))
         self._ring_bytes += len(data)
-        while self._ring_bytes > _RING_BYTES and len(self._ring) > 1:
+        while self._ring_bytes > self._limit_ring_bytes:
             dropped_lsn, dropped = self._ring.popleft()
             self._ring_bytes -= len(dropped)
             self._first_lsn = dropped_lsn + 1
@@ -100,52 +142,48 @@ class RedoStreamServer:
 
     def _send(self, data: bytes) -> None:
         for follower in list(self.followers.values()):
-            if follower.writer.transport.get_write_buffer_size() > _BACKLOG_BYTES:
+            if follower.writer.transport.get_write_buffer_size() > self._backlog_bytes:
                 log.warning("reader %s is too slow for the stream; it catches up from the volume", follower.id)
-                follower.writer.transport.abort()
-                del self.followers[follower.id]
+                self._drop(follower)
             else:
                 follower.writer.write(data)
+
+    def _drop(self, follower: Follower) -> None:
+        follower.writer.transport.abort()
+        if self.followers.get(follower.id) is follower:
+            del self.followers[follower.id]
 
     async def _heartbeats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             rows = [list(row) for row in self._topology()]
+            self._flush()  # a heartbeat's VDL never runs ahead of the records
             self._send(frame(HEARTBEAT, [self.vdl, self.epoch, time.time_ns() // 1000, rows]))
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            log.warning("too many connections to the redo stream")
+            writer.transport.abort()
+            return
         self._connections.add(task)
         follower: Follower | None = None
         try:
-            async with asyncio.timeout(5):
-                kind, hello = await read_frame(reader)
-            if kind != HELLO or not hmac.compare_digest(str(hello["token"]), self._token):
-                return
-            if hello["version"] != PROTOCOL_VERSION:
-                log.error("reader %s speaks stream version %s", hello["id"], hello["version"])
-                return
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._flush()
-            from_lsn = int(hello["from_lsn"])
-            if from_lsn < self._first_lsn:
-                writer.write(frame(GONE, [self.vdl, self.epoch]))
-                await writer.drain()
-                return
-            writer.write(frame(WELCOME, [self.vdl, self.epoch]))
-            for last_lsn, data in self._ring:
-                if last_lsn >= from_lsn:
-                    writer.write(data)
-            follower = Follower(hello["id"], writer, session_id=hello["session_id"])
-            self.followers[follower.id] = follower
-            log.info("reader %s follows from LSN %d", follower.id, from_lsn)
-            while True:
-                kind, body = await read_frame(reader)
+            async with asyncio.timeout(_HANDSHAKE_S):
+                kind, hello = await read_frame(reader, limit_bytes=REQUEST_BYTES)
+            follower = self._welcome(kind, hello, writer)
+            while follower is not None:
+                kind, body = await read_frame(reader, limit_bytes=REQUEST_BYTES)
                 if kind == ACK:
-                    follower.visible_lsn, follower.lag_ms, follower.cpu_percent = body
+                    visible_lsn, lag_ms, cpu_percent = body
+                    follower.visible_lsn = int(visible_lsn)
+                    follower.lag_ms = None if lag_ms is None else float(lag_ms)
+                    follower.cpu_percent = float(cpu_percent)
                     follower.heard_us = time.time_ns() // 1000
-        except (OSError, asyncio.IncompleteReadError, TimeoutError, StorageError, asyncio.CancelledError):
+        except (StorageError, KeyError, TypeError, ValueError) as error:
+            log.warning("a peer of the redo stream does not keep to the protocol: %s", error)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
             # Only stop() cancels; a task that ends as cancelled would be reported as an error by the stream library.
             log.debug("a stream connection ended")
         finally:
@@ -156,3 +194,30 @@ class RedoStreamServer:
                 writer.transport.abort()
             else:
                 writer.close()
+
+    def _welcome(self, kind: int, hello: Any, writer: asyncio.StreamWriter) -> Follower | None:
+        """Answer a HELLO; the new follower, or None when the connection ends here.
+
+        Raises:
+            StorageError, KeyError, TypeError, ValueError: not a HELLO, or without the cluster's token.
+        """
+        if kind != HELLO or not hmac.compare_digest(str(hello["token"]).encode(), self._token):
+            raise StorageError("the first frame is not a HELLO with this cluster's token")
+        follower = Follower(str(hello["id"]), writer, session_id=str(hello["session_id"]))
+        if hello["version"] != PROTOCOL_VERSION:
+            log.error("reader %s speaks stream version %s, not %d", follower.id, hello["version"], PROTOCOL_VERSION)
+            return None
+        from_lsn = int(hello["from_lsn"])
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._flush()
+        missed = [data for last_lsn, data in self._ring if last_lsn >= from_lsn]
+        if from_lsn < self._first_lsn or from_lsn > self.vdl + 1 or sum(map(len, missed)) > self._backlog_bytes // 2:
+            writer.write(frame(GONE, [self.vdl, self.epoch]))
+            return None
+        writer.writelines([frame(WELCOME, [self.vdl, self.epoch]), *missed])
+        earlier = self.followers.get(follower.id)
+        if earlier is not None:
+            self._drop(earlier)
+        self.followers[follower.id] = follower
+        log.info("reader %s follows from LSN %d", follower.id, from_lsn)
+        return follower
