@@ -99,7 +99,7 @@ class Cluster:
                 document = json.loads(path.read_text())
             except (OSError, ValueError):
                 continue
-            if "pid" in document and Path(f"/proc/{document['pid']}").exists():
+            if "pid" in document and _runs(document["pid"]):
                 found[path.stem] = int(document["pid"])
         return found
 
@@ -112,14 +112,21 @@ class Cluster:
             self._process.wait(10)
 
     def kill_everything(self) -> None:
-        for pid in self.announced().values():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        if self._process is not None:
+        """kill -9 for every process, the supervisor first: it would start others anew."""
+
+        def gone() -> bool:
+            running = self.announced()
+            for name in sorted(running, key=lambda name: name != "supervisor"):
+                try:
+                    os.kill(running[name], signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            return not running
+
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
             self._process.wait(10)
-        wait_for(lambda: not self.announced(), 10, "processes to end")
+        wait_for(gone, 10, "processes to end")
 
     def stop(self) -> int:
         """SIGTERM; the supervisor's exit code."""
@@ -165,6 +172,13 @@ class Cluster:
         wait_for(
             lambda: all(i["applied_lsn"] >= vdl for i in self.status()["instances"]), timeout_s, f"LSN {vdl} everywhere"
         )
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
