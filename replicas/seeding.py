@@ -19,6 +19,16 @@ from aurora_mysql.storage.checkpoint import CheckpointStore
 log = logging.getLogger(__name__)
 
 FILE_NAME = "materialisation.duckdb"
+_MARK = "unusable"
+
+
+def mark_unusable(directory: Path, reason: str) -> None:
+    """The instance that ends now can't go on with its file: the next start discards it. Without the mark, a file whose
+    damage shows only while applying would fail every start in the same way."""
+    try:
+        (directory / _MARK).write_text(reason)
+    except OSError as error:
+        log.error("%s can't be marked as unusable: %s", directory, error)
 
 
 async def open_engine(
@@ -36,22 +46,42 @@ async def open_engine(
     Raises:
         StorageError: the log begins later than everything there is.
     """
-    for attempt in ("own file", "checkpoint", "empty"):
-        if attempt != "own file":
-            await asyncio.to_thread(shutil.rmtree, directory, True)
-            directory.mkdir(parents=True)
-        if attempt == "checkpoint":
-            restored = await asyncio.to_thread(checkpoints.restore, directory / FILE_NAME)
+    file = directory / FILE_NAME
+    for origin in ("own file", "checkpoint", "empty file"):
+        if origin == "own file":
+            if not await asyncio.to_thread(_own_file_usable, directory):
+                continue
+        else:
+            await asyncio.to_thread(_discard, directory)
+        if origin == "checkpoint":
+            restored = await asyncio.to_thread(checkpoints.restore, file)
             if restored is None:
                 continue
             log.info("restored the checkpoint at LSN %d", restored.lsn)
         try:
             engine = await Engine.open(directory, instance_id=instance_id, options=options, bootstrap=bootstrap)
         except (duckdb.Error, AuroraError) as error:
-            log.warning("the %s can't be used, trying the next: %s", attempt, error)
+            log.warning("the %s can't be used: %s", origin, error)
             continue
         if engine.visible_lsn >= first_lsn - 1:
             return engine
-        log.warning("the %s ends at LSN %d, the log begins at %d", attempt, engine.visible_lsn, first_lsn)
+        log.warning("the %s ends at LSN %d, the log begins at %d", origin, engine.visible_lsn, first_lsn)
         await engine.close()
     raise StorageError(f"the log begins at LSN {first_lsn} and no checkpoint reaches it")
+
+
+def _own_file_usable(directory: Path) -> bool:
+    mark = directory / _MARK
+    if mark.exists():
+        log.warning("discarding this instance's file: %s", mark.read_text(errors="replace"))
+        return False
+    return (directory / FILE_NAME).exists()
+
+
+def _discard(directory: Path) -> None:
+    """Remove the file and what belongs to it, the mark last."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in [*directory.glob(FILE_NAME + "*"), directory / "checkpoint.copy"]:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(directory / "spill", ignore_errors=True)
+    (directory / _MARK).unlink(missing_ok=True)

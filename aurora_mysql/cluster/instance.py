@@ -35,10 +35,11 @@ from aurora_mysql.storage.layout import VolumeOptions, default_layout
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.volume import Volume
 from replicas import topology
+from replicas.checkpointer import Checkpointer
 from replicas.lag import LagMeter
 from replicas.promotion import promote
 from replicas.receiver import Receiver
-from replicas.seeding import open_engine
+from replicas.seeding import mark_unusable, open_engine
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Instance:
         self.stream_port = 0
         self.receiver: Receiver | None = None
         self.checkpoints = CheckpointStore(directory.root / "volume", self.state.cluster_id)
+        self._checkpointer: Checkpointer | None = None
         self._layout = default_layout(directory.root)
         self._status = "starting"
         self._engine: Engine | None = None
@@ -139,8 +141,9 @@ class Instance:
         )
         engine.on_failure = self._engine_failed
         self._engine = engine
+        self._checkpointer = Checkpointer(engine, self.checkpoints)
         self.receiver = Receiver(
-            engine, reader, token=self.directory.token(), lag=self.lag, cpu_percent=self.cpu.percent
+            engine, reader, token=self.directory.token(), lag=self.lag, cpu_percent=self.cpu.percent, on_lost=self._lost
         )
         if engine.visible_lsn > vdl:
             log.info("ahead of the last known VDL %d, at %d", vdl, engine.visible_lsn)
@@ -173,6 +176,12 @@ class Instance:
     def _engine_failed(self, error: Exception) -> None:
         """The applier can't go on: end here. The next start begins from a checkpoint and the log."""
         log.error("the engine failed: %s", error)
+        mark_unusable(self.directory.instance(self.spec.id), str(error))
+        self._leave(_EXIT_FAILED)
+
+    def _lost(self, reason: str) -> None:
+        """The log no longer leads on from here: the next start begins from a checkpoint."""
+        mark_unusable(self.directory.instance(self.spec.id), reason)
         self._leave(_EXIT_FAILED)
 
     def _fenced(self, reason: str) -> None:
@@ -347,19 +356,17 @@ class Instance:
         return True
 
     async def _checkpoint(self) -> int:
-        """Publish this instance's file as a checkpoint; returns its LSN."""
-        target = self.directory.instance(self.spec.id) / "checkpoint.copy"
-        try:
-            lsn = await self.engine.copy_file(target)
-            await asyncio.to_thread(self.checkpoints.publish, target, lsn)
-        finally:
-            target.unlink(missing_ok=True)
-        log.info("checkpoint at LSN %d", lsn)
-        return lsn
+        """Publish this instance's file as a checkpoint; returns the LSN above which redo must be kept."""
+        if self._checkpointer is None:
+            raise ControlError(f"{self.spec.id} is starting")
+        return await self._checkpointer.take()
 
     async def _collect(self, below_lsn: int) -> bool:
         if self.volume is None:
             raise ControlError("not the writer")
+        if self.stream is not None:
+            # A connected reader may have to go back to the log from where it is.
+            below_lsn = min([below_lsn, *(f.visible_lsn + 1 for f in self.stream.followers.values())])
         await asyncio.to_thread(self.volume.collect, below_lsn)
         return True
 

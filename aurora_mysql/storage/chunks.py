@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,21 +19,34 @@ from aurora_mysql.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+#: Plain bytes of a chunk at most.
 CHUNK_BYTES = 1 << 20
+
+#: Zones that must hold a chunk or a manifest before it counts.
+ZONE_QUORUM = 2
 
 
 class ChunkStore:
-    """Chunks below ``<zone>/chunks/ab/<digest>``. A put is durable on every zone that could take it, at least two."""
+    """Chunks below ``<zone>/chunks/ab/<digest>``. A put is durable on every zone that could take it, at least two.
+
+    Chunks are only ever added whole and removed whole; whoever removes (:meth:`keep_only`) keeps others from putting
+    at the same time.
+    """
 
     def __init__(self, zones: list[Path]) -> None:
         self._zones = [zone / "chunks" for zone in zones]
 
     @staticmethod
     def digest(data: bytes) -> str:
+        """A chunk's name."""
         return hashlib.blake2b(data, digest_size=20).hexdigest()
 
     def put(self, data: bytes) -> str:
-        """Store `data`; returns its digest. Raises StorageError when fewer than two zones could take it."""
+        """Store `data`; returns its digest.
+
+        Raises:
+            StorageError: fewer than two zones could take it.
+        """
         name = self.digest(data)
         packed: bytes | None = None
         stored = 0
@@ -42,39 +56,61 @@ class ChunkStore:
                 if not path.exists():
                     if packed is None:
                         packed = zstandard.compress(data, 1)
-                    path.parent.mkdir(parents=True, exist_ok=True)
                     write_durably(path, packed)
                 stored += 1
             except OSError as error:
                 log.warning("chunk not stored in %s: %s", zone, error)
-        if stored < 2:
+        if stored < ZONE_QUORUM:
             raise StorageError(f"only {stored} zones could store a chunk")
         return name
 
     def get(self, name: str) -> bytes:
-        """The chunk, from the first zone where it is whole; others are repaired. Raises StorageError."""
+        """The chunk, from the first zone where it is whole; zones before it are repaired.
+
+        Raises:
+            StorageError: it is whole in no zone.
+        """
         bad: list[Path] = []
         for zone in self._zones:
             path = zone / name[:2] / name
-            try:
-                packed = path.read_bytes()
-                data = zstandard.decompress(packed, max_output_size=CHUNK_BYTES)
-                if self.digest(data) != name:
-                    raise ValueError("wrong digest")
-            except (OSError, zstandard.ZstdError, ValueError):
+            packed = _read_packed(path)
+            data = None if packed is None else _unpack(packed, name)
+            if packed is None or data is None:
                 bad.append(path)
                 continue
             for other in bad:
-                try:
-                    other.parent.mkdir(parents=True, exist_ok=True)
-                    write_durably(other, packed)
-                except OSError as error:
-                    log.warning("chunk not repaired at %s: %s", other, error)
+                _repair(other, packed)
             return data
-        raise StorageError(f"chunk {name} is in no zone")
+        raise StorageError(f"chunk {name} is whole in no zone")
+
+    def scrub(self, names: Iterable[str]) -> list[str]:
+        """Check every zone's copy of `names` and repair what is bad; returns those that are whole nowhere.
+
+        Of these the bad copies are removed, so that the next put writes them anew.
+        """
+        lost: list[str] = []
+        for name in dict.fromkeys(names):
+            whole: bytes | None = None
+            bad: list[Path] = []
+            for zone in self._zones:
+                path = zone / name[:2] / name
+                packed = _read_packed(path)
+                if packed is not None and _unpack(packed, name) is not None:
+                    whole = packed
+                else:
+                    bad.append(path)
+            for path in bad:
+                if whole is not None:
+                    _repair(path, whole)
+                else:
+                    path.unlink(missing_ok=True)
+            if whole is None:
+                log.error("chunk %s is whole in no zone", name)
+                lost.append(name)
+        return lost
 
     def keep_only(self, names: Iterable[str]) -> int:
-        """Delete every chunk that is not in `names`; returns how many files went."""
+        """Delete every chunk that is not in `names`, and what interrupted writes left; returns how many files went."""
         keep, gone = set(names), 0
         for zone in self._zones:
             for path in zone.glob("??/*"):
@@ -84,15 +120,45 @@ class ChunkStore:
         return gone
 
 
+def _read_packed(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _unpack(packed: bytes, name: str) -> bytes | None:
+    """The plain bytes, or None when they are not those of `name`."""
+    try:
+        # A bound of its own: the size in a damaged frame's header must not decide how much is allocated.
+        data: bytes = zstandard.ZstdDecompressor().stream_reader(packed).read(CHUNK_BYTES + 1)
+    except zstandard.ZstdError:
+        return None
+    return data if ChunkStore.digest(data) == name else None
+
+
+def _repair(path: Path, packed: bytes) -> None:
+    try:
+        write_durably(path, packed)
+        log.warning("chunk repaired: %s", path)
+    except OSError as error:
+        log.warning("chunk not repaired at %s: %s", path, error)
+
+
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file so that it is whole or not there."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
+    """Write a file (its directory is made) so that after a crash it is the old one, the new one, or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
