@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import secrets
+import string
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,7 @@ class DataDir:
                 f"data directory {self.root} has no cluster.json but is not empty ({foreign[0]}): give another one"
             )
         self.prepare_run()
-        write_private(self.password_path, config.admin_password or secrets.token_urlsafe(12))
+        write_private(self.password_path, config.admin_password or _password())
         return ClusterState(str(uuid.uuid4()), config.name)
 
     def prepare_run(self) -> None:
@@ -152,6 +153,11 @@ class DataDir:
         if process_start_time(document["pid"]) != document["start_time"]:
             return None
         return document
+
+
+def _password() -> str:
+    alphabet = string.ascii_letters + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(16))
 
 
 def process_start_time(pid: int) -> int | None:
