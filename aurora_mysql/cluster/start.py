@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 
 from aurora_mysql.cluster.config import ClusterConfig
@@ -29,6 +30,32 @@ def create_volume(directory: DataDir, state: ClusterState) -> None:
     create(directory.root, default_layout(directory.root), state.cluster_id)
 
 
+def check_volume(directory: DataDir, state: ClusterState) -> None:
+    """Look at the copies before anything starts: a wrong one is told to the operator, not to a log.
+
+    Raises:
+        VolumeFormatError: a copy belongs to another cluster or to a newer version.
+        QuorumLostError: fewer than three copies are there.
+    """
+    from aurora_mysql.errors import CorruptRecordError, QuorumLostError
+    from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
+    from aurora_mysql.storage.layout import default_layout
+    from aurora_mysql.storage.quorum import READ_QUORUM
+
+    readable = 0
+    for place in default_layout(directory.root):
+        try:
+            LocalCopy(place, state.cluster_id).check_identity()
+            readable += 1
+        except (MissingCopyError, CorruptRecordError, OSError) as error:
+            log.warning("copy %d can't be used, it will be made anew: %s", place.id, error)
+    if readable < READ_QUORUM:
+        raise QuorumLostError(
+            f"only {readable} of the 6 copies in {directory.root / 'volume'} can be read, {READ_QUORUM} are needed:"
+            " bring the others back (is a disk not mounted?)"
+        )
+
+
 async def start(
     config: ClusterConfig,
     *,
@@ -51,10 +78,16 @@ async def start(
     choose_ports(config, state)
     plan_members(config, state, readers=readers)
     _check_ports(config, directory, state)
+    set_up_logging("supervisor", config.log_level, (directory.logs / "supervisor.log").open("a", buffering=1))
+    # What can't be helped by waiting must reach who sits at the terminal.
+    errors = logging.StreamHandler(sys.stderr)
+    errors.setLevel(logging.ERROR)
+    logging.getLogger().addHandler(errors)
     if fresh:
         make_volume(directory, state)
+    elif make_volume is create_volume and not any(directory.announced(spec.id) for spec in state.members):
+        check_volume(directory, state)
     directory.save(state)
-    set_up_logging("supervisor", config.log_level, (directory.logs / "supervisor.log").open("a", buffering=1))
     if fresh and not config.admin_password:
         password = directory.password_path.read_text()
         say(f"administrator: {config.admin_user}, password: {password} (kept in {directory.password_path})")

@@ -20,7 +20,7 @@ PASSWORD = "pw"
 ROOT = Path(__file__).parents[2]
 
 #: Log lines at WARNING are told to the operator; ERROR and tracebacks in a test that doesn't expect them fail it.
-_BAD_LINE = re.compile(r" ERROR |Traceback")
+_BAD_LINE = re.compile(r"^\S+ ERROR |Traceback")
 
 
 class Cluster:
