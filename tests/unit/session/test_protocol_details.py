@@ -152,8 +152,9 @@ def test_field_list(server: FakeServer) -> None:
 
 def test_interactive_clients_have_their_own_timeout(server: FakeServer) -> None:
     server.executor.variables["interactive_timeout"] = 77
-    client_with(server, c.CLIENT_INTERACTIVE)
+    client = client_with(server, c.CLIENT_INTERACTIVE)  # held: an unreferenced client would close its socket
     assert next(iter(server.services.processes)).variables["wait_timeout"] == 77
+    assert client.command(b"\x0e")[:1] == b"\0"
 
 
 def test_listeners_come_and_go(server: FakeServer) -> None:
