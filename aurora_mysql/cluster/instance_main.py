@@ -17,6 +17,8 @@ from aurora_mysql.errors import AuroraError
 
 log = logging.getLogger("aurora_mysql.cluster.instance_main")
 
+_SWITCH_INTERVAL_S = 0.001
+
 
 def main() -> int:
     """Run the instance; the exit code tells the supervisor's log why it ended."""
@@ -28,6 +30,9 @@ def main() -> int:
     config = ClusterConfig.from_json(json.loads((directory.run / "config.json").read_text()))
     set_up_logging(options.id, config.log_level, sys.stderr)
     from aurora_mysql.cluster.instance import Instance
+
+    # The event loop waits this long for a worker thread that computes in Python: it is part of every latency.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
     async def run() -> None:
         await Instance(directory, config, options.id).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
@@ -34,8 +34,15 @@ class Fence:
 
     epoch: int
     nonce: bytes
+    encoded: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoded", self._encode())
 
     def encode(self) -> bytes:
+        return self.encoded
+
+    def _encode(self) -> bytes:
         head = _FENCE.pack(b"AFN1", FORMAT_VERSION, 0, self.epoch, self.nonce, 0)[:-4]
         return head + _CRC.pack(crc32(head))
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import itertools
 import json
+import mmap
 import os
 import secrets
 import time
@@ -54,6 +55,27 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.close(fd)
     temporary.rename(path)
     sync_directory(path.parent)
+
+
+class FenceWatch:
+    """The fence file that is at `path` now, mapped: it shows what others write into it without a system call.
+
+    It goes on showing that file when another takes its place; whoever relies on it must notice that by other means.
+    """
+
+    def __init__(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._map = mmap.mmap(fd, FENCE_BYTES, prot=mmap.PROT_READ)
+        finally:
+            os.close(fd)
+
+    def holds(self, fence: Fence) -> bool:
+        """Whether the file is `fence`, byte for byte."""
+        return self._map[:FENCE_BYTES] == fence.encoded
+
+    def close(self) -> None:
+        self._map.close()
 
 
 class LocalCopy:
