@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.keys import Key, TableKeys
@@ -30,7 +31,8 @@ class RedoBuffer:
 
     def __init__(self) -> None:
         self.tables: dict[int, TableBuffer] = {}
-        self._undo: list[tuple[TableBuffer, Key, object]] = []
+        #: (map, key, what it held before), newest last.
+        self._undo: list[tuple[TableBuffer, dict[Any, Any], Key, object]] = []
 
     def __bool__(self) -> bool:
         return any(t.rows for t in self.tables.values())
@@ -41,12 +43,12 @@ class RedoBuffer:
 
     def rollback_to(self, mark: int) -> None:
         while len(self._undo) > mark:
-            table, key, previous = self._undo.pop()
+            table, changed, key, previous = self._undo.pop()
             table.version += 1
             if previous is _ABSENT:
-                table.rows.pop(key, None)
+                changed.pop(key, None)
             else:
-                table.rows[key] = previous  # type: ignore[assignment]
+                changed[key] = previous
 
     def put(self, keys: TableKeys, row: Row) -> None:
         """`row` is the new image of its key."""
@@ -55,7 +57,9 @@ class RedoBuffer:
         for name, unique_of in keys.unique.items():
             value = unique_of(row)
             if value is not None:
-                table.unique.setdefault(name, {})[value] = key
+                by_value = table.unique.setdefault(name, {})
+                self._undo.append((table, by_value, value, by_value.get(value, _ABSENT)))
+                by_value[value] = key
 
     def delete(self, keys: TableKeys, row: Row) -> None:
         """The row with `row`'s key is gone."""
@@ -65,7 +69,7 @@ class RedoBuffer:
         table = self.tables.get(keys.table.id)
         if table is None:
             table = self.tables[keys.table.id] = TableBuffer(keys.table, keys)
-        self._undo.append((table, key, table.rows.get(key, _ABSENT)))
+        self._undo.append((table, table.rows, key, table.rows.get(key, _ABSENT)))
         table.rows[key] = entry
         table.version += 1
         return table
@@ -78,7 +82,7 @@ class RedoBuffer:
         key = table.unique.get(index, {}).get(value)
         entry = None if key is None else table.rows.get(key)
         row = None if entry is None else entry[1]
-        # The map is not undone with the rows, so what it names is only a candidate.
+        # A row that has got another value since leaves its old entry behind, so what the map names is a candidate.
         return row if row is not None and keys.unique[index](row) == value else None
 
     def find(self, table_id: int, key: Key) -> tuple[bool, Row | None]:

@@ -73,10 +73,15 @@ class CommitLog:
     def fenced(self) -> None:
         """A newer epoch exists: everything in flight is in doubt and belongs to the next writer (on the loop)."""
         self._fenced = FencedError("a newer writer has taken over")
-        for item in self._in_flight:
+        items = list(self._in_flight)
+        self._in_flight.clear()
+        for item in items:
             if not item.durable.done():
                 item.durable.set_exception(mysql_error(1836))
-        self._in_flight.clear()
+                # A client that was told 1180 waits for it no more.
+                item.durable.add_done_callback(_retrieve)
+            if item.finish is not None:
+                item.finish()
 
     async def commit(self, commit: Commit, finish: Callable[[], None] | None = None) -> int:
         """Make `commit` durable and visible; returns its LSN. `finish` runs on the loop at the moment it is visible

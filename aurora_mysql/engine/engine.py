@@ -167,19 +167,23 @@ class Engine:
         return self._counters.get(table.id) or max(table.auto_increment, 1)
 
     def counters_for(self, table_ids: Sequence[int]) -> dict[int, int]:
-        """Counters of these tables that the log does not have yet; they are logged with the commit."""
+        """Counters of these tables that the log does not have yet; they are logged with the commit.
+
+        They count as logged once that commit is durable: it may fail, and commits beside it must not rely on it.
+        """
         found = {}
         for table_id in table_ids:
             value = self._counters.get(table_id)
             if value is not None and self._counters_logged.get(table_id) != value:
-                found[table_id] = self._counters_logged[table_id] = value
+                found[table_id] = value
         return found
 
     def _learn_counters(self, commit: Commit) -> None:
         for table_id, value in commit.counters.items():
             if value > self._counters.get(table_id, 0):
                 self._counters[table_id] = value
-            self._counters_logged[table_id] = self._counters[table_id]
+            if value > self._counters_logged.get(table_id, 0):
+                self._counters_logged[table_id] = value
             self._counters_dirty = True
 
     def _load_counters(self) -> dict[int, int]:

@@ -1,22 +1,26 @@
 """Lock manager: strict two-phase locks with waits, timeouts and deadlock detection, InnoDB's behaviour.
 
 It belongs to the event loop: no method may be called from another thread. Resources are opaque hashable tuples
-(row, unique value, table, metadata); modes are S, X and, for tables, IS and IX.
+(row, unique value, table, metadata, named lock); modes are S, X and, for tables, IS and IX. Besides these there are
+gaps (G), which never conflict with each other but hold up whoever wants to insert into one (:meth:`pass_gaps`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from aurora_mysql.errors import mysql_error
 
 Resource = Hashable
 
 _COMPATIBLE: dict[str, frozenset[str]] = {
+    "G": frozenset({"G", "I"}),
+    "I": frozenset({"I"}),
     "IS": frozenset({"IS", "IX", "S"}),
     "IX": frozenset({"IS", "IX"}),
     "S": frozenset({"IS", "S"}),
@@ -46,24 +50,60 @@ class Interruptible(Protocol):
     on_kill: list[Callable[[], None]]
 
 
+class Gap(Protocol):
+    """A range of one table's rows that don't exist; equal ones are kept once."""
+
+    def covers(self, row: Any) -> bool:
+        """Inserting `row` would make it exist."""
+        ...
+
+
+def _weightless() -> int:
+    return 0
+
+
 class LockOwner:
-    """Whoever holds locks: one per transaction (or per session for LOCK TABLES)."""
+    """Whoever holds locks: one per transaction (or per session for LOCK TABLES and GET_LOCK).
 
-    __slots__ = ("held", "id", "session", "waiting_for")
+    `weigh` gives what a rollback would lose (rows written): a deadlock ends the lightest. `gaps`: by resource, the
+    tests that tell whether something to be inserted falls into a gap of this owner.
+    """
 
-    def __init__(self, owner_id: int, session: Interruptible) -> None:
+    __slots__ = ("gaps", "held", "id", "session", "waiting_for", "weigh")
+
+    def __init__(self, owner_id: int, session: Interruptible, weigh: Callable[[], int] = _weightless) -> None:
         self.id = owner_id
         self.session = session
+        self.weigh = weigh
         self.held: dict[Resource, str] = {}
+        self.gaps: dict[Resource, list[Gap]] = {}
         self.waiting_for: Waiter | None = None
+
+    @property
+    def weight(self) -> int:
+        return self.weigh() + len(self.held)
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
+    """`owner` waits for `resource`. `into`: what it wants to insert into the gaps of `resource` (mode I only)."""
+
     owner: LockOwner
     resource: Resource
     mode: str
     future: asyncio.Future[None]
+    since_s: float = field(default_factory=time.time)
+    into: Any = None
+    deadlock_errno: int = 1213
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """A cycle that was broken: who waited for what (resource, mode), and whose wait was ended."""
+
+    at_s: float
+    cycle: list[tuple[int, Resource, str]]
+    victim_id: int
 
 
 @dataclass(slots=True)
@@ -81,6 +121,8 @@ class LockManager:
         self.deadlocks = 0
         self.timeouts = 0
         self.waits = 0
+        #: What the latest deadlock was about, for SHOW ENGINE INNODB STATUS.
+        self.latest_deadlock: Deadlock | None = None
 
     def try_acquire(self, owner: LockOwner, resource: Resource, mode: str) -> bool:
         """Grant at once if possible; True when `owner` now holds `resource` in a mode that covers `mode`."""
@@ -94,28 +136,72 @@ class LockManager:
         wanted = mode if held is None else join_modes(held, mode)
         if held == wanted:
             return True
-        if self._grantable(lock, owner, wanted, upgrade=held is not None):
+        if self._grantable(resource, lock, owner, wanted, upgrade=held is not None):
             lock.holders[owner] = wanted
             owner.held[resource] = wanted
             return True
         return False
 
-    async def acquire(self, owner: LockOwner, resource: Resource, mode: str, timeout_s: float) -> bool:
+    async def acquire(
+        self, owner: LockOwner, resource: Resource, mode: str, timeout_s: float, *, deadlock_errno: int = 1213
+    ) -> bool:
         """Wait for the lock. True when it had to wait (so data read before may be stale).
 
         Raises:
-            MySQLError: 1205 after `timeout_s`, 1213 when waiting would close a cycle, 1317 when killed.
+            MySQLError: 1205 after `timeout_s`, 1317 when killed, `deadlock_errno` when waiting closes a cycle and
+                this owner is the lightest in it (the others then go on).
         """
         if self.try_acquire(owner, resource, mode):
             return False
         lock = self._locks[resource]
         held = lock.holders.get(owner)
         wanted = mode if held is None else join_modes(held, mode)
-        waiter = Waiter(owner, resource, wanted, asyncio.get_running_loop().create_future())
+        waiter = Waiter(
+            owner, resource, wanted, asyncio.get_running_loop().create_future(), deadlock_errno=deadlock_errno
+        )
         if held is not None:
             lock.queue.appendleft(waiter)
         else:
             lock.queue.append(waiter)
+        try:
+            await self._wait(lock, waiter, timeout_s)
+        except BaseException:
+            # It may have been granted in the very turn that ended the wait.
+            if owner.held.get(resource) != held:
+                if held is None:
+                    self.release(owner, resource)
+                else:
+                    self.downgrade(owner, resource, held)
+            raise
+        return True
+
+    def add_gap(self, owner: LockOwner, resource: Resource, gap: Gap) -> None:
+        """`owner` keeps others from inserting what `gap` covers. Never waits: gaps don't conflict with each other."""
+        gaps = owner.gaps.setdefault(resource, [])
+        if gap in gaps:
+            return
+        gaps.append(gap)
+        lock = self._locks.setdefault(resource, _Lock())
+        lock.holders[owner] = owner.held[resource] = "G"
+
+    async def pass_gaps(self, owner: LockOwner, resource: Resource, into: Any, timeout_s: float) -> bool:
+        """Wait until no other owner has a gap on `resource` that covers `into`. True when it had to wait.
+
+        Nothing is held afterwards: whoever takes a gap later meets the inserted row's own lock.
+
+        Raises:
+            MySQLError: as :meth:`acquire`.
+        """
+        lock = self._locks.get(resource)
+        if lock is None or not any(self._in_the_way(resource, h, m, owner, "I", into) for h, m in lock.holders.items()):
+            return False
+        waiter = Waiter(owner, resource, "I", asyncio.get_running_loop().create_future(), into=into)
+        lock.queue.append(waiter)
+        await self._wait(lock, waiter, timeout_s)
+        return True
+
+    async def _wait(self, lock: _Lock, waiter: Waiter, timeout_s: float) -> None:
+        owner = waiter.owner
         owner.waiting_for = waiter
         self.waits += 1
 
@@ -125,9 +211,7 @@ class LockManager:
 
         owner.session.on_kill.append(interrupt)
         try:
-            if self._closes_cycle(owner):
-                self.deadlocks += 1
-                raise mysql_error(1213)
+            self._break_cycles(waiter)
             if owner.session.kill_query:
                 raise mysql_error(1317)
             async with asyncio.timeout(timeout_s):
@@ -137,20 +221,27 @@ class LockManager:
             raise mysql_error(1205) from None
         finally:
             owner.session.on_kill.remove(interrupt)
-            owner.waiting_for = None
-            granted = waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None
-            if not granted and waiter in lock.queue:
+            if owner.waiting_for is waiter:
+                owner.waiting_for = None
+            if waiter in lock.queue:
                 lock.queue.remove(waiter)
-                self._wake(resource, lock)
-        return True
+                self._wake(waiter.resource, lock)
 
     def release(self, owner: LockOwner, resource: Resource) -> None:
         """Give one lock back before the end (statement-scoped locks only)."""
         if owner.held.pop(resource, None) is not None:
+            owner.gaps.pop(resource, None)
             self._drop(owner, resource)
+
+    def downgrade(self, owner: LockOwner, resource: Resource, mode: str) -> None:
+        """Hold `resource`, which `owner` has, in the weaker `mode` from now on."""
+        lock = self._locks[resource]
+        lock.holders[owner] = owner.held[resource] = mode
+        self._wake(resource, lock)
 
     def release_all(self, owner: LockOwner) -> None:
         held, owner.held = owner.held, {}
+        owner.gaps.clear()
         for resource in held:
             self._drop(owner, resource)
 
@@ -160,6 +251,22 @@ class LockManager:
 
     def __len__(self) -> int:
         return len(self._locks)
+
+    def listed(self) -> Iterator[tuple[Resource, LockOwner, str, Waiter | None]]:
+        """Every lock held (no waiter) and wanted: (resource, owner, mode, waiter)."""
+        for resource, lock in self._locks.items():
+            for owner, mode in lock.holders.items():
+                yield resource, owner, mode, None
+            for waiter in lock.queue:
+                yield resource, waiter.owner, waiter.mode, waiter
+
+    def waits_for(self) -> Iterator[tuple[Waiter, LockOwner]]:
+        """Each waiter with each owner it waits for."""
+        for lock in self._locks.values():
+            for waiter in lock.queue:
+                if not waiter.future.done():
+                    for blocker in self._blockers(waiter):
+                        yield waiter, blocker
 
     def _drop(self, owner: LockOwner, resource: Resource) -> None:
         lock = self._locks.get(resource)
@@ -172,52 +279,92 @@ class LockManager:
             del self._locks[resource]
 
     def _wake(self, resource: Resource, lock: _Lock) -> None:
-        while lock.queue:
-            waiter = lock.queue[0]
+        """Grant whoever can be granted, in order; one that can't keeps back those it conflicts with, no others."""
+        still: deque[Waiter] = deque()
+        for waiter in lock.queue:
             if waiter.future.done():
-                lock.queue.popleft()
                 continue
-            others = (mode for holder, mode in lock.holders.items() if holder is not waiter.owner)
-            if not all(mode in _COMPATIBLE[waiter.mode] for mode in others):
-                break
-            lock.queue.popleft()
-            lock.holders[waiter.owner] = waiter.mode
-            waiter.owner.held[resource] = waiter.mode
+            if any(self._keeps_back(holder, mode, waiter) for holder, mode in lock.holders.items()) or any(
+                self._keeps_back(w.owner, w.mode, waiter) for w in still
+            ):
+                still.append(waiter)
+                continue
+            if waiter.mode != "I":
+                lock.holders[waiter.owner] = waiter.mode
+                waiter.owner.held[resource] = waiter.mode
+            # It waits no more, also before its task runs again: else a cycle would be seen where there is none.
+            waiter.owner.waiting_for = None
             waiter.future.set_result(None)
+        lock.queue = still
         if not lock.holders and not lock.queue:
             self._locks.pop(resource, None)
 
-    @staticmethod
-    def _grantable(lock: _Lock, owner: LockOwner, mode: str, *, upgrade: bool) -> bool:
-        if any(h is not owner and m not in _COMPATIBLE[mode] for h, m in lock.holders.items()):
+    def _grantable(self, resource: Resource, lock: _Lock, owner: LockOwner, mode: str, *, upgrade: bool) -> bool:
+        if any(self._in_the_way(resource, h, m, owner, mode) for h, m in lock.holders.items()):
             return False
         # A newcomer queues behind whoever waits for something it conflicts with; an upgrade may pass.
         return upgrade or not any(
-            w.mode not in _COMPATIBLE[mode] for w in lock.queue if w.owner is not owner and not w.future.done()
+            self._in_the_way(resource, w.owner, w.mode, owner, mode) for w in lock.queue if not w.future.done()
         )
+
+    @staticmethod
+    def _in_the_way(
+        resource: Resource, holder: LockOwner, held: str, owner: LockOwner, mode: str, into: Any = None
+    ) -> bool:
+        """`holder`, who has or wants `held` on `resource`, keeps `owner` from having `mode` there."""
+        if holder is owner or held in _COMPATIBLE[mode]:
+            return False
+        return mode != "I" or any(gap.covers(into) for gap in holder.gaps.get(resource, ()))
+
+    def _keeps_back(self, holder: LockOwner, held: str, waiter: Waiter) -> bool:
+        return self._in_the_way(waiter.resource, holder, held, waiter.owner, waiter.mode, waiter.into)
 
     def _blockers(self, waiter: Waiter) -> Iterator[LockOwner]:
         lock = self._locks[waiter.resource]
         for holder, mode in lock.holders.items():
-            if holder is not waiter.owner and mode not in _COMPATIBLE[waiter.mode]:
+            if self._keeps_back(holder, mode, waiter):
                 yield holder
         for other in lock.queue:
             if other is waiter:
                 break
-            if other.owner is not waiter.owner and other.mode not in _COMPATIBLE[waiter.mode]:
+            if not other.future.done() and self._keeps_back(other.owner, other.mode, waiter):
                 yield other.owner
 
-    def _closes_cycle(self, start: LockOwner) -> bool:
-        seen: set[LockOwner] = set()
+    def _break_cycles(self, waiter: Waiter) -> None:
+        """End the lightest owner of each cycle that `waiter` closes: itself (raises), or another one's wait."""
+        while True:
+            cycle = self._cycle(waiter.owner)
+            if cycle is None:
+                return
+            self.deadlocks += 1
+            # On a tie the newcomer goes, as in InnoDB.
+            victim = min(cycle, key=lambda o: (o.weight, o is not waiter.owner))
+            self.latest_deadlock = Deadlock(
+                time.time(),
+                [(o.id, o.waiting_for.resource, o.waiting_for.mode) for o in cycle if o.waiting_for is not None],
+                victim.id,
+            )
+            if victim is waiter.owner or victim.waiting_for is None:
+                raise mysql_error(waiter.deadlock_errno)
+            victim.waiting_for.future.set_exception(mysql_error(victim.waiting_for.deadlock_errno))
+            victim.waiting_for = None
+
+    def _cycle(self, start: LockOwner) -> list[LockOwner] | None:
+        """A cycle of owners that wait for each other through `start`, if there is one."""
+        parent: dict[LockOwner, LockOwner] = {}
         stack = [start]
         while stack:
             owner = stack.pop()
-            if owner.waiting_for is None:
+            waiting = owner.waiting_for
+            if waiting is None or waiting.future.done():
                 continue
-            for blocker in self._blockers(owner.waiting_for):
+            for blocker in self._blockers(waiting):
                 if blocker is start:
-                    return True
-                if blocker not in seen:
-                    seen.add(blocker)
+                    cycle = [owner]
+                    while cycle[-1] is not start:
+                        cycle.append(parent[cycle[-1]])
+                    return cycle[::-1]
+                if blocker not in parent:
+                    parent[blocker] = owner
                     stack.append(blocker)
-        return False
+        return None

@@ -16,30 +16,33 @@ from aurora_mysql.redo.record import Row, TableChange
 
 @dataclass(slots=True, eq=False)
 class PointRead:
-    """Marks a DuckDB read in flight, so that a commit meanwhile keeps its (stale) result out of the store."""
+    """Marks DuckDB reads of a key in flight, so that a commit meanwhile keeps their (stale) result out of the store.
+    `latest` is the newest image that was committed meanwhile (None: deleted), once `valid` is False."""
 
+    readers: int = 0
     valid: bool = True
+    latest: Row | None = None
 
 
 @dataclass(slots=True)
 class Version:
-    """A row as of `lsn`; `row` None is a tombstone (only while dirty)."""
+    """A row as of `lsn`; `row` None is a tombstone (only while dirty). `size_bytes` is set while it is clean."""
 
     lsn: int
     row: Row | None
+    size_bytes: int = 0
 
 
 @dataclass(slots=True)
 class TableRows:
-    """The stored rows of one table. `last_lsn` is the LSN of the newest commit that touched it."""
+    """The stored rows of one table."""
 
     keys: TableKeys
     dirty: dict[Key, Version] = field(default_factory=dict)
     clean: dict[Key, Version] = field(default_factory=dict)
     dirty_unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
     reading: dict[Key, PointRead] = field(default_factory=dict)
-    last_lsn: int = 0
-    row_bytes: int = 0
+    clean_bytes: int = 0
 
     def find(self, key: Key) -> Version | None:
         return self.dirty.get(key) or self.clean.get(key)
@@ -61,6 +64,7 @@ class RowStore:
     def __init__(self, keys_of: Callable[[int], TableKeys | None], clean_limit_bytes: int) -> None:
         self._keys_of = keys_of
         self._tables: dict[int, TableRows] = {}
+        self._last_lsn: dict[int, int] = {}
         self._clean_limit_bytes = clean_limit_bytes
         self._clean_bytes = 0
         self.dirty_rows = 0
@@ -80,11 +84,11 @@ class RowStore:
         rows = self._tables.pop(table_id, None)
         if rows is not None:
             self.dirty_rows -= len(rows.dirty)
-            self._clean_bytes -= len(rows.clean) * rows.row_bytes
+            self._clean_bytes -= rows.clean_bytes
 
     def last_lsn(self, table_id: int) -> int:
-        rows = self._tables.get(table_id)
-        return 0 if rows is None else rows.last_lsn
+        """LSN of the newest commit that touched the table's rows, 0 when there was none since the start."""
+        return self._last_lsn.get(table_id, 0)
 
     def install(self, lsn: int, changes: Iterable[TableChange]) -> None:
         """Make a commit's rows the newest (dirty) ones. LSNs only grow."""
@@ -92,7 +96,7 @@ class RowStore:
             table = self.table(change.table_id)
             if table is None:
                 continue
-            table.last_lsn = lsn
+            self._last_lsn[change.table_id] = lsn
             keys = table.keys
             for values in change.deletes:
                 self._put_dirty(table, keys.of_values(values), Version(lsn, None))
@@ -104,19 +108,17 @@ class RowStore:
                     value = unique_of(row)
                     if value is not None:
                         table.dirty_unique.setdefault(name, {})[value] = key
-            if change.upserts and not table.row_bytes:
-                table.row_bytes = estimate_row_bytes(change.upserts[0])
 
     def _put_dirty(self, table: TableRows, key: Key, version: Version) -> None:
         if key not in table.dirty:
             self.dirty_rows += 1
         table.dirty[key] = version
-        if table.clean.pop(key, None) is not None:
-            self._clean_bytes -= table.row_bytes
+        if key in table.clean:
+            self._drop_clean(table, key)
         if table.reading:
-            read = table.reading.pop(key, None)
+            read = table.reading.get(key)
             if read is not None:
-                read.valid = False
+                read.valid, read.latest = False, version.row
 
     def applied(self, lsn: int, changes: Iterable[TableChange]) -> None:
         """DuckDB now holds the commit `lsn`: what it wrote last becomes clean."""
@@ -148,29 +150,43 @@ class RowStore:
                     self._put_clean(table, key, version)
 
     def begin_read(self, table: TableRows, key: Key) -> PointRead:
-        read = table.reading[key] = PointRead()
+        """A read of `key` from DuckDB starts; those that overlap share one mark."""
+        read = table.reading.get(key)
+        if read is None:
+            read = table.reading[key] = PointRead()
+        read.readers += 1
         return read
 
     def end_read(self, table: TableRows, key: Key, read: PointRead, lsn: int, row: Row | None) -> None:
         """Keep a row read from DuckDB at `lsn`, unless a commit changed it since."""
-        if table.reading.get(key) is read:
+        read.readers -= 1
+        if not read.readers and table.reading.get(key) is read:
             del table.reading[key]
         if read.valid and row is not None and key not in table.dirty and self._tables.get(table.keys.table.id) is table:
             self._put_clean(table, key, Version(lsn, row))
 
     def _put_clean(self, table: TableRows, key: Key, version: Version) -> None:
-        if not table.row_bytes:
-            table.row_bytes = estimate_row_bytes(version.row or ())
-        if key not in table.clean:
-            self._clean_bytes += table.row_bytes
+        if key in table.clean:
+            self._drop_clean(table, key)
+        version.size_bytes = estimate_row_bytes(version.row or ())
+        table.clean_bytes += version.size_bytes
+        self._clean_bytes += version.size_bytes
         table.clean[key] = version
         while self._clean_bytes > self._clean_limit_bytes and self._evict_one(table):
             pass
 
+    def _drop_clean(self, table: TableRows, key: Key) -> None:
+        size_bytes = table.clean.pop(key).size_bytes
+        table.clean_bytes -= size_bytes
+        self._clean_bytes -= size_bytes
+
     def _evict_one(self, preferred: TableRows) -> bool:
-        victim = preferred if len(preferred.clean) > 1 else max(self._tables.values(), key=lambda t: len(t.clean))
+        """Drop the oldest row of the table that was just added to, or of the largest one if that was its only row."""
+        victim = preferred
+        if len(preferred.clean) <= 1:
+            others = [t for t in self._tables.values() if t.clean and t is not preferred]
+            victim = max(others, key=lambda t: t.clean_bytes, default=preferred)
         if not victim.clean:
             return False
-        del victim.clean[next(iter(victim.clean))]
-        self._clean_bytes -= victim.row_bytes
+        self._drop_clean(victim, next(iter(victim.clean)))
         return True

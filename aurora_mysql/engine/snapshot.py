@@ -73,7 +73,9 @@ class Snapshot:
     """A transaction's consistent read view.
 
     `lsn`: everything up to it is visible, nothing beyond. `base_lsn` is what the DuckDB transaction on `cursor`
-    sees; `pending` are the commits in between (kept alive here whatever the engine does with them).
+    sees; `pending` are the commits in between (kept alive here whatever the engine does with them). `broken`: an error
+    or a KILL ended the DuckDB transaction. Opened anew, it may be past `lsn` (`base_lsn` > `lsn`); it then serves
+    only tables that have not changed since.
     """
 
     lsn: int
@@ -81,6 +83,7 @@ class Snapshot:
     cursor: duckdb.DuckDBPyConnection
     pending: Sequence[Commit]
     overlays: dict[int, Overlay] = field(default_factory=dict)
+    broken: bool = False
     _images: dict[int, dict[Key, Row | None]] = field(default_factory=dict)
 
     def images(self, keys: TableKeys) -> dict[Key, Row | None]:
@@ -120,3 +123,14 @@ def open_snapshot(
     base_lsn = int(cursor.execute("SELECT lsn FROM vol.main.aurora_applied").fetchall()[0][0])
     lsn = max(visible_lsn, base_lsn)
     return Snapshot(lsn, base_lsn, cursor, [c for c in pending if base_lsn < c.lsn <= lsn])
+
+
+def reopen_snapshot(snapshot: Snapshot) -> None:
+    """Begin the DuckDB transaction of a broken snapshot again (on a worker thread), without overlays."""
+    cursor = snapshot.cursor
+    cursor.execute("ROLLBACK")
+    remove_overlay(cursor, list(snapshot.overlays))
+    snapshot.overlays.clear()
+    cursor.execute("BEGIN")
+    snapshot.base_lsn = int(cursor.execute("SELECT lsn FROM vol.main.aurora_applied").fetchall()[0][0])
+    snapshot.broken = False

@@ -8,6 +8,7 @@ before COMMIT logs it.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from aurora_mysql.engine.snapshot import (
     install_overlay,
     open_snapshot,
     remove_overlay,
+    reopen_snapshot,
 )
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
 from aurora_mysql.redo.record import Commit, KeyValues, Row
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
 
 _T = TypeVar("_T")
+
+#: What DuckDB says when a snapshot is older than a table's definition.
+_LATER = re.compile(r"does not exist|not found in FROM clause|does not have a column")
+
+_INTERRUPT_AGAIN_S = 0.02
 
 #: Rows per batch of a streamed result.
 STREAM_BATCH_ROWS = 2048
@@ -82,7 +89,7 @@ class Transaction:
         self.active = True
         self._engine = engine
         self._ctx = ctx
-        self.owner = LockOwner(transaction_id, ctx)
+        self.owner = LockOwner(transaction_id, ctx, lambda: self.rows_written)
         self._buffer = RedoBuffer()
         self._snapshot: Snapshot | None = None
         self._savepoints: list[tuple[str, int]] = []
@@ -224,7 +231,7 @@ class Transaction:
             return row
         if not self._consistent:
             return await self._latest(keys, normal)
-        snapshot = self._snapshot if self._snapshot is not None else await self._view()
+        snapshot = await self._view(table)
         store = self._engine.row_store.table(table.id)
         version = None if store is None else store.find(normal)
         if version is not None and version.lsn <= snapshot.lsn:
@@ -373,22 +380,23 @@ class Transaction:
             return 0
         self.active = False
         engine = self._engine
-        changes = self._buffer.changes()
-        if not changes:
-            self._close()
-            return 0
-        await self._close_snapshot()
         try:
-            await engine.apply_queue.room()
-            commit = Commit(
-                commit_time_us=time.time_ns() // 1000,
-                changes=changes,
-                counters=engine.counters_for([c.table_id for c in changes]),
-            )
-            log = engine.commit_log
+            await self._close_snapshot()
+            changes = self._buffer.changes()
+            if changes:
+                await engine.apply_queue.room()
+                log = engine.commit_log
+                commit = Commit(
+                    commit_time_us=time.time_ns() // 1000,
+                    changes=changes,
+                    counters=engine.counters_for([c.table_id for c in changes]),
+                )
         except BaseException:
             self._close()
             raise
+        if not changes:
+            self._close()
+            return 0
         lsn = await log.commit(commit, self._close)
         self._ctx.seen_lsn = max(self._ctx.seen_lsn, lsn)
         return lsn
@@ -397,8 +405,10 @@ class Transaction:
         """Drop everything. Never fails."""
         if self.active:
             self.active = False
-            await self._close_snapshot()
-            self._close()
+            try:
+                await self._close_snapshot()
+            finally:
+                self._close()
 
     def _close(self) -> None:
         self._engine.locks.release_all(self.owner)
@@ -480,12 +490,8 @@ class Transaction:
             row = await self._with_cursor(lambda cursor: self._fetch_key(cursor, keys, normal))
         finally:
             store.end_read(table, normal, read, lsn, row)
-        if not read.valid:
-            # Someone committed this key while DuckDB was being asked: the store has the newer image.
-            version = table.find(normal)
-            if version is not None:
-                return version.row
-        return row
+        # Someone may have committed this key while DuckDB was being asked.
+        return row if read.valid else read.latest
 
     @staticmethod
     def _fetch_key(cursor: duckdb.DuckDBPyConnection, keys: TableKeys, normal: Key) -> Row | None:
@@ -523,7 +529,12 @@ class Transaction:
             conditions.append(f"{f'left({name}, {part.length})' if part.length is not None else name} = ${i + 1}")
         names = ", ".join(quote(c.name) for c in table.columns)
         sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {' AND '.join(conditions)}"
-        rows: list[Row] = await self._with_cursor(lambda cursor: cursor.execute(sql, list(value)).fetchall())
+        while True:
+            applied_lsn = self._engine.applied_lsn
+            rows: list[Row] = await self._with_cursor(lambda cursor: cursor.execute(sql, list(value)).fetchall())
+            # Rows that were dirty at the start may be in DuckDB alone by now, but not yet in what was read.
+            if self._engine.applied_lsn == applied_lsn or self._engine.row_store.last_lsn(table.id) <= applied_lsn:
+                break
         for row in rows:
             key = keys.of_row(row)
             found, mine = self._buffer.find(table.id, key)
@@ -532,16 +543,26 @@ class Transaction:
                 return current
         return None
 
-    async def _view(self) -> Snapshot:
-        if self._snapshot is None:
-            engine = self._engine
+    async def _view(self, *tables: Table) -> Snapshot:
+        """The snapshot, fit for reading `tables`.
+
+        Raises:
+            MySQLError: 1412 when DuckDB has lost the snapshot and one of them has changed since.
+        """
+        engine = self._engine
+        snapshot, loop = self._snapshot, asyncio.get_running_loop()
+        if snapshot is None:
             pending = list(engine.apply_queue.pending)
             visible_lsn = engine.visible_lsn
-            self._snapshot = await asyncio.get_running_loop().run_in_executor(
+            snapshot = self._snapshot = await loop.run_in_executor(
                 engine.executor, open_snapshot, engine.duck.borrow, visible_lsn, pending
             )
-            self._ctx.seen_lsn = max(self._ctx.seen_lsn, self._snapshot.lsn)
-        return self._snapshot
+            self._ctx.seen_lsn = max(self._ctx.seen_lsn, snapshot.lsn)
+        elif snapshot.broken:
+            await loop.run_in_executor(engine.executor, reopen_snapshot, snapshot)
+        if snapshot.base_lsn > snapshot.lsn and any(engine.row_store.last_lsn(t.id) > snapshot.lsn for t in tables):
+            raise mysql_error(1412)
+        return snapshot
 
     @asynccontextmanager
     async def _reading(
@@ -562,7 +583,7 @@ class Transaction:
         for table in tables:
             await self.use_table(table)
         if self._consistent and not latest:
-            snapshot = await self._view()
+            snapshot = await self._view(*tables)
             await self._refresh_overlays(snapshot, tables)
             yield snapshot.cursor
             return
@@ -627,22 +648,32 @@ class Transaction:
         ctx = self._ctx
         if ctx.kill_query:
             raise mysql_error(1317)
-        # One object for both calls: every access to the attribute makes another, unequal one.
-        interrupt = cursor.interrupt
+        loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            # DuckDB forgets an interrupt that comes before the thread has begun the query: say it until it ends.
+            if not future.done():
+                cursor.interrupt()
+                loop.call_later(_INTERRUPT_AGAIN_S, interrupt)
+
         ctx.on_kill.append(interrupt)
-        future = asyncio.get_running_loop().run_in_executor(self._engine.executor, work, cursor)
+        future = loop.run_in_executor(self._engine.executor, work, cursor)
         try:
             # Never leave while the thread still uses the cursor, whatever cancels this task.
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            cursor.interrupt()
+            interrupt()
             await asyncio.wait([future])
             raise
-        except duckdb.InterruptException:
-            raise mysql_error(1317) from None
-        except duckdb.CatalogException as error:
-            if self._snapshot is not None and cursor is self._snapshot.cursor and "does not exist" in str(error):
-                raise mysql_error(1412) from None
+        except duckdb.Error as error:
+            snapshot = self._snapshot
+            if snapshot is not None and cursor is snapshot.cursor:
+                snapshot.broken = True
+                if isinstance(error, duckdb.CatalogException | duckdb.BinderException) and _LATER.search(str(error)):
+                    # A table or a column that is younger than the snapshot.
+                    raise mysql_error(1412) from None
+            if isinstance(error, duckdb.InterruptException):
+                raise mysql_error(1317) from None
             raise
         finally:
             ctx.on_kill.remove(interrupt)
