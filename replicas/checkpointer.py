@@ -48,8 +48,8 @@ class Checkpointer:
         began_s = time.monotonic()
         target: Path = self._engine.directory / "checkpoint.copy"
         try:
-            lsn = await self._engine.copy_file(target)
-            checkpoint = await asyncio.to_thread(self._store.publish, target, lsn)
+            lsn, time_us = await self._engine.copy_file(target)
+            checkpoint = await asyncio.to_thread(self._store.publish, target, lsn, time_us=time_us)
         finally:
             target.unlink(missing_ok=True)
         elapsed_s = time.monotonic() - began_s

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,12 +15,15 @@ from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.materialisation import Bootstrap
 from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.errors import AuroraError, StorageError
-from aurora_mysql.storage.checkpoint import CheckpointStore
+from aurora_mysql.redo.archive import archived_commits
+from aurora_mysql.redo.record import Commit
+from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "materialisation.duckdb"
 _MARK = "unusable"
+_BATCH_COMMITS = 500
 
 
 def mark_unusable(directory: Path, reason: str) -> None:
@@ -47,6 +51,7 @@ async def open_engine(
         StorageError: the log begins later than everything there is.
     """
     file = directory / FILE_NAME
+    restored: Checkpoint | None = None
     for origin in ("own file", "checkpoint", "empty file"):
         if origin == "own file":
             if not await asyncio.to_thread(_own_file_usable, directory):
@@ -63,11 +68,27 @@ async def open_engine(
         except (duckdb.Error, AuroraError) as error:
             log.warning("the %s can't be used: %s", origin, error)
             continue
+        if origin == "checkpoint" and restored is not None:
+            await _follow_on(engine, checkpoints, restored)
         if engine.visible_lsn >= first_lsn - 1:
             return engine
         log.warning("the %s ends at LSN %d, the log begins at %d", origin, engine.visible_lsn, first_lsn)
         await engine.close()
     raise StorageError(f"the log begins at LSN {first_lsn} and no checkpoint reaches it")
+
+
+async def _follow_on(engine: Engine, checkpoints: CheckpointStore, checkpoint: Checkpoint) -> None:
+    """Ingest the redo that belongs to a checkpoint."""
+    if not checkpoint.redo:
+        return
+    commits = archived_commits(checkpoints.redo_of(checkpoint))
+    while batch := await asyncio.to_thread(_take, commits):
+        await engine.ingest(batch, checkpoint.lsn)
+    log.info("followed its redo to LSN %d", engine.visible_lsn)
+
+
+def _take(commits: Iterator[Commit]) -> list[Commit]:
+    return list(itertools.islice(commits, _BATCH_COMMITS))
 
 
 def _own_file_usable(directory: Path) -> bool:

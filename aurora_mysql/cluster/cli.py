@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from aurora_mysql.cluster.backup_commands import BackupCommands
 from aurora_mysql.cluster.config import ClusterConfig, load_config
 from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.errors import AuroraError
 
 _DEFAULT_CONFIG = Path("conf/cluster.toml")
-_LATER = ("snapshot", "clone", "restore", "backtrack")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,10 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     reader = command("reader", _reader, "Add or remove a reader.")
     reader.add_argument("action", choices=("add", "remove"))
     reader.add_argument("id", nargs="?", help="the reader to remove (default: the last one)")
-    for name in _LATER:
-        later = command(name, _unsupported, "Not in this version.")
-        later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-        later.set_defaults(name=name)
+    BackupCommands(_config, _ask).add_to(command)
     return parser
 
 
@@ -139,10 +136,6 @@ def _reader(options: argparse.Namespace) -> int:
         answer = _ask(options, "reader_remove", id=options.id)
         print(f"{answer['id']} removed")
     return 0
-
-
-def _unsupported(options: argparse.Namespace) -> int:
-    raise ControlError(f"`{options.name}` is not supported by this version")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,9 @@ class ClusterConfig:
     segment_bytes: int = 16 << 20
     commit_timeout_s: float = 10.0
     checkpoint_interval_s: float = 300.0
+    backup_retention_s: float = 86_400.0
+    backtrack_window_s: float = 86_400.0
+    redo_limit_bytes: int = 4 << 30
     duckdb_threads: int = 2
     memory_limit_bytes: int = 1 << 30
     row_store_bytes: int = 128 << 20
@@ -105,6 +108,11 @@ SECTIONS: dict[str, dict[str, str]] = {
         "commit_timeout_s": "commit_timeout_s",
         "checkpoint_interval_s": "checkpoint_interval_s",
     },
+    "backup": {
+        "backup_retention_s": "backup_retention_s",
+        "backtrack_window_s": "backtrack_window_s",
+        "redo_limit_bytes": "redo_limit_bytes",
+    },
     "engine": {
         "duckdb_threads": "duckdb_threads",
         "memory_limit_bytes": "memory_limit_bytes",
@@ -132,6 +140,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "segment_bytes": (1 << 20, 1 << 30),
     "commit_timeout_s": (0.1, 3600),
     "checkpoint_interval_s": (1, 86_400),
+    "backup_retention_s": (0, 35 * 86_400),
+    "backtrack_window_s": (0, 72 * 3600),
+    "redo_limit_bytes": (0, 1 << 47),
     "duckdb_threads": (1, 256),
     "memory_limit_bytes": (64 << 20, 1 << 46),
     "row_store_bytes": (1 << 20, 1 << 46),

@@ -33,6 +33,7 @@ from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.storage.checkpoint import CheckpointStore
 from aurora_mysql.storage.layout import VolumeOptions, default_layout
 from aurora_mysql.storage.reader import VolumeReader
+from aurora_mysql.storage.retention import Retention, floor_of_log
 from aurora_mysql.storage.volume import Volume
 from replicas import topology
 from replicas.checkpointer import Checkpointer
@@ -66,9 +67,15 @@ class Instance:
         self.stream: RedoStreamServer | None = None
         self.stream_port = 0
         self.receiver: Receiver | None = None
-        self.checkpoints = CheckpointStore(directory.root / "volume", self.state.cluster_id)
-        self._checkpointer: Checkpointer | None = None
         self._layout = default_layout(directory.root)
+        self._reader = VolumeReader(directory.root, self._layout, self.state.cluster_id)
+        self.checkpoints = CheckpointStore(
+            directory.root / "volume",
+            self.state.cluster_id,
+            retention=Retention(max(config.backup_retention_s, config.backtrack_window_s), config.redo_limit_bytes),
+            log_floor=self._log_floor,
+        )
+        self._checkpointer: Checkpointer | None = None
         self._status = "starting"
         self._engine: Engine | None = None
         self._server: SqlServer | None = None
@@ -122,7 +129,7 @@ class Instance:
 
     async def _start(self) -> None:
         config = self.config
-        reader = VolumeReader(self.directory.root, self._layout, self.state.cluster_id)
+        reader = self._reader
         first_lsn, vdl = await asyncio.to_thread(_extent, reader)
         options = EngineOptions(
             duckdb_threads=config.duckdb_threads,
@@ -157,6 +164,13 @@ class Instance:
         await self._server.add_listener(self.spec.host, self.spec.port)
         self._status = "available"
         log.info("available at LSN %d on %s:%d", engine.visible_lsn, self.spec.host, self.spec.port)
+
+    def _log_floor(self) -> int:
+        """The LSN below which redo is more than may be kept; 0: none is."""
+        floor_lsn = floor_of_log(self._reader.segment_sizes(), self.config.redo_limit_bytes)
+        if floor_lsn:
+            log.warning("the redo limit is reached: what lies before LSN %d is not kept", floor_lsn)
+        return floor_lsn
 
     def _session_settings(self) -> SessionSettings:
         config = self.config

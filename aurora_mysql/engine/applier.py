@@ -53,6 +53,8 @@ class Applier:
         self._duck = materialisation
         self.applied_lsn = materialisation.applied_lsn()
         self.catalog: Catalog = materialisation.catalog()
+        #: When the last applied commit was made (Unix microseconds); 0 before there is one.
+        self.applied_time_us = int.from_bytes(materialisation.meta("commit_time_us") or b"", "little")
         self._layouts: dict[int, _TableLayout] = {}
         self.rows_since_checkpoint = 0
         self.rows_applied = 0
@@ -99,15 +101,20 @@ class Applier:
             raise StorageError(f"redo {commits[0].lsn}..{commits[-1].lsn} could not be applied: {error}") from error
         self.catalog = catalog
         self.applied_lsn = commits[-1].lsn
+        self.applied_time_us = commits[-1].commit_time_us
         self.rows_since_checkpoint += rows
         self.rows_applied += rows
         self.batches += 1
 
-    def checkpoint(self) -> int:
-        """Make the file itself hold everything applied; returns its LSN."""
+    def checkpoint(self) -> tuple[int, int]:
+        """Make the file itself hold everything applied; returns its LSN and when the last commit in it was made."""
+        con = self._duck.root
+        con.execute("BEGIN")
+        self._duck.put_meta("commit_time_us", self.applied_time_us.to_bytes(8, "little"))
+        con.execute("COMMIT")
         self._duck.checkpoint()
         self.rows_since_checkpoint = 0
-        return self.applied_lsn
+        return self.applied_lsn, self.applied_time_us
 
     def _layout(self, catalog: Catalog, table_id: int) -> _TableLayout:
         layout = self._layouts.get(table_id)

@@ -52,6 +52,7 @@ class ApplyQueue:
         self.pending_rows = 0
         self.applied_lsn = applier.applied_lsn
         self.checkpointed_lsn = applier.applied_lsn
+        self.checkpointed_time_us = applier.applied_time_us
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="applier")
         self._work = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -97,8 +98,8 @@ class ApplyQueue:
     async def checkpoint(self) -> int:
         """CHECKPOINT the DuckDB file; returns the LSN it then holds durably."""
         async with self.file_lock:
-            lsn = await asyncio.get_running_loop().run_in_executor(self._thread, self._applier.checkpoint)
-        self.checkpointed_lsn = lsn
+            lsn, time_us = await asyncio.get_running_loop().run_in_executor(self._thread, self._applier.checkpoint)
+            self.checkpointed_lsn, self.checkpointed_time_us = lsn, time_us
         return lsn
 
     async def close(self) -> None:

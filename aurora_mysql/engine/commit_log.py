@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +43,12 @@ class CommitLog:
     """Commits in flight. Nothing becomes visible (`on_durable`) before the VDL has reached it, nor out of order."""
 
     def __init__(
-        self, volume: WritableVolume, *, timeout_s: float, on_durable: Callable[[list[InFlight]], None]
+        self,
+        volume: WritableVolume,
+        *,
+        timeout_s: float,
+        on_durable: Callable[[list[InFlight]], None],
+        last_time_us: int = 0,
     ) -> None:
         self._volume = volume
         self._timeout_s = timeout_s
@@ -53,6 +59,7 @@ class CommitLog:
         self._writable.set()
         self._fenced: FencedError | None = None
         self._announced = volume.vdl
+        self._last_time_us = last_time_us
         self.commits = 0
 
     @property
@@ -98,6 +105,8 @@ class CommitLog:
                 await self._wait_writable()
             if self._fenced is not None:
                 raise mysql_error(1836)
+            # Times grow with LSNs, whatever the clock does: "everything until T" is a prefix of the log.
+            commit.commit_time_us = self._last_time_us = max(time.time_ns() // 1000, self._last_time_us + 1)
             parts = encode_commit(commit)
             try:
                 commit.lsn = self._volume.append(parts)

@@ -59,7 +59,7 @@ class Engine:
         self.executor = ThreadPoolExecutor(options.query_threads, thread_name_prefix="query")
         self.catalog: Catalog = self._applier.catalog
         self.visible_lsn = self._applier.applied_lsn
-        self.last_commit_time_us = 0
+        self.last_commit_time_us = self._applier.applied_time_us
         self.row_store = RowStore(self._keys_of_id, options.row_store_bytes)
         self.locks = LockManager()
         self.transactions: dict[int, Transaction] = {}
@@ -231,7 +231,12 @@ class Engine:
         """
         if self.visible_lsn < volume.vdl:
             raise StorageError(f"visible LSN {self.visible_lsn} is behind the volume's VDL {volume.vdl}")
-        self._log = CommitLog(volume, timeout_s=self.options.commit_timeout_s, on_durable=self._durable)
+        self._log = CommitLog(
+            volume,
+            timeout_s=self.options.commit_timeout_s,
+            on_durable=self._durable,
+            last_time_us=self.last_commit_time_us,
+        )
         return self._log
 
     def become_reader(self) -> None:
@@ -352,22 +357,23 @@ class Engine:
         await self.apply_queue.wait(self.visible_lsn)
         return await self.apply_queue.checkpoint()
 
-    async def copy_file(self, target: Path) -> int:
-        """Copy the checkpointed file to `target` while reads and writes go on; returns its LSN.
+    async def copy_file(self, target: Path) -> tuple[int, int]:
+        """Copy the checkpointed file to `target` while reads and writes go on; returns its LSN, and when the last
+        commit in it was made (Unix microseconds).
 
         The copy is made by another process: closing a second descriptor here would drop DuckDB's POSIX lock. Between
         checkpoints DuckDB never overwrites a block that the file's header reaches, so only checkpoints must wait.
         """
-        lsn = await self.checkpoint()
+        await self.checkpoint()
         async with self.apply_queue.file_lock:
-            lsn = self.apply_queue.checkpointed_lsn
+            lsn, time_us = self.apply_queue.checkpointed_lsn, self.apply_queue.checkpointed_time_us
             process = await asyncio.create_subprocess_exec(
                 "cp", "--reflink=auto", "--sparse=always", str(self.duck.path), str(target), stderr=subprocess.PIPE
             )
             _, stderr = await process.communicate()
         if process.returncode:
             raise StorageError(f"copying {self.duck.path} failed: {stderr.decode(errors='replace').strip()}")
-        return lsn
+        return lsn, time_us
 
     async def close(self) -> None:
         """Stop the applier and close DuckDB. Open transactions are gone; the log has what was committed."""

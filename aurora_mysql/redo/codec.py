@@ -122,6 +122,35 @@ def decode_body(flags: int, body: bytes) -> Commit:
         raise CorruptRecordError(f"malformed redo record: {error}") from error
 
 
+def commit_time_of(record: StoredRecord) -> int | None:
+    """When the commit that begins with `record` was made (Unix microseconds), without decoding the rest of it; None
+    for a later part of a commit. A first part holds one block of the compressor at least (128 KiB), which is enough.
+
+    Raises:
+        CorruptRecordError: malformed. VolumeFormatError: written by a newer version.
+    """
+    payload = record.payload
+    if len(payload) < 2 or payload[0] > FORMAT:
+        raise VolumeFormatError(f"record {record.lsn} has a format that this version does not know")
+    start = 2
+    if payload[1] & _PARTIAL:
+        if _PART.unpack_from(payload, 2)[0]:
+            return None
+        start += _PART.size
+    head: bytes = payload[start : start + 16]
+    try:
+        if payload[1] & _ZSTD:
+            source = memoryview(payload)[start + _RAW_LENGTH.size :]
+            with zstandard.ZstdDecompressor().stream_reader(source) as reader:
+                head = reader.read(16)
+        unpacker = msgpack.Unpacker()
+        unpacker.feed(head)
+        unpacker.read_array_header()
+        return int(unpacker.unpack())
+    except (ValueError, TypeError, msgpack.OutOfData, zstandard.ZstdError, struct.error) as error:
+        raise CorruptRecordError(f"record {record.lsn} is malformed: {error}") from error
+
+
 def _change(packed: Sequence[Any]) -> TableChange:
     if len(packed) == 3:
         table_id, upserts, deletes = packed

@@ -40,7 +40,8 @@ class Commit:
     """One committed transaction.
 
     `lsn` and `epoch` are given by the volume at append (0 before). `commit_time_us` is the writer's clock (Unix
-    microseconds) when the commit was requested. `counters` are next AUTO_INCREMENT values by table id.
+    microseconds) at the append, and above that of every commit before. `counters` are next AUTO_INCREMENT values by
+    table id.
     """
 
     lsn: int = 0

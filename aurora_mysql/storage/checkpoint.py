@@ -1,54 +1,70 @@
-"""Checkpoints: an instance's DuckDB file at an LSN, as a list of chunks, known by a manifest in every zone."""
+"""Checkpoints and snapshots: states of the database as lists of chunks, known by a manifest in every zone.
+
+A checkpoint is an instance's DuckDB file at an LSN; checkpoints come and go as the retention window moves. A snapshot
+has a name, may have redo beside the file, and stays until it is deleted.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
-import json
 import logging
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from zlib import crc32
 
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore, write_durably
+from aurora_mysql.storage.manifest import Checkpoint, encode_manifest, read_manifest
+from aurora_mysql.storage.pins import Pins
+from aurora_mysql.storage.retention import NEWEST_KEPT, Point, Retention, choose_kept
 
+__all__ = ["NEWEST_KEPT", "Checkpoint", "CheckpointStore"]
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
-
-#: Checkpoints kept: the older one is there for the day the newer can't be read, so the log reaches back to it.
-KEPT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """`lsn`: everything up to it is inside. `size_bytes`: of the file. `chunks`: digests in order."""
-
-    lsn: int
-    size_bytes: int
-    created_us: int
-    cluster_id: str
-    chunks: tuple[str, ...]
+ZONES = ("az-a", "az-b", "az-c")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 
 
 class CheckpointStore:
-    """Manifests ``<zone>/checkpoints/<lsn>.json`` beside the chunk store. Publishing is atomic: a manifest appears
-    only after all its chunks are durable. Publishers of all processes take turns (a file lock), because whoever
-    publishes also removes chunks that no manifest names. Blocking; call it from a worker thread."""
+    """Manifests ``<zone>/checkpoints/<lsn>.json`` and ``<zone>/snapshots/<name>.json`` beside the chunk store.
 
-    def __init__(self, volume_dir: Path, cluster_id: str) -> None:
-        zones = [volume_dir / name for name in ("az-a", "az-b", "az-c")]
-        self._manifests = [zone / "checkpoints" for zone in zones]
+    Publishing is atomic: a manifest appears only after all its chunks are durable. Whoever publishes or collects takes
+    turns with all other processes (a file lock). Collection removes manifests before chunks, and only chunks that no
+    manifest, snapshot or pin names: a crash at any point leaves chunks too many, never too few. Blocking; call it from
+    a worker thread.
+
+    Args:
+        retention: how far back checkpoints are kept by :meth:`publish`.
+        log_floor: the lowest LSN from which redo may be kept at all (see retention.floor_of_log).
+    """
+
+    def __init__(
+        self,
+        volume_dir: Path,
+        cluster_id: str,
+        *,
+        retention: Retention | None = None,
+        log_floor: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.zones = [volume_dir / name for name in ZONES]
+        self._manifests = [zone / "checkpoints" for zone in self.zones]
+        self._snapshots = [zone / "snapshots" for zone in self.zones]
         self._lock_path = volume_dir / "checkpoints.lock"
-        self._cluster_id = cluster_id
-        self.chunks = ChunkStore(zones)
+        self._pins = Pins(volume_dir / "pins")
+        self._retention = retention or Retention()
+        self._log_floor = log_floor
+        self.cluster_id = cluster_id
+        self.chunks = ChunkStore(self.zones)
 
-    def publish(self, file: Path, lsn: int) -> Checkpoint:
-        """Store `file` as the checkpoint at `lsn`, and drop what is older than the newest two.
+    # -- checkpoints --------------------------------------------------------------------------------------------
+
+    def publish(self, file: Path, lsn: int, *, time_us: int = 0) -> Checkpoint:
+        """Store `file` as the checkpoint at `lsn`, whose last commit was made at `time_us` (0: not known), and drop
+        what the retention window needs no longer.
 
         Raises:
             StorageError: fewer than two zones could take it; earlier checkpoints stay.
@@ -60,31 +76,29 @@ class CheckpointStore:
                 while data := source.read(CHUNK_BYTES):
                     digests.append(self.chunks.put(data))
                     size_bytes += len(data)
-            checkpoint = Checkpoint(lsn, size_bytes, time.time_ns() // 1000, self._cluster_id, tuple(digests))
-            self._write(checkpoint)
-            self._forget_old()
+            now_us = time.time_ns() // 1000
+            checkpoint = Checkpoint(lsn, size_bytes, now_us, self.cluster_id, tuple(digests), time_us)
+            self._write(self._manifests, f"{lsn:020d}", checkpoint)
+            self._thin_out(now_us)
+            self._collect_chunks()
         return checkpoint
 
     def all(self) -> list[Checkpoint]:
         """Every readable checkpoint of this cluster, newest first."""
-        found: dict[int, Checkpoint] = {}
-        for directory in self._manifests:
-            for path in directory.glob("*.json"):
-                checkpoint = self._read(path)
-                if checkpoint is not None and checkpoint.cluster_id == self._cluster_id:
-                    known = found.get(checkpoint.lsn)
-                    if known is None or checkpoint.created_us > known.created_us:
-                        found[checkpoint.lsn] = checkpoint
-        return [found[lsn] for lsn in sorted(found, reverse=True)]
+        return sorted(_listed(self._manifests, self.cluster_id).values(), key=lambda c: c.lsn, reverse=True)
 
     def oldest_lsn(self) -> int:
-        """The LSN of the oldest kept checkpoint: redo after it is needed. 0 while fewer than two are kept, so that the
-        log alone stays enough until there is something to fall back on."""
-        kept = self.all()[:KEPT]
-        return kept[-1].lsn if len(kept) == KEPT else 0
+        """The LSN above which redo is needed by a kept checkpoint or a running command. 0 while fewer than two
+        checkpoints are kept, so that the log alone stays enough until there is something to fall back on."""
+        with self._alone():
+            kept, pinned = self.all(), self._pins.active()
+        if len(kept) < NEWEST_KEPT:
+            return 0
+        return min([kept[-1].lsn, *(checkpoint.lsn for checkpoint in pinned)])
 
     def restore(self, target: Path) -> Checkpoint | None:
-        """Write the newest checkpoint that is whole to `target`; None when there is none.
+        """Write the file of the newest checkpoint that is whole, its redo included, to `target` (none for the empty
+        database); None when there is no checkpoint.
 
         Raises:
             StorageError: `target` can't be written.
@@ -100,15 +114,14 @@ class CheckpointStore:
             if self._restore(checkpoint, target):
                 return checkpoint
 
-    def scrub(self) -> list[str]:
-        """Check and repair every chunk of the kept checkpoints in every zone; returns those that are lost."""
-        with self._alone():
-            kept = self.all()[:KEPT]
-            for checkpoint in kept:
-                self._write(checkpoint)
-            return self.chunks.scrub(name for checkpoint in kept for name in checkpoint.chunks)
+    def write_file(self, checkpoint: Checkpoint, target: Path) -> None:
+        """Put `checkpoint`'s file together at `target`; nothing is written for the empty database.
 
-    def _restore(self, checkpoint: Checkpoint, target: Path) -> bool:
+        Raises:
+            StorageError: a chunk is whole in no zone, or `target` can't be written.
+        """
+        if not checkpoint.chunks:
+            return
         temporary = target.with_name(target.name + ".restoring")
         try:
             with temporary.open("wb") as file:
@@ -118,55 +131,177 @@ class CheckpointStore:
             if size_bytes != checkpoint.size_bytes:
                 raise StorageError(f"it has {size_bytes} bytes, not {checkpoint.size_bytes}")
             temporary.rename(target)
-            return True
-        except StorageError as error:
-            log.error("checkpoint at LSN %d is not whole: %s", checkpoint.lsn, error)
-            temporary.unlink(missing_ok=True)
-            return False
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise StorageError(f"checkpoint at LSN {checkpoint.lsn} can't be restored: {error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
-    @staticmethod
-    def _read(path: Path) -> Checkpoint | None:
+    def redo_of(self, checkpoint: Checkpoint) -> Iterator[bytes]:
+        """The archived redo of `checkpoint`, piece by piece. Raises StorageError when a piece is lost."""
+        return (self.chunks.get(name) for name in checkpoint.redo)
+
+    def scrub(self) -> list[str]:
+        """Check and repair every chunk of checkpoints and snapshots in every zone; returns those that are lost."""
+        with self._alone():
+            kept, snapshots = self.all(), self.snapshots()
+            for checkpoint in kept:
+                self._write(self._manifests, f"{checkpoint.lsn:020d}", checkpoint)
+            for snapshot in snapshots:
+                self._write(self._snapshots, snapshot.name, snapshot)
+            return self.chunks.scrub(name for state in (*kept, *snapshots) for name in state.all_chunks)
+
+    def adopt(self, checkpoint: Checkpoint) -> None:
+        """Make a state whose chunks are already here a checkpoint of this cluster."""
+        with self._alone():
+            own = dataclasses.replace(checkpoint, cluster_id=self.cluster_id, name="")
+            self._write(self._manifests, f"{own.lsn:020d}", own)
+
+    # -- snapshots ----------------------------------------------------------------------------------------------
+
+    def snapshots(self) -> list[Checkpoint]:
+        """Every readable snapshot, by name."""
+        found = _listed(self._snapshots, None)
+        return [found[name] for name in sorted(found)]
+
+    def snapshot(self, name: str) -> Checkpoint:
+        """Raises StorageError when there is no snapshot of that name."""
+        for snapshot in self.snapshots():
+            if snapshot.name == name:
+                return snapshot
+        raise StorageError(f"there is no snapshot {name!r}")
+
+    def check_new_name(self, name: str) -> None:
+        """Raises StorageError for a name that can't be used, or is in use."""
+        if not _NAME.fullmatch(name):
+            raise StorageError(f"{name!r} is no name for a snapshot: a letter, then letters, digits, '-', '_' or '.'")
+        if any((directory / f"{name}.json").exists() for directory in self._snapshots):
+            raise StorageError(f"there is a snapshot {name!r} already")
+
+    def add_snapshot(
+        self, name: str, base: Checkpoint, pieces: Iterable[bytes], end: Callable[[], tuple[int, int]]
+    ) -> Checkpoint:
+        """Keep `base`, which is pinned, and the archived redo after its file under `name`. `end` gives the LSN and the
+        time of the last commit once `pieces` is exhausted.
+
+        Raises:
+            StorageError: the name is taken or no name, or fewer than two zones could take it.
+        """
+        self.check_new_name(name)
+        redo: list[str] = []
+        redo_bytes = 0
+        with self._alone():
+            self.check_new_name(name)
+            for piece in pieces:
+                redo.append(self.chunks.put(piece))
+                redo_bytes += len(piece)
+            lsn, time_us = end()
+            snapshot = dataclasses.replace(
+                base,
+                lsn=lsn,
+                created_us=time.time_ns() // 1000,
+                time_us=time_us,
+                redo=tuple(redo),
+                redo_bytes=redo_bytes,
+                name=name,
+            )
+            self._write(self._snapshots, name, snapshot)
+        return snapshot
+
+    def take_in(
+        self, snapshot: Checkpoint, source: ChunkStore, name: str, progress: Callable[[int], None]
+    ) -> Checkpoint:
+        """Copy a snapshot whose chunks are in `source` under `name`; what arrives is pinned until it is whole.
+
+        Raises:
+            StorageError: the name is taken or no name, a chunk is damaged, or fewer than two zones could take it.
+        """
+        self.check_new_name(name)
+        with self.pinned(lambda _: snapshot):
+            for digest in dict.fromkeys(snapshot.all_chunks):
+                with self._alone():  # a collection takes files that are being written for left-overs
+                    self.chunks.copy_from(source, digest)
+                progress(1)
+            with self._alone():
+                self.check_new_name(name)
+                taken = dataclasses.replace(snapshot, name=name)
+                self._write(self._snapshots, name, taken)
+        return taken
+
+    def delete_snapshot(self, name: str) -> int:
+        """Remove a snapshot and the chunks that only it had; returns how many chunk files went.
+
+        Raises:
+            StorageError: there is none of that name.
+        """
+        with self._alone():
+            paths = [path for directory in self._snapshots if (path := directory / f"{name}.json").exists()]
+            if not _NAME.fullmatch(name) or not paths:
+                raise StorageError(f"there is no snapshot {name!r}")
+            for path in paths:
+                path.unlink(missing_ok=True)
+            return self._collect_chunks()
+
+    # -- pins ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def pinned(self, choose: Callable[[Sequence[Checkpoint]], Checkpoint]) -> Iterator[Checkpoint]:
+        """The state that `choose` takes of the checkpoints (newest first): its chunks, and the redo after it, stay as
+        long as the context lasts, or this process lives."""
+        with self._alone():
+            checkpoint = choose(self.all())
+            descriptor, path = self._pins.add(checkpoint)
         try:
-            document = json.loads(path.read_bytes())
-            if document["format_version"] > FORMAT_VERSION:
-                log.warning("checkpoint manifest %s has a newer format", path)
-                return None
-            if crc32(document["body"].encode()) != document["crc32"]:
-                raise ValueError("wrong checksum")
-            values = json.loads(document["body"])
-            return Checkpoint(**{**values, "chunks": tuple(values["chunks"])})
-        except FileNotFoundError:
-            return None  # a publisher dropped it just now
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("checkpoint manifest %s can't be read: %s", path, error)
-            return None
+            yield checkpoint
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
 
-    def _write(self, checkpoint: Checkpoint) -> None:
-        body = json.dumps(asdict(checkpoint))
-        document = json.dumps({"format_version": FORMAT_VERSION, "crc32": crc32(body.encode()), "body": body}).encode()
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _restore(self, checkpoint: Checkpoint, target: Path) -> bool:
+        try:
+            for _ in self.redo_of(checkpoint):
+                pass  # damage shows now, while there is another checkpoint to take
+            self.write_file(checkpoint, target)
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            log.error("checkpoint at LSN %d is not whole: %s", checkpoint.lsn, error)
+            return False
+        return True
+
+    def _write(self, directories: Sequence[Path], name: str, checkpoint: Checkpoint) -> None:
+        document = encode_manifest(checkpoint)
         stored = 0
-        for directory in self._manifests:
-            path = directory / f"{checkpoint.lsn:020d}.json"
+        for directory in directories:
+            path = directory / f"{name}.json"
             try:
                 if not path.exists() or path.read_bytes() != document:
                     write_durably(path, document)
                 stored += 1
             except OSError as error:
-                log.warning("checkpoint not stored in %s: %s", directory, error)
+                log.warning("manifest not stored in %s: %s", directory, error)
         if stored < ZONE_QUORUM:
-            raise StorageError(f"only {stored} zones could store the checkpoint")
+            raise StorageError(f"only {stored} zones could store the manifest")
 
-    def _forget_old(self) -> None:
-        kept = self.all()[:KEPT]
-        lsns = {checkpoint.lsn for checkpoint in kept}
+    def _thin_out(self, now_us: int) -> None:
+        points = [Point(checkpoint.lsn, checkpoint.time_us) for checkpoint in self.all()]
+        kept = choose_kept(points, now_us, round(self._retention.window_s * 1e6), self._log_floor())
         for directory in self._manifests:
             for path in directory.glob("*"):
-                if not (path.suffix == ".json" and path.stem.isdigit() and int(path.stem) in lsns):
+                if not (path.suffix == ".json" and path.stem.isdigit() and int(path.stem) in kept):
                     path.unlink(missing_ok=True)
-        self.chunks.keep_only(name for checkpoint in kept for name in checkpoint.chunks)
+
+    def _collect_chunks(self) -> int:
+        """Drop chunks that nothing names. What can't be read might name some: then nothing goes."""
+        states = [*self.all(), *self.snapshots(), *self._pins.active()]
+        known = {state.name for state in states}
+        for directory in self._snapshots:
+            for path in directory.glob("*.json"):
+                if path.stem not in known:
+                    log.warning("chunks are not collected, since %s can't be read", path)
+                    return 0
+        return self.chunks.keep_only(name for state in states for name in state.all_chunks)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -178,3 +313,17 @@ class CheckpointStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def _listed(directories: Sequence[Path], cluster_id: str | None) -> dict[str, Checkpoint]:
+    """Readable manifests by file name without ending, the newest of each; `cluster_id` None: anybody's."""
+    found: dict[str, Checkpoint] = {}
+    for directory in directories:
+        for path in directory.glob("*.json"):
+            checkpoint = read_manifest(path)
+            if checkpoint is None or (cluster_id is not None and checkpoint.cluster_id != cluster_id):
+                continue
+            known = found.get(path.stem)
+            if known is None or checkpoint.created_us > known.created_us:
+                found[path.stem] = checkpoint
+    return found

@@ -6,11 +6,12 @@ and a reader can tell a damaged chunk and take another zone's.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import zstandard
@@ -22,8 +23,11 @@ log = logging.getLogger(__name__)
 #: Plain bytes of a chunk at most.
 CHUNK_BYTES = 1 << 20
 
-#: Zones that must hold a chunk or a manifest before it counts.
+#: Zones that must hold a chunk or a manifest before it counts (of a store with one zone, that one).
 ZONE_QUORUM = 2
+
+#: A link can't be made here (another file system, a file system without links, too many): copy instead.
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 
 
 class ChunkStore:
@@ -35,6 +39,7 @@ class ChunkStore:
 
     def __init__(self, zones: list[Path]) -> None:
         self._zones = [zone / "chunks" for zone in zones]
+        self._quorum = min(ZONE_QUORUM, len(zones))
 
     @staticmethod
     def digest(data: bytes) -> str:
@@ -48,6 +53,10 @@ class ChunkStore:
             StorageError: fewer than two zones could take it.
         """
         name = self.digest(data)
+        self._store(name, lambda: zstandard.compress(data, 1))
+        return name
+
+    def _store(self, name: str, pack: Callable[[], bytes]) -> None:
         packed: bytes | None = None
         stored = 0
         for zone in self._zones:
@@ -55,14 +64,52 @@ class ChunkStore:
             try:
                 if not path.exists():
                     if packed is None:
-                        packed = zstandard.compress(data, 1)
+                        packed = pack()
                     write_durably(path, packed)
                 stored += 1
             except OSError as error:
                 log.warning("chunk not stored in %s: %s", zone, error)
-        if stored < ZONE_QUORUM:
+        if stored < self._quorum:
             raise StorageError(f"only {stored} zones could store a chunk")
-        return name
+
+    def copy_from(self, source: ChunkStore, name: str) -> None:
+        """Store `source`'s chunk `name` here, as it is packed there but checked.
+
+        Raises:
+            StorageError: it is whole nowhere, or fewer than two zones could take it.
+        """
+        self._store(name, lambda: source.get_packed(name))
+
+    def link_from(self, source: ChunkStore, name: str) -> bool:
+        """Share `source`'s files of chunk `name`, zone by zone, unchecked: a chunk's file is never written again, only
+        removed, and a file goes with its last name. False, and a copy, where the file system can't.
+
+        Raises:
+            StorageError: as :meth:`copy_from`.
+        """
+        linked = 0
+        for own, other in zip(self._zones, source._zones, strict=True):
+            path = own / name[:2] / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.link(other / name[:2] / name, path)
+                linked += 1
+            except FileExistsError:
+                linked += 1
+            except OSError as error:
+                if error.errno not in (*_NO_LINK, errno.ENOENT):
+                    raise StorageError(f"chunk {name} can't be linked: {error}") from error
+        if linked == len(self._zones):
+            return True
+        self.copy_from(source, name)
+        return False
+
+    def sync(self) -> None:
+        """Make links durable."""
+        for zone in self._zones:
+            for directory in [*zone.glob("??"), zone]:
+                if directory.is_dir():
+                    _sync_directory(directory)
 
     def get(self, name: str) -> bytes:
         """The chunk, from the first zone where it is whole; zones before it are repaired.
@@ -70,6 +117,13 @@ class ChunkStore:
         Raises:
             StorageError: it is whole in no zone.
         """
+        return self._get(name)[0]
+
+    def get_packed(self, name: str) -> bytes:
+        """As :meth:`get`, compressed as it is stored."""
+        return self._get(name)[1]
+
+    def _get(self, name: str) -> tuple[bytes, bytes]:
         bad: list[Path] = []
         for zone in self._zones:
             path = zone / name[:2] / name
@@ -80,7 +134,7 @@ class ChunkStore:
                 continue
             for other in bad:
                 _repair(other, packed)
-            return data
+            return data, packed
         raise StorageError(f"chunk {name} is whole in no zone")
 
     def scrub(self, names: Iterable[str]) -> list[str]:
@@ -158,7 +212,11 @@ def write_durably(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:

@@ -332,8 +332,8 @@ def _is_history(name: str) -> bool:
     return name.startswith("epochs-") and name[7:].isdigit()
 
 
-def create_volume(data_dir: Path | str, layout: list[CopyLayout], cluster_id: str) -> None:
-    """Format six empty copies.
+def create_volume(data_dir: Path | str, layout: list[CopyLayout], cluster_id: str, *, first_lsn: int = 1) -> None:
+    """Format six empty copies of a log whose first record will be `first_lsn` (what comes before is in a checkpoint).
 
     Raises:
         StorageError: one of the directories already holds a copy (nothing is touched).
@@ -343,4 +343,4 @@ def create_volume(data_dir: Path | str, layout: list[CopyLayout], cluster_id: st
         if (copy.path / "copy.json").exists():
             raise StorageError(f"{copy.path} already holds a copy of a volume")
     for copy in copies:
-        copy.format(cluster_id, EpochHistory(), Fence(0, bytes(16)), refilling_for=None)
+        copy.format(cluster_id, EpochHistory(((0, first_lsn),)), Fence(0, bytes(16)), refilling_for=None)

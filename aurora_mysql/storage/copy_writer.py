@@ -256,6 +256,8 @@ class CopyWriter:
             damaged = self._distrust or not self.copy.is_complete()
             if not damaged:
                 scl, _, damaged = self.copy.extent(self._history)
+                if not self.copy.segments(self._history):
+                    scl = self._owner.first_lsn(self.id) - 1  # a log need not begin at 1
         except VolumeFormatError:
             raise
         except (MissingCopyError, CorruptRecordError, FileNotFoundError):

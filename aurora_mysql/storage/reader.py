@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aurora_mysql.errors import CorruptRecordError, QuorumLostError, VolumeForma
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyLayout, Record, default_layout
+from aurora_mysql.storage.recovery import CopyExtent, CopyReport, authoritative_history, decide
 from aurora_mysql.storage.segment import SegmentFile
 
 
@@ -51,10 +53,50 @@ class VolumeReader:
                     break
         return vdl
 
+    def settled_vdl(self) -> int:
+        """The VDL that a recovery would find now. Meant for a volume that nobody writes; of one in use it may name
+        records whose fate is open.
+
+        Raises:
+            QuorumLostError: fewer than three complete copies.
+        """
+        reports, held = [], {}
+        for copy in self._copies:
+            try:
+                copy.check_identity()
+                reports.append(CopyReport(copy.id, copy.is_complete(), copy.read_history()))
+                held[copy.id] = copy
+            except VolumeFormatError:
+                raise
+            except (MissingCopyError, CorruptRecordError, OSError):
+                continue
+        history = authoritative_history(reports)
+        extents = []
+        for report in reports:
+            if report.trusted:
+                scl, last_cpl, damaged = held[report.id].extent(history)
+                if not damaged:
+                    extents.append(CopyExtent(report.id, scl, last_cpl))
+        return decide(extents, history, history.epoch + 1).vdl
+
     def first_lsn(self) -> int:
-        """The lowest LSN that can be read (1 until something was collected)."""
+        """The lowest LSN that can be read, or that will be written first."""
         copies, history = self._readable()
-        return min((names[0].start_lsn for copy in copies if (names := copy.segments(history))), default=1)
+        starts = (names[0].start_lsn for copy in copies if (names := copy.segments(history)))
+        return min(starts, default=history.start_lsn)
+
+    def segment_sizes(self) -> list[tuple[int, int]]:
+        """(start LSN, bytes) of the segments of the copy that reaches back farthest, ascending."""
+        copies, history = self._readable()
+        longest: list[tuple[int, int]] = []
+        for copy in copies:
+            sizes = []
+            for name in copy.segments(history):
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.append((name.start_lsn, (copy.path / name.file_name()).stat().st_size))
+            if sizes and (not longest or sizes[0] < longest[0]):
+                longest = sizes
+        return longest
 
     def read(self, from_lsn: int, to_lsn: int) -> Iterator[Record]:
         """Records in order; ends early where no copy has the next. The caller keeps to_lsn at or below a known VDL."""

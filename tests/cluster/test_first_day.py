@@ -37,7 +37,7 @@ def test_topology_is_what_drivers_expect(cluster: Cluster) -> None:
 
 def test_status_document(cluster: Cluster) -> None:
     document = cluster.status()
-    assert set(document) == {"endpoints", "instances", "volume"}
+    assert {"endpoints", "instances", "volume"} <= set(document)
     assert [i["role"] for i in document["instances"]].count("writer") == 1
     assert len(document["volume"]["copies"]) == 6
     assert {copy["state"] for copy in document["volume"]["copies"]} == {"ok"}

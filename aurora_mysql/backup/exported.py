@@ -1,0 +1,59 @@
+"""A snapshot as a directory that can be carried to another machine: ``manifest.json`` and ``chunks/``.
+
+The manifest comes last, so a directory without it is an export that did not end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aurora_mysql.errors import StorageError
+from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
+from aurora_mysql.storage.chunks import ChunkStore, write_durably
+from aurora_mysql.storage.manifest import decode_manifest, encode_manifest
+
+_MANIFEST = "manifest.json"
+
+
+def export_snapshot(
+    store: CheckpointStore, snapshot: Checkpoint, directory: Path, progress: Callable[[int], None]
+) -> None:
+    """Write `snapshot` to `directory`, which must be absent or empty; every chunk is checked on the way.
+
+    Raises:
+        StorageError: a chunk is lost, or the directory can't take it. It then has no manifest.
+    """
+    target = ChunkStore([directory])
+    for name in dict.fromkeys(snapshot.all_chunks):
+        target.copy_from(store.chunks, name)
+        progress(1)
+    try:
+        write_durably(directory / _MANIFEST, encode_manifest(snapshot))
+    except OSError as error:
+        raise StorageError(f"{directory}: {error.strerror}") from error
+
+
+def open_export(directory: Path) -> tuple[Checkpoint, ChunkStore]:
+    """The snapshot in an exported directory.
+
+    Raises:
+        StorageError: it holds none, or one that can't be read.
+    """
+    try:
+        data = (directory / _MANIFEST).read_bytes()
+    except OSError:
+        raise StorageError(f"{directory} holds no exported snapshot (no {_MANIFEST})") from None
+    return decode_manifest(data, str(directory / _MANIFEST)), ChunkStore([directory])
+
+
+def import_snapshot(
+    store: CheckpointStore, directory: Path, name: str | None, progress: Callable[[int], None]
+) -> Checkpoint:
+    """Take an exported snapshot into `store`, under its own name or `name`; every chunk is checked on the way.
+
+    Raises:
+        StorageError: it can't be read, a chunk is damaged, or the name is taken.
+    """
+    snapshot, source = open_export(directory)
+    return store.take_in(snapshot, source, name or snapshot.name, progress)

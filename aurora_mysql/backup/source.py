@@ -1,0 +1,131 @@
+"""A cluster's past as seen from its data directory, whether the cluster runs or not. Changes nothing but pins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aurora_mysql.backup.times import format_instant
+from aurora_mysql.errors import StorageError
+from aurora_mysql.redo.archive import archive, unarchive
+from aurora_mysql.redo.codec import commit_time_of
+from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
+from aurora_mysql.storage.chunks import CHUNK_BYTES
+from aurora_mysql.storage.layout import Record, default_layout
+from aurora_mysql.storage.reader import VolumeReader
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The instants one can return to, Unix microseconds."""
+
+    earliest_us: int
+    latest_us: int
+
+
+class PastState:
+    """A state of the database: a checkpoint, and the redo from it to the last commit made at or before an instant
+    (None: the newest). Its checkpoint and redo are pinned while it is used.
+
+    `lsn` and `time_us` are those of the last commit inside; they are final once :meth:`pieces` or :meth:`records` was
+    exhausted.
+    """
+
+    def __init__(self, store: CheckpointStore, reader: VolumeReader, base: Checkpoint, vdl: int, until_us: int | None):
+        self.base = base
+        self.lsn, self.time_us = base.lsn, base.time_us
+        self._store, self._reader, self._vdl, self._until_us = store, reader, vdl, until_us
+
+    def records(self) -> Iterator[Record]:
+        """Whole commits after the file of `base`, in order.
+
+        Raises:
+            StorageError: a record that must be there can't be read.
+        """
+        base = self.base
+        if base.redo:
+            yield from unarchive(self._store.redo_of(base))
+        wanted = base.lsn + 1
+        time_us = base.time_us
+        for record in self._reader.read(wanted, self._vdl):
+            if record.lsn != wanted:
+                break
+            began_us = commit_time_of(record)
+            if began_us is not None:
+                if self._until_us is not None and began_us > self._until_us:
+                    return
+                time_us = began_us
+            yield record
+            wanted += 1
+            if record.cpl:
+                self.lsn, self.time_us = record.lsn, time_us
+        if wanted <= self._vdl:
+            raise StorageError(f"the volume has no readable record {wanted}")
+
+    def pieces(self) -> Iterator[bytes]:
+        """These records as archived redo; nothing when there are none."""
+        records = self.records()
+        first = next(records, None)
+        if first is not None:
+            yield from archive(itertools.chain((first,), records), self.base.base_lsn + 1, CHUNK_BYTES)
+
+
+class Past:
+    """The states of one cluster.
+
+    Args:
+        root: its data directory.
+        vdl: what the running cluster says is durable; None when it does not run.
+    """
+
+    def __init__(self, root: Path, cluster_id: str, vdl: int | None) -> None:
+        layout = default_layout(root)
+        self.store = CheckpointStore(root / "volume", cluster_id)
+        self._reader = VolumeReader(root, layout, cluster_id)
+        self._vdl = vdl
+
+    def vdl(self) -> int:
+        """Raises StorageError when the volume can't be read."""
+        return self._reader.settled_vdl() if self._vdl is None else self._vdl
+
+    def earliest_us(self) -> int:
+        """The earliest instant that can be restored: 1 while the whole log is kept.
+
+        Raises:
+            StorageError: there is neither a whole log nor a checkpoint.
+        """
+        return self._earliest_us(self.store.all())
+
+    def _earliest_us(self, checkpoints: Sequence[Checkpoint]) -> int:
+        if self._reader.first_lsn() <= 1:
+            return 1
+        if not checkpoints:
+            raise StorageError("there is no checkpoint, and the log does not begin at its beginning")
+        return min(checkpoint.time_us for checkpoint in checkpoints)
+
+    @contextmanager
+    def at(self, until_us: int | None) -> Iterator[PastState]:
+        """The state at an instant (Unix microseconds; None: now).
+
+        Raises:
+            StorageError: it lies before what is kept, or the volume can't be read.
+        """
+        vdl = self.vdl()
+
+        def choose(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
+            for checkpoint in checkpoints:
+                if checkpoint.lsn <= vdl and (until_us is None or checkpoint.time_us <= until_us):
+                    return checkpoint
+            earliest_us = self._earliest_us(checkpoints)
+            if until_us is not None and until_us < earliest_us:
+                raise StorageError(
+                    f"{format_instant(until_us)} is before the earliest time that can be restored,"
+                    f" {format_instant(earliest_us)}"
+                )
+            return Checkpoint(0, 0, 1, self.store.cluster_id, ())
+
+        with self.store.pinned(choose) as base:
+            yield PastState(self.store, self._reader, base, vdl, until_us)
