@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_a_snapshot_travels(tmp_path: Path) -> None:
         for name in ("direct", "again"):
             carried = found(tmp_path / name)
             assert digest(carried.connect) == expected
-            assert digest(lambda: carried.connect(user="someone", password="secret")) == expected
+            assert digest(partial(carried.connect, user="someone", password="secret")) == expected
             carried.assert_clean_logs()
             carried.close()
     finally:
