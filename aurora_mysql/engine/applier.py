@@ -55,6 +55,7 @@ class Applier:
         self.catalog: Catalog = materialisation.catalog()
         #: When the last applied commit was made (Unix microseconds); 0 before there is one.
         self.applied_time_us = int.from_bytes(materialisation.meta("commit_time_us") or b"", "little")
+        self.checkpointed_time_us = self.applied_time_us
         self._layouts: dict[int, _TableLayout] = {}
         self.rows_since_checkpoint = 0
         self.rows_applied = 0
@@ -106,15 +107,17 @@ class Applier:
         self.rows_applied += rows
         self.batches += 1
 
-    def checkpoint(self) -> tuple[int, int]:
-        """Make the file itself hold everything applied; returns its LSN and when the last commit in it was made."""
+    def checkpoint(self) -> int:
+        """Make the file itself hold everything applied; returns its LSN. `checkpointed_time_us` is then when its last
+        commit was made."""
         con = self._duck.root
         con.execute("BEGIN")
         self._duck.put_meta("commit_time_us", self.applied_time_us.to_bytes(8, "little"))
         con.execute("COMMIT")
         self._duck.checkpoint()
         self.rows_since_checkpoint = 0
-        return self.applied_lsn, self.applied_time_us
+        self.checkpointed_time_us = self.applied_time_us
+        return self.applied_lsn
 
     def _layout(self, catalog: Catalog, table_id: int) -> _TableLayout:
         layout = self._layouts.get(table_id)

@@ -98,8 +98,8 @@ class ApplyQueue:
     async def checkpoint(self) -> int:
         """CHECKPOINT the DuckDB file; returns the LSN it then holds durably."""
         async with self.file_lock:
-            lsn, time_us = await asyncio.get_running_loop().run_in_executor(self._thread, self._applier.checkpoint)
-            self.checkpointed_lsn, self.checkpointed_time_us = lsn, time_us
+            lsn = await asyncio.get_running_loop().run_in_executor(self._thread, self._applier.checkpoint)
+            self.checkpointed_lsn, self.checkpointed_time_us = lsn, self._applier.checkpointed_time_us
         return lsn
 
     async def close(self) -> None:

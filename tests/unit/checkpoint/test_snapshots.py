@@ -233,5 +233,3 @@ def test_a_living_pin_that_can_t_be_read_stops_the_collection(tmp_path: Path) ->
     descriptor = os.open(root / "checkpoints.lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody kept it
     os.close(descriptor)
-
-
