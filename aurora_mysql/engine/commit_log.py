@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import FencedError, QuorumLostError, StorageError, mysql_error
 from aurora_mysql.redo.codec import encode_commit
 from aurora_mysql.redo.record import Commit
@@ -125,17 +126,15 @@ class CommitLog:
         item = InFlight(commit, parts, self._loop.create_future(), finish)
         self._in_flight.append(item)
         self.commits += 1
+        timer = self._loop.call_later(self._timeout_s, _expire, item.durable)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await asyncio.shield(item.durable)
-        except TimeoutError:
-            item.durable.add_done_callback(_retrieve)
-            raise mysql_error(
-                1180, 5, "the volume has lost its write quorum; the transaction commits when copies return"
-            ) from None
+            await item.durable
+        finally:
+            timer.cancel()
         return commit.lsn
 
     async def _wait_writable(self) -> None:
+        await in_task()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._writable.wait()
@@ -159,7 +158,9 @@ class CommitLog:
                 item.durable.set_result(None)
 
 
-def _retrieve(future: asyncio.Future[None]) -> None:
-    """Mark an abandoned future's exception as seen; the client was already told that the outcome is open."""
-    if not future.cancelled():
-        future.exception()
+def _expire(durable: asyncio.Future[None]) -> None:
+    """The client is told that the outcome is open; the commit itself stays in flight."""
+    if not durable.done():
+        durable.set_exception(
+            mysql_error(1180, 5, "the volume has lost its write quorum; the transaction commits when copies return")
+        )

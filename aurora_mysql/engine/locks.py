@@ -209,16 +209,21 @@ class LockManager:
             if not waiter.future.done():
                 waiter.future.set_exception(mysql_error(1317))
 
+        def expire() -> None:
+            if not waiter.future.done():
+                self.timeouts += 1
+                waiter.future.set_exception(mysql_error(1205))
+
         owner.session.on_kill.append(interrupt)
         try:
             self._break_cycles(waiter)
             if owner.session.kill_query:
                 raise mysql_error(1317)
-            async with asyncio.timeout(timeout_s):
+            timer = waiter.future.get_loop().call_later(timeout_s, expire)
+            try:
                 await waiter.future
-        except TimeoutError:
-            self.timeouts += 1
-            raise mysql_error(1205) from None
+            finally:
+                timer.cancel()
         finally:
             owner.session.on_kill.remove(interrupt)
             if owner.waiting_for is waiter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.errors import MySQLError, mysql_error
@@ -52,9 +52,6 @@ class CommandHandler:
         self.tracker = SessionTracker(ctx) if capabilities & c.CLIENT_SESSION_TRACK else None
         self.statements = PreparedStatements(self)
         self._status = connection.server.services.status
-        self._execute_fast: Callable[[SessionContext, str], Result | None] | None = getattr(
-            self.executor, "execute_fast", None
-        )
         self._commands: dict[int, Callable[[bytes], None]] = {
             0x01: self._quit,
             0x02: self._init_db,
@@ -133,13 +130,18 @@ class CommandHandler:
         ctx.info = sql
         if self.password_expired:
             self._check_sandbox(sql)
-        elif self._execute_fast is not None:
-            result = self._execute_fast(ctx, sql)
-            if result is not None:
-                if not self.send_now(result):
-                    self.connection.start(self.send_result(result))
+        else:
+            work = self.executor.known(ctx, sql)
+            if work is not None:
+                self.connection.start_eagerly(self._answer(work))
                 return
         self.connection.start(self._run_text(sql))
+
+    async def _answer(self, work: Coroutine[Any, Any, Result]) -> None:
+        """The result of a statement that is the whole command."""
+        result = await work
+        if not self.send_now(result):
+            await self.send_result(result)
 
     def _check_sandbox(self, sql: str) -> None:
         account = self.executor.find_account(self.ctx.user.user, self.ctx.user.host)

@@ -20,6 +20,7 @@ from aurora_mysql.session import packets
 from aurora_mysql.session.auth import new_scramble
 from aurora_mysql.session.client_packets import is_tls_request
 from aurora_mysql.session.constants import CLIENT_SSL, MAX_FRAME, SERVER_CAPABILITIES
+from aurora_mysql.session.eager import run_eagerly
 from aurora_mysql.session.login import log_in
 from aurora_mysql.session.tls import TlsChannel
 from aurora_mysql.session.wire import frames
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._session_ended = False
+        self._eager = False
 
     # --- transport events ---
 
@@ -289,6 +291,14 @@ class Connection(asyncio.Protocol):
         self.busy = True
         self._task = self.loop.create_task(self._run(work))
 
+    def start_eagerly(self, work: Coroutine[Any, Any, None]) -> None:
+        """As :meth:`start`, but what needs no waiting is done when this returns."""
+        self.busy = self._eager = True
+        try:
+            self._task = run_eagerly(self.loop, self._run(work))
+        finally:
+            self._eager = False
+
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
@@ -301,7 +311,10 @@ class Connection(asyncio.Protocol):
         finally:
             self.busy = False
             self._task = None
-            self.command_done()
+            if not self._eager:
+                self.command_done()
+        if self._eager:
+            return  # whoever dispatched the command goes on
         if self.phase == Phase.COMMAND and (self._buffer or self._reading_paused):
             self.process()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Protocol
 
 from aurora_mysql.catalog.model import User
@@ -26,11 +26,13 @@ class ExecutorLike(Protocol):
     SQL text comes decoded from the client's character set; bytes that are not valid in it (``_binary'...'`` literals)
     are lone surrogates, as ``errors="surrogateescape"`` makes them.
 
-    Optional methods, used when they exist:
-        execute_fast(ctx, sql: str) -> Result | None: a plan-cache hit that needs no waiting; None to take `execute`.
-        execute_prepared_fast(ctx, prepared, params) -> Result | None: the same for prepared statements.
+    Optional method, used when it exists:
         is_administrator(user: User) -> bool: may use the one connection kept free above max_connections.
     """
+
+    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
+        """The run of a text that is one statement seen before, else None. It needs no current task until it waits."""
+        ...
 
     def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
         """One result per statement of the text; an error ends the iteration."""
@@ -40,7 +42,9 @@ class ExecutorLike(Protocol):
         """A :class:`PreparedLike`."""
         ...
 
-    async def execute_prepared(self, ctx: SessionContext, prepared: Any, params: Sequence[Value]) -> Result: ...
+    async def execute_prepared(self, ctx: SessionContext, prepared: Any, params: Sequence[Value]) -> Result:
+        """It needs no current task until it waits."""
+        ...
 
     async def change_database(self, ctx: SessionContext, name: str) -> None:
         """1049 or 1044 when it can't."""

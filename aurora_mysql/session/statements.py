@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from aurora_mysql.session import packets
 from aurora_mysql.session.binary_encoding import read_parameters
 from aurora_mysql.session.charsets import codec_of
 from aurora_mysql.session.wire import Reader, frame
-from aurora_mysql.sql.result import LocalInfile, Result, ResultSet, Value
+from aurora_mysql.sql.result import LocalInfile, ResultSet, Value
 
 if TYPE_CHECKING:
     from aurora_mysql.session.commands import CommandHandler
@@ -60,7 +60,6 @@ class PreparedStatements:
         self._server = handler.server
         self._statements: dict[int, Statement] = {}
         self._last_id = 0
-        self._execute_fast: Callable[..., Result | None] | None = getattr(self._executor, "execute_prepared_fast", None)
 
     def __len__(self) -> int:
         return len(self._statements)
@@ -140,13 +139,7 @@ class PreparedStatements:
         if flags & CURSOR_READ_ONLY:
             self._connection.start(self._open_cursor(statement, params))
             return
-        if self._execute_fast is not None:
-            result = self._execute_fast(handler.ctx, statement.prepared, params)
-            if result is not None:
-                if not handler.send_now(result, binary=True):
-                    self._connection.start(handler.send_binary(result))
-                return
-        self._connection.start(self._execute(statement, params))
+        self._connection.start_eagerly(self._execute(statement, params))
 
     async def _execute(self, statement: Statement, params: Sequence[Value]) -> None:
         result = await self._executor.execute_prepared(self._handler.ctx, statement.prepared, params)

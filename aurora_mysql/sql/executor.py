@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import duckdb
 
 from aurora_mysql.catalog.model import User
 from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
-from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, split
+from aurora_mysql.sql.fingerprint import Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, cut, same_values, trustworthy
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
@@ -24,6 +27,7 @@ from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, Resul
 log = logging.getLogger(__name__)
 
 _REPLANS = 20
+_KNOWN_VARIANTS = 16
 _IN_TRANS, _AUTOCOMMIT, _NO_BACKSLASH, _IN_TRANS_READONLY = 1, 2, 512, 8192
 #: Statements that leave the diagnostics area for the next one to read.
 _KEEP_WARNINGS = ("SHOW",)
@@ -37,7 +41,16 @@ class Prepared:
     statement: Statement
     param_count: int
     columns: list[ResultColumn] | None = None
-    shapes: dict[str, Shape] = field(default_factory=dict)
+    #: Plans by kinds of the values and what else they depend on.
+    known: dict[Hashable, KnownStatement] = field(default_factory=dict)
+
+    def values(self, params: Sequence[Value]) -> Sequence[Value]:
+        """All the statement's literals in order, `params` for the ``?``."""
+        literals = self.statement.literals
+        if len(literals) == len(params):
+            return params
+        given = iter(params)
+        return [next(given) if kind == "p" else value for kind, value in literals.values()]
 
 
 class Executor:
@@ -47,6 +60,7 @@ class Executor:
         self.services = services
         self.engine = services.engine
         self.plans = PlanCache()
+        self._known = KnownStatements()
 
     # -- statements ---------------------------------------------------------------------------------------------
 
@@ -57,30 +71,85 @@ class Executor:
             raise mysql_error(1065)
         if len(statements) > 1 and not ctx.multi_statements:
             raise mysql_error(1064, statements[1].text[:80], 1)
+        only = sql if len(statements) == 1 else None
         for statement in statements:
-            yield await self.run(ctx, statement)
+            yield await self.run(ctx, statement, text=only)
+
+    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
+        """The run of a text that is one statement seen before, else None."""
+        found = cut(sql)
+        if found is None:
+            return None
+        key, literals = found
+        known = self._known.get(key, self._environment(ctx))
+        if known is None:
+            return None
+        return self._guarded(ctx, known.verb, known.counter, sql, self._run_known(ctx, known, literals))
+
+    async def _run_known(self, ctx: SessionContext, known: KnownStatement, params: Sequence[Value]) -> Result:
+        if known.found is None:
+            assert known.statement is not None
+            return await verbs.run_verb(self.engine, ctx, known.statement)
+        self._check_privileges(ctx, known.found)
+        return await self._run_plan(ctx, known.found.plan, params)
+
+    def _learn(
+        self, ctx: SessionContext, text: str, statement: Statement, found: CachedPlan | None, lifted: Sequence[Value]
+    ) -> None:
+        """Remember how `text` was run, if it can be found again without doubt."""
+        if found is not None and not (found.plan.cacheable and found.universal and statement.verb in SHAPED):
+            return
+        made = cut(text)
+        if made is not None and trustworthy(*made, lifted):
+            counter = "Com_" + statement.verb.lower()
+            known = KnownStatement(found, statement.verb, counter, statement if found is None else None)
+            self._known.learn(made[0], self._environment(ctx), known)
+
+    def _environment(self, ctx: SessionContext) -> tuple[Any, ...]:
+        """All that a plan depends on beside its text."""
+        get = ctx.variables.get
+        return (
+            ctx.database,
+            self.engine.catalog.version,
+            get("sql_mode"),
+            get("time_zone"),
+            get("collation_connection"),
+        )
 
     def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
         mode = str(ctx.variables.get("sql_mode", ""))
         return split(sql, ansi_quotes="ANSI_QUOTES" in mode, backslash="NO_BACKSLASH_ESCAPES" not in mode)
 
-    async def run(self, ctx: SessionContext, statement: Statement) -> Result:
-        """Run one statement to its result (rows of a large one may still be to come).
+    async def run(self, ctx: SessionContext, statement: Statement, *, text: str | None = None) -> Result:
+        """Run one statement to its result (rows of a large one may still be to come). `text`: where it stands alone.
 
         Raises:
             MySQLError: what the client is told. The statement has then changed nothing; after 1213 the transaction
                 is gone, else it lives on.
         """
         verb = statement.verb
+        work = self._run(ctx, statement, text)
+        return await self._guarded(ctx, verb, "Com_" + verb.lower(), statement.text, work)
+
+    async def _guarded(
+        self, ctx: SessionContext, verb: str, counter: str, text: str, work: Coroutine[Any, Any, Result]
+    ) -> Result:
+        """What surrounds every statement: counters, the diagnostics area, the time limit, errors as the client knows
+        them."""
         status = self.services.status
         status["Questions"] += 1
-        status["Com_" + verb.lower()] += 1
+        status[counter] += 1
         ctx.kill_query = False
-        if verb not in _KEEP_WARNINGS:
+        if ctx.warnings and verb not in _KEEP_WARNINGS:
             ctx.warnings.clear()
         try:
-            async with asyncio.timeout(self._limit_s(ctx, verb)):
-                result = await self._run(ctx, statement)
+            limit_s = self._limit_s(ctx, verb)
+            if limit_s is None:
+                result = await work
+            else:
+                await in_task()
+                async with asyncio.timeout(limit_s):
+                    result = await work
         except MySQLError as error:
             if ctx.kill_query and error.errno != 1317:
                 error = mysql_error(1317)
@@ -95,7 +164,7 @@ class Executor:
             from aurora_mysql.sql.query import mysql_failure
 
             failure = mysql_failure(error)
-            log.warning("%s: %s", statement.text[:200], error)
+            log.warning("%s: %s", text[:200], error)
             raise failure from None
         if isinstance(result, Ok):
             ctx.row_count = result.affected_rows
@@ -110,10 +179,13 @@ class Executor:
         limit_ms = ctx.variables.get("max_execution_time", 0)
         return int(limit_ms) / 1000 if limit_ms and verb in ("SELECT", "WITH", "(") else None
 
-    async def _run(self, ctx: SessionContext, statement: Statement) -> Result:
+    async def _run(self, ctx: SessionContext, statement: Statement, text: str | None = None) -> Result:
         verb = statement.verb
         if verb in verbs.VERBS:
-            return await verbs.run_verb(self.engine, ctx, statement)
+            done_verb = await verbs.run_verb(self.engine, ctx, statement)
+            if text is not None and not statement.literals:
+                self._learn(ctx, text, statement, None, ())
+            return done_verb
         if verb in ("PREPARE", "EXECUTE", "DEALLOCATE"):
             return await self._sql_prepared(ctx, statement)
         if verb == "DROP" and len(statement.pieces) > 1 and statement.pieces[1].upper() == "PREPARE":
@@ -126,32 +198,26 @@ class Executor:
             found, params = self._plan(ctx, statement)
             self._check_privileges(ctx, found)
             try:
-                return await self._run_plan(ctx, found.plan, params)
+                result = await self._run_plan(ctx, found.plan, params)
             except StalePlanError:
                 continue
+            if text is not None:
+                self._learn(ctx, text, statement, found, params)
+            return result
         raise mysql_error(1412)
 
     def _plan(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
-        engine = self.engine
         if statement.verb not in SHAPED:
             pc = self._context(ctx, statement.text, ())
             plan = plan_text(statement, pc)
             return CachedPlan(plan, frozenset(pc.privileges)), pc.params
         shape = lift(statement)
-        variables = ctx.variables
-        key = (
-            shape.key,
-            ctx.database,
-            engine.catalog.version,
-            variables.get("sql_mode"),
-            variables.get("time_zone"),
-            variables.get("collation_connection"),
-        )
+        key = (shape.key, *self._environment(ctx))
         found = self.plans.get(key, shape.params)
         if found is None:
             pc = self._context(ctx, statement.text, shape.params)
             plan = plan_shaped(shape, statement, pc)
-            found = CachedPlan(plan, frozenset(pc.privileges))
+            found = CachedPlan(plan, frozenset(pc.privileges), universal=not pc.baked)
             if plan.cacheable:
                 self.plans.put(key, shape.params, pc.baked, found)
         return found, shape.params
@@ -248,7 +314,32 @@ class Executor:
         return prepared
 
     async def execute_prepared(self, ctx: SessionContext, prepared: Prepared, params: Sequence[Value]) -> Result:
-        return await self.run(ctx, bind(prepared.statement, params))
+        kinds = literal_kinds(params)
+        if kinds is None:  # a value that stays in the text (NULL, bytes, a negative number) makes a shape of its own
+            return await self.run(ctx, bind(prepared.statement, params))
+        key = (kinds, self._environment(ctx))
+        known = prepared.known.get(key)
+        if known is not None:
+            values = prepared.values(params)
+            return await self._guarded(
+                ctx, known.verb, known.counter, prepared.sql, self._run_known(ctx, known, values)
+            )
+        statement = bind(prepared.statement, params)
+        result = await self.run(ctx, statement)
+        if statement.verb in verbs.VERBS:
+            self._learn_prepared(prepared, key, KnownStatement(None, statement.verb, "", statement))
+        elif statement.verb in SHAPED:
+            found, lifted = self._plan(ctx, statement)
+            if found.plan.cacheable and found.universal and same_values(prepared.values(params), lifted):
+                self._learn_prepared(prepared, key, KnownStatement(found, statement.verb, "", None))
+        return result
+
+    @staticmethod
+    def _learn_prepared(prepared: Prepared, key: Hashable, known: KnownStatement) -> None:
+        known = replace(known, counter="Com_" + known.verb.lower())
+        if len(prepared.known) >= _KNOWN_VARIANTS:
+            prepared.known.clear()
+        prepared.known[key] = known
 
     async def _sql_prepared(self, ctx: SessionContext, statement: Statement) -> Result:
         """PREPARE name FROM 'text'|@v, EXECUTE name [USING @a, ...], DEALLOCATE|DROP PREPARE name."""

@@ -172,6 +172,25 @@ def bound(value: Value) -> tuple[str, Value, str]:
     return ("s", text, "'" + text.replace("\\", "\\\\").replace("'", "''") + "'")
 
 
+def literal_kinds(values: Sequence[Value]) -> tuple[str, ...] | None:
+    """The kinds that :func:`bind` gives `values`, None when one of them stays in the text."""
+    kinds = []
+    for value in values:
+        if value.__class__ is int:
+            if not 0 <= value < 10**18:
+                return None
+            kinds.append("i")
+        elif value.__class__ is str:
+            kinds.append("s")
+        elif value.__class__ is float and value >= 0:
+            kinds.append("f")
+        elif value.__class__ is Decimal and value >= 0:
+            kinds.append("d")
+        else:
+            return None
+    return tuple(kinds)
+
+
 def _time_text(value: dt.timedelta) -> str:
     micros = value // dt.timedelta(microseconds=1)
     sign = "-" if micros < 0 else ""

@@ -15,6 +15,8 @@ from aurora_mysql.sql.result import Value
 class CachedPlan:
     plan: Plan
     privileges: frozenset[Privilege]
+    #: The plan depends on no literal's value.
+    universal: bool = False
     #: (user, host, catalog version) for which the privileges were found sufficient.
     allowed_for: set[tuple[str, str, int]] = field(default_factory=set)
 

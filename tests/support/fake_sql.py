@@ -148,10 +148,11 @@ class FakeExecutor:
             return ResultSet(prepared.columns, [[None if p is None else str(p) for p in params]])
         return Ok(affected_rows=1)
 
-    def execute_fast(self, ctx: SessionContext, sql: str) -> Result | None:
-        if sql == "SELECT fast":
-            return ResultSet([column("fast", LONGLONG)], [(1,)])
-        return None
+    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
+        return self._known() if sql == "SELECT fast" else None
+
+    async def _known(self) -> Result:
+        return ResultSet([column("fast", LONGLONG)], [(1,)])
 
     async def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
         texts = sql.split(";") if ctx.multi_statements else [sql]

@@ -11,6 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, QueryStream, Transaction
+from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
@@ -121,6 +122,7 @@ async def _sleep(ctx: SessionContext, seconds: float) -> None:
     killed = asyncio.Event()
     wake = killed.set
     ctx.on_kill.append(wake)
+    await in_task()
     try:
         await asyncio.wait_for(killed.wait(), seconds)
     except TimeoutError:
