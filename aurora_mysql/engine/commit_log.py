@@ -164,3 +164,9 @@ def _expire(durable: asyncio.Future[None]) -> None:
         durable.set_exception(
             mysql_error(1180, 5, "the volume has lost its write quorum; the transaction commits when copies return")
         )
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Mark a future's exception as seen: nobody may be waiting for it any more."""
+    if not future.cancelled():
+        future.exception()
