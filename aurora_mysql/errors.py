@@ -301,6 +301,7 @@ ERRORS: dict[int, tuple[str, str]] = {
         "HY000",
         "Your password has expired. To log in you must change it using a client that supports expired passwords.",
     ),
+    3020: ("HY000", "Invalid argument for logarithm"),
     3024: ("HY000", "Query execution was interrupted, maximum statement execution time exceeded"),
     3065: (
         "HY000",

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.session.constants import (
     FLAG_ZEROFILL,
     TYPE_BIT,
@@ -39,7 +40,11 @@ _INT_TYPES = frozenset((TYPE_TINY, TYPE_SHORT, TYPE_LONG, TYPE_INT24, TYPE_LONGL
 
 
 def format_double(value: float) -> str:
-    """A DOUBLE as MySQL prints it: shortest text that reads back the same, exponent from 1e15 on and below 1e-15."""
+    """A DOUBLE as MySQL prints it: shortest text that reads back the same, exponent from 1e15 on and below 1e-15.
+
+    Raises:
+        MySQLError: 1690 for infinity and NaN.
+    """
     text = repr(value)
     magnitude = abs(value)
     if "e" not in text and magnitude < 1e15:
@@ -58,8 +63,8 @@ def _from_digits(text: str) -> str:
     if text.startswith("-"):
         sign, text = "-", text[1:]
     mantissa, _, exponent_text = text.partition("e")
-    if not mantissa[0].isdigit():  # inf and nan do not exist in MySQL
-        return "0"
+    if not mantissa[0].isdigit():  # inf and nan do not exist in MySQL: the computation overflowed
+        raise mysql_error(1690, "DOUBLE", "expression")
     whole, _, fraction = mantissa.partition(".")
     digits = whole + fraction
     point = len(whole) + int(exponent_text or 0)

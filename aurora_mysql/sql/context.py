@@ -11,6 +11,7 @@ from aurora_mysql.catalog.model import User
 
 if TYPE_CHECKING:
     from aurora_mysql.engine.transaction import Transaction
+    from aurora_mysql.sql.functions.diagnostics import Diagnostics
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class SessionContext:
         found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
+        diagnostics: where functions that run inside DuckDB warn this session; None until one may.
     """
 
     connection_id: int
@@ -72,6 +74,7 @@ class SessionContext:
     table_locks: dict[tuple[str, str], str] = field(default_factory=dict)
     named_locks: dict[str, int] = field(default_factory=dict)
     status: dict[str, int] = field(default_factory=dict)
+    diagnostics: Diagnostics | None = None
 
     def warn(self, level: str, errno: int, message: str) -> None:
         """Add to the diagnostics area (bounded by max_error_count = 1024)."""

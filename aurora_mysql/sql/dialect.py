@@ -8,6 +8,8 @@ compiled and can't be subclassed, so its tables are edited in place, once, at im
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot import exp
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
@@ -16,8 +18,18 @@ from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 _SPECIAL_SYNTAX = {"CAST", "CHAR", "CONVERT", "EXTRACT", "GROUP_CONCAT", "POSITION", "SUBSTR", "SUBSTRING", "TRIM"}
 _SPECIAL_SYNTAX |= {"VALUES", "MATCH", "JSON_TABLE", "WEIGHT_STRING"}
 
+#: The key in a Cast node's meta that tells a typed literal from CAST().
+TYPED_LITERAL = "typed_literal"
+
 #: Aggregates and window functions that sqlglot must know to parse DISTINCT, OVER and IGNORE NULLS rightly.
 _KEPT = {"COUNT"}
+
+
+def _typed_literal(_: Any, literal: Any, kind: Any) -> Any:
+    """DATE'...', TIME'...', TIMESTAMP'...': a cast, marked so, since a wrong one is an error and not NULL."""
+    node = exp.Cast(this=literal, to=kind)
+    node.meta[TYPED_LITERAL] = True
+    return node
 
 
 def _install() -> None:
@@ -29,6 +41,8 @@ def _install() -> None:
         if name not in _SPECIAL_SYNTAX:
             del parser.FUNCTION_PARSERS[name]
     parser.NO_PAREN_FUNCTIONS.clear()
+    for kind in (exp.DataType.Type.DATE, exp.DataType.Type.TIME, exp.DataType.Type.TIMESTAMPTZ):
+        parser.TYPE_LITERAL_PARSERS[kind] = _typed_literal  # type: ignore[assignment]
     parser.COLUMN_OPERATORS[TokenType.ARROW] = lambda _, this, path: exp.Anonymous(
         this="json_extract", expressions=[this, path]
     )

@@ -22,6 +22,7 @@ from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, cut, same_values, trustworthy
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
+from aurora_mysql.sql.query.sources import diagnostics
 from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
 
 log = logging.getLogger(__name__)
@@ -247,6 +248,9 @@ class Executor:
             return await plan.run(ctx, None, params)
         if not plan.needs_transaction:
             return await plan.run(ctx, ctx.transaction, params)
+        if plan.writes or ctx.diagnostics is not None:
+            strict = "STRICT_" in str(ctx.variables.get("sql_mode", "STRICT_")) and not getattr(plan, "ignore", False)
+            diagnostics(ctx).strict = plan.writes and strict
         if ctx.transaction is None and not ctx.autocommit:
             verbs.begin(self.engine, ctx)
         if ctx.transaction is not None:

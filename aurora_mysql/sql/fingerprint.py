@@ -95,6 +95,9 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
             continue
         pieces = current.pieces
         if kind == "word":
+            if text in ("N", "n") and sql.startswith("'", at):
+                # N'...' is a text in utf8mb3: Unicode like every other.
+                continue
             if not pieces:
                 current.verb = text.partition(".")[0].upper()
             pieces.append(text)

@@ -62,6 +62,10 @@ def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
             seen.add(index)
             node.args[name] = _text(shape.params[index])
             node.meta["param"] = index
+            outer = node.parent.parent if isinstance(node.parent, exp.Neg) else node.parent
+            if isinstance(node, exp.Literal) and isinstance(outer, exp.Interval):
+                # The parser makes every amount a string; for MySQL '1' and 1 are different amounts.
+                node.args["is_string"] = isinstance(shape.params[index], str)
             if not isinstance(node, exp.Literal) or isinstance(node.parent, exp.DataTypeParam | exp.DataType):
                 fixed.add(index)
     if len(seen) != len(sentinels):
@@ -83,7 +87,11 @@ def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
 def _text(value: Value) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        text = repr(value)
+        # Without an exponent it would read as an exact decimal.
+        return text if "e" in text else text + "e0"
+    return "" if value is None else str(value)
 
 
 def _unlifted(shape: Shape) -> list[str]:

@@ -117,13 +117,14 @@ def from_type(name: str, column_type: ColumnType) -> ResultColumn:
         collation_id,
         display_length(column_type),
         _flags(column_type),
-        _decimals(column_type),
+        NOT_FIXED if collation_id != BINARY_COLLATION_ID else _decimals(column_type),
     )
 
 
 def table_column(column: Column, table: Table, *, alias: str = "", name: str = "") -> ResultColumn:
     """The definition of `column` of `table`, selected as `name` from the table alias `alias`."""
     result = from_type(name or column.name, column.type)
+    result.decimals = _decimals(column.type)
     flags = result.flags
     if not column.nullable:
         flags |= NOT_NULL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,8 @@ RULES = Path(__file__).with_name("explained.json")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what`: rows, order, affected, insert_id, warnings, error, column count, or a column's field."""
+    """`what`: rows, order, affected, insert_id, warning, error, column count, or a column's field; `place` is the
+    warning's number or the column's name."""
 
     what: str
     ours: Any
@@ -46,12 +48,14 @@ class Rule:
     reference: Any = None
     computed: bool | None = None
     statement: str = ""
+    place: str = ""
 
     def explains(self, found: Difference, sql: str) -> bool:
         return (
             found.what == self.what
             and self.ours in (None, found.ours)
             and self.reference in (None, found.reference)
+            and self.place in ("", found.place)
             and self.computed in (None, found.computed)
             and (not self.statement or re.search(self.statement, sql, re.IGNORECASE | re.DOTALL) is not None)
         )
@@ -72,10 +76,15 @@ def differences(ours: Observation, reference: Observation, sql: str) -> list[Dif
     if ours.error or reference.error:
         return [] if ours.error == reference.error else [Difference("error", ours.error, reference.error)]
     found = []
-    for what in ("affected", "insert_id", "warnings"):
+    for what in ("affected", "insert_id"):
         a, b = getattr(ours, what), getattr(reference, what)
         if a != b:
             found.append(Difference(what, a, b))
+    # The order of warnings hangs on which part of an expression is computed first.
+    counts = [Counter(number for _, number in x.warnings) for x in (ours, reference)]
+    for number in sorted(counts[0].keys() | counts[1].keys()):
+        if counts[0][number] != counts[1][number]:
+            found.append(Difference("warning", counts[0][number], counts[1][number], str(number)))
     if ours.columns is None or reference.columns is None or len(ours.columns) != len(reference.columns):
         if ours.columns is not None or reference.columns is not None:
             counts = [None if x.columns is None else len(x.columns) for x in (ours, reference)]

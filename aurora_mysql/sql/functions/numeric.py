@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
+import sys
 import zlib
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.registry import udf
 
 _LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
@@ -14,40 +18,110 @@ _LEADING_INTEGER = re.compile(r"\s*([+-]?\d+)")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@udf("my_num", ["VARCHAR"], "DOUBLE")
-def leading_number(text: str) -> float:
-    """The number a string starts with, 0 when there is none."""
+def leading_number(text: str) -> tuple[float, bool]:
+    """The number a string starts with (0 when there is none), and whether it is all of the string."""
     found = _LEADING_NUMBER.match(text)
-    return float(found.group(1)) if found else 0.0
+    if found is None:
+        return 0.0, not text.strip()
+    value = float(found.group(1))
+    if math.isinf(value):
+        return math.copysign(sys.float_info.max, value), False
+    return value, not text[found.end() :].strip()
 
 
-@udf("my_dec", ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")
-def leading_decimal(text: str, precision: int, scale: int) -> str:
+@udf("my_num", ["VARCHAR", "BIGINT"], "DOUBLE")
+def string_number(text: str, warn: int) -> float:
+    """A string where a number is wanted."""
+    value, whole = leading_number(text)
+    if not whole:
+        conversion_warning(warn, 1292, f"Truncated incorrect DOUBLE value: '{text[:128]}'")
+    return value
+
+
+@udf("my_dec", ["VARCHAR", "BIGINT", "BIGINT", "BIGINT"], "VARCHAR")
+def leading_decimal(text: str, precision: int, scale: int, warn: int) -> str:
     """CAST(string AS DECIMAL(p,s)) as text: rounded half up, clamped to the range."""
     found = _LEADING_NUMBER.match(text)
     value = Decimal(found.group(1)) if found else Decimal(0)
-    limit = Decimal(10) ** (precision - scale) - Decimal(1).scaleb(-scale)
-    value = max(-limit, min(limit, value))
-    return str(value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP))
+    if found is None or text[found.end() :].strip():
+        conversion_warning(warn, 1292, f"Truncated incorrect DECIMAL value: '{text[:128]}'")
+    with localcontext() as exact:
+        exact.prec = 120
+        limit = Decimal(10) ** (precision - scale) - Decimal(1).scaleb(-scale)
+        if abs(value) > limit:
+            conversion_warning(warn, 1264, f"Out of range value for column 'CAST({text[:64]})' at row 1")
+        value = max(-limit, min(limit, value))
+        return str(value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP))
 
 
-@udf("my_int", ["VARCHAR"], "BIGINT")
-def leading_integer(text: str) -> int:
+@udf("my_int", ["VARCHAR", "BIGINT"], "BIGINT")
+def leading_integer(text: str, warn: int) -> int:
     """CAST(string AS SIGNED): the integer prefix, clamped."""
     found = _LEADING_INTEGER.match(text)
     value = int(found.group(1)) if found else 0
+    if found is None or text[found.end() :].strip() or not -(2**63) <= value < 2**64:
+        conversion_warning(warn, 1292, f"Truncated incorrect INTEGER value: '{text[:128]}'")
+    elif value >= 2**63:
+        complaint = "Cast to signed converted positive out-of-range integer to its negative complement"
+        conversion_warning(warn, 1105, complaint)
     if value > 2**63 - 1:
         # A too large number keeps its 64 bits: CAST('18446744073709551615' AS SIGNED) is -1.
         value = min(value, 2**64 - 1) - 2**64
     return max(value, -(2**63))
 
 
-@udf("my_uint", ["VARCHAR"], "UBIGINT")
-def leading_unsigned(text: str) -> int:
+@udf("my_uint", ["VARCHAR", "BIGINT"], "UBIGINT")
+def leading_unsigned(text: str, warn: int) -> int:
     """CAST(string AS UNSIGNED): the integer prefix, negative ones as 64-bit two's complement."""
     found = _LEADING_INTEGER.match(text)
     value = int(found.group(1)) if found else 0
+    if found is None or text[found.end() :].strip() or not -(2**63) <= value < 2**64:
+        conversion_warning(warn, 1292, f"Truncated incorrect INTEGER value: '{text[:128]}'")
+    elif value < 0:
+        conversion_warning(warn, 1105, "Cast to unsigned converted negative integer to its positive complement")
     return min(value, 2**64 - 1) if value >= 0 else max(value, -(2**63)) + 2**64
+
+
+@udf("my_bits", ["VARCHAR", "BIGINT"], "UBIGINT")
+def string_bits(text: str, warn: int) -> int:
+    """A string in a bit operation: its integer prefix as 64 bits."""
+    found = _LEADING_INTEGER.match(text)
+    value = int(found.group(1)) if found else 0
+    if found is None or text[found.end() :].strip() or not -(2**63) <= value < 2**64:
+        conversion_warning(warn, 1292, f"Truncated incorrect INTEGER value: '{text[:128]}'")
+    return min(value, 2**64 - 1) if value >= 0 else max(value, -(2**63)) + 2**64
+
+
+@udf("my_hex_number", ["DOUBLE"], "VARCHAR")
+def hex_of_double(value: float) -> str:
+    """HEX() of a number that is no integer."""
+    if not -(2.0**63) < value < 2.0**64:
+        return "FFFFFFFFFFFFFFFF"
+    return f"{int(value + (0.5 if value > 0 else -0.5)) % 2**64:X}"
+
+
+@udf("my_round_double", ["DOUBLE", "BIGINT", "BOOLEAN"], "DOUBLE")
+def round_double(value: float, places: int, half: bool) -> float:
+    """ROUND() and TRUNCATE() of a DOUBLE, with MySQL's own arithmetic (my_double_round)."""
+    if places > 308 or not math.isfinite(value):
+        return value
+    if places < -308:
+        return 0.0
+    power = 10.0 ** abs(places)
+    scaled = value * power if places >= 0 else value / power
+    if not math.isfinite(scaled):
+        return value
+    whole = float(round(scaled)) if half else float(math.floor(scaled) if scaled >= 0 else math.ceil(scaled))
+    return whole / power if places >= 0 else whole * power
+
+
+@udf("my_round_decimal", ["VARCHAR", "BIGINT", "BIGINT", "BOOLEAN"], "VARCHAR")
+def round_decimal(text: str, places: int, scale: int, half_up: bool) -> str:
+    """ROUND() and TRUNCATE() of a decimal to `places` that are not known when the statement is planned."""
+    with localcontext() as exact:
+        exact.prec = 160
+        unit = Decimal(1).scaleb(-min(places, scale)) if places > -70 else Decimal(1).scaleb(70)
+        return format(Decimal(text).quantize(unit, ROUND_HALF_UP if half_up else ROUND_DOWN), "f")
 
 
 def double_text(value: float) -> str:
@@ -67,6 +141,16 @@ def double_text(value: float) -> str:
     return f"{sign}{body}e{number.adjusted()}"
 
 
+@udf("my_quotient", ["VARCHAR", "VARCHAR"], "VARCHAR")
+def quotient(dividend: str, divisor: str) -> str | None:
+    """DIV on decimals: the quotient without its fraction."""
+    if not Decimal(divisor):
+        return None
+    with localcontext() as exact:
+        exact.prec = 800
+        return str(int(Decimal(dividend) / Decimal(divisor)))
+
+
 @udf("my_dstr", ["DOUBLE"], "VARCHAR")
 def my_dstr(value: float) -> str:
     return double_text(value)
@@ -76,6 +160,18 @@ def my_dstr(value: float) -> str:
 def my_fstr(value: float) -> str:
     """A FLOAT prints with six significant digits."""
     return double_text(float(f"{value:.6g}"))
+
+
+@udf("my_round_integer", ["HUGEINT", "BIGINT", "BOOLEAN"], "HUGEINT")
+def round_integer(value: int, places: int, half_up: bool) -> int:
+    """ROUND() and TRUNCATE() of an integer at `places` (negative: before the point)."""
+    if places >= 0:
+        return value
+    if places < -38:
+        return 0
+    unit: int = 10**-places
+    whole = (abs(value) + (unit // 2 if half_up else 0)) // unit * unit
+    return whole if value >= 0 else -whole
 
 
 @udf("my_conv", ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")
@@ -105,11 +201,26 @@ def conv(text: str, from_base: int, to_base: int) -> str | None:
     return sign + (out or "0")
 
 
-@udf("my_format", ["VARCHAR", "BIGINT"], "VARCHAR")
-def number_format(text: str, decimals: int) -> str:
+#: Locale -> (thousands separator, decimal point), where they differ from en_US.
+_SEPARATORS = {
+    **dict.fromkeys(("de_de", "da_dk", "es_ar", "id_id", "tr_tr", "is_is", "de_lu", "nb_no", "pt_br"), (".", ",")),
+    **dict.fromkeys(("de_at", "fr_fr", "it_it", "pt_pt", "nl_nl", "es_es", "pl_pl", "hr_hr"), ("", ",")),
+    **dict.fromkeys(("ru_ru", "sv_se", "fi_fi", "cs_cz", "uk_ua", "bg_bg"), (" ", ",")),
+    "de_ch": ("'", "."),
+}
+
+
+@udf("my_format", ["VARCHAR", "BIGINT", "VARCHAR"], "VARCHAR")
+def number_format(text: str, decimals: int, locale: str) -> str:
     """FORMAT(): grouped thousands, fixed decimals, half up."""
-    value = Decimal(text).quantize(Decimal(1).scaleb(-max(0, min(decimals, 30))), ROUND_HALF_UP)
-    return f"{value:,f}"
+    with localcontext() as exact:
+        exact.prec = 400
+        value = Decimal(text).quantize(Decimal(1).scaleb(-max(0, min(decimals, 30))), ROUND_HALF_UP)
+    shown = f"{value:,f}"
+    if not value:
+        shown = shown.lstrip("-")
+    group, point = _SEPARATORS.get(locale.lower(), (",", "."))
+    return shown if point == "." else shown.replace(",", "\0").replace(".", point).replace("\0", group)
 
 
 @udf("my_crc32", ["BLOB"], "UBIGINT")
@@ -141,9 +252,9 @@ def bit_count(value: int) -> int:
 
 
 @udf("my_pow", ["DOUBLE", "DOUBLE"], "DOUBLE")
-def power(base: float, exponent: float) -> float | None:
+def power(base: float, exponent: float) -> float:
     try:
-        result = base**exponent
-    except (OverflowError, ZeroDivisionError):
-        return None
-    return None if isinstance(result, complex) else float(result)
+        result = math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        raise mysql_error(1690, "DOUBLE", f"pow({base},{exponent})") from None
+    return result

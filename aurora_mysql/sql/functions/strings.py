@@ -12,6 +12,7 @@ import zlib
 from functools import lru_cache
 
 from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.registry import udf
 
 _CI = "utf8mb4_0900_ai_ci"
@@ -36,6 +37,56 @@ def _index(haystack: str, needle: str, start: int, sensitive: bool) -> int:
 @udf("my_locate", ["VARCHAR", "VARCHAR", "BIGINT", "BOOLEAN"], "BIGINT")
 def locate(needle: str, haystack: str, start: int, sensitive: bool) -> int:
     return _index(haystack, needle, start, sensitive)
+
+
+@udf("my_weight", ["VARCHAR", "VARCHAR"], "VARCHAR")
+def weight(text: str, collation: str) -> str:
+    """The key by which a collation compares: equal texts have equal keys."""
+    return collation_key(text, collation)
+
+
+@udf("my_is_ipv4", ["VARCHAR"], "BOOLEAN")
+def is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+@udf("my_is_ipv6", ["VARCHAR"], "BOOLEAN")
+def is_ipv6(text: str) -> bool:
+    try:
+        return "%" not in text and ipaddress.IPv6Address(text) is not None
+    except ValueError:
+        return False
+
+
+@udf("my_is_ipv4_compat", ["BLOB"], "BOOLEAN")
+def is_ipv4_compat(data: bytes) -> bool:
+    return len(data) == 16 and data[:12] == bytes(12) and data[12:] > b"\0\0\0\1"
+
+
+@udf("my_is_ipv4_mapped", ["BLOB"], "BOOLEAN")
+def is_ipv4_mapped(data: bytes) -> bool:
+    return len(data) == 16 and data[:12] == bytes(10) + b"\xff\xff"
+
+
+@udf("my_char_cast", ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")
+def char_cast(text: str, length: int, warn: int) -> str:
+    """CAST(... AS CHAR(n))."""
+    if len(text) > length:
+        conversion_warning(warn, 1292, f"Truncated incorrect CHAR({length}) value: '{text[:128]}'")
+    return text[:length]
+
+
+@udf("my_binary_cast", ["BLOB", "BIGINT", "BIGINT"], "BLOB")
+def binary_cast(data: bytes, length: int, warn: int) -> bytes:
+    """CAST(... AS BINARY(n)): exactly n bytes."""
+    if len(data) > length:
+        shown = data[:128].decode("utf-8", "replace")
+        conversion_warning(warn, 1292, f"Truncated incorrect BINARY({length}) value: '{shown}'")
+    return data[:length].ljust(length, b"\0")
 
 
 @udf("my_substring", ["VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")

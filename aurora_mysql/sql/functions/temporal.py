@@ -9,12 +9,16 @@ import zoneinfo
 from decimal import Decimal
 from functools import lru_cache
 
+from aurora_mysql.sql.functions.diagnostics import conversion_warning
+from aurora_mysql.sql.functions.numeric import double_text
 from aurora_mysql.sql.functions.registry import udf
 from aurora_mysql.sql.functions.temporal_text import (
     MAX_TIME,
     datetime_text,
+    has_time_part,
     parse_datetime,
-    parse_time,
+    read_datetime,
+    read_time,
     time_of,
     time_text,
 )
@@ -24,20 +28,28 @@ _MICRO = dt.timedelta(microseconds=1)
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
-@udf("my_datetime", ["VARCHAR"], "TIMESTAMP")
-def to_datetime(text: str) -> dt.datetime | None:
-    return parse_datetime(text)
+@udf("my_datetime", ["VARCHAR", "BIGINT"], "TIMESTAMP")
+def to_datetime(text: str, warn: int) -> dt.datetime | None:
+    moment, whole = read_datetime(text)
+    if moment is None:
+        conversion_warning(warn, 1292, f"Incorrect datetime value: '{text}'")
+    elif not whole:
+        conversion_warning(warn, 1292, f"Truncated incorrect datetime value: '{text}'")
+    return moment
 
 
-@udf("my_date", ["VARCHAR"], "DATE")
-def to_date(text: str) -> dt.date | None:
-    moment = parse_datetime(text)
+@udf("my_date", ["VARCHAR", "BIGINT"], "DATE")
+def to_date(text: str, warn: int) -> dt.date | None:
+    moment = to_datetime(text, warn)
     return None if moment is None else moment.date()
 
 
-@udf("my_time", ["VARCHAR"], "INTERVAL")
-def to_time(text: str) -> dt.timedelta | None:
-    return parse_time(text)
+@udf("my_time", ["VARCHAR", "BIGINT"], "INTERVAL")
+def to_time(text: str, warn: int) -> dt.timedelta | None:
+    value, whole = read_time(text)
+    if not whole:
+        conversion_warning(warn, 1292, f"Truncated incorrect time value: '{text}'")
+    return value
 
 
 @udf("my_time_text", ["INTERVAL", "BIGINT"], "VARCHAR")
@@ -77,7 +89,7 @@ def time_number(value: dt.timedelta) -> float:
 _UNITS = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MICROSECOND"]
 
 
-def _parts(amount: str, unit: str) -> tuple[int, Decimal] | None:
+def _parts(amount: str, unit: str, warn: int) -> tuple[int, Decimal] | None:
     """(months, microseconds) of `INTERVAL amount unit`."""
     if "_" in unit:
         first, last = unit.split("_")
@@ -97,6 +109,9 @@ def _parts(amount: str, unit: str) -> tuple[int, Decimal] | None:
     found = re.match(r"\s*[+-]?\d*\.?\d*(?:[eE][+-]?\d+)?", amount)
     text = found.group(0).strip() if found else ""
     value = Decimal(text) if re.search(r"\d", text) else Decimal(0)
+    if found is None or not text or amount[found.end() :].strip():
+        kind = "DECIMAL" if unit == "SECOND" else "INTEGER"
+        conversion_warning(warn, 1292, f"Truncated incorrect {kind} value: '{amount}'")
     if unit != "SECOND":
         value = Decimal(int(value.to_integral_value("ROUND_HALF_UP")))
     return _single(value, unit)
@@ -125,38 +140,47 @@ def add_months(moment: dt.datetime, months: int) -> dt.datetime | None:
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
-@udf("my_date_add", ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT"], "TIMESTAMP")
-def date_add(moment: dt.datetime, amount: str, unit: str, sign: int) -> dt.datetime | None:
-    parts = _parts(amount, unit)
+@udf("my_date_add", ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "TIMESTAMP")
+def date_add(moment: dt.datetime, amount: str, unit: str, sign: int, warn: int) -> dt.datetime | None:
+    parts = _parts(amount, unit, warn)
     if parts is None:
         return None
     try:
         moved = add_months(moment, sign * parts[0])
-        return None if moved is None else moved + dt.timedelta(microseconds=int(parts[1] * sign))
+        if moved is not None:
+            return moved + dt.timedelta(microseconds=int(parts[1] * sign))
     except OverflowError:
-        return None
+        pass
+    conversion_warning(warn, 1441, "Datetime function: datetime field overflow")
+    return None
 
 
-@udf("my_time_add", ["INTERVAL", "VARCHAR", "VARCHAR", "BIGINT"], "INTERVAL")
-def time_add(value: dt.timedelta, amount: str, unit: str, sign: int) -> dt.timedelta | None:
-    parts = _parts(amount, unit)
+@udf("my_date_overflow", ["TIMESTAMP", "BIGINT"], "TIMESTAMP")
+def date_overflow(moment: dt.datetime | str, warn: int) -> None:
+    """NULL and a warning: a sum beyond the year 9999. (Within it there is nothing to warn about.)"""
+    if not isinstance(moment, dt.datetime):
+        conversion_warning(warn, 1441, "Datetime function: datetime field overflow")
+
+
+@udf("my_time_add", ["INTERVAL", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "INTERVAL")
+def time_add(value: dt.timedelta, amount: str, unit: str, sign: int, warn: int) -> dt.timedelta | None:
+    parts = _parts(amount, unit, warn)
     if parts is None:
         return None
     moved = value + dt.timedelta(microseconds=int(parts[1] * sign))
     return moved if -MAX_TIME <= moved <= MAX_TIME else None
 
 
-@udf("my_date_add_text", ["VARCHAR", "VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR")
-def date_add_text(text: str, amount: str, unit: str, sign: int) -> str | None:
+@udf("my_date_add_text", ["VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "VARCHAR")
+def date_add_text(text: str, amount: str, unit: str, sign: int, warn: int) -> str | None:
     """DATE_ADD of a string: a date stays a date unless the unit has a time part."""
-    moment = parse_datetime(text)
+    moment = to_datetime(text, warn)
     if moment is None:
         return None
-    moved = date_add(moment, amount, unit, sign)
+    moved = date_add(moment, amount, unit, sign, warn)
     if moved is None:
         return None
-    has_time = ":" in text or len(text.strip()) > 10
-    if not has_time and unit in {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "YEAR_MONTH"}:
+    if not has_time_part(text) and unit in {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "YEAR_MONTH"}:
         return datetime_text(moved, 0)[:10]
     return datetime_text(moved, 6 if moved.microsecond else 0)
 
@@ -306,15 +330,22 @@ _NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if name}
 _ABBREVIATIONS = {name.lower(): i for i, name in enumerate(calendar.month_abbr) if name}
 
 
-@udf("my_str_to_date", ["VARCHAR", "VARCHAR"], "TIMESTAMP")
-def str_to_date(text: str, pattern: str) -> dt.datetime | None:
+@udf("my_str_to_date", ["VARCHAR", "VARCHAR", "BIGINT"], "TIMESTAMP")
+def str_to_date(text: str, pattern: str, warn: int) -> dt.datetime | None:
     """STR_TO_DATE; a pattern without a date part gives that time on 0001-01-01."""
+    moment = _str_to_date(text, pattern)
+    if moment is None:
+        conversion_warning(warn, 1411, f"Incorrect datetime value: '{text[:128]}' for function str_to_date")
+    return moment
+
+
+def _str_to_date(text: str, pattern: str) -> dt.datetime | None:
     values: dict[str, int] = {}
     pm: bool | None = None
     position, i = 0, 0
     pattern = pattern.replace("%T", "%H:%i:%s").replace("%r", "%h:%i:%s %p")
     widths = {"Y": 4, "y": 2, "m": 2, "c": 2, "d": 2, "e": 2, "H": 2, "k": 2, "h": 2, "I": 2, "l": 2}
-    widths |= {"i": 2, "s": 2, "S": 2, "f": 6, "j": 3}
+    widths |= {"i": 2, "s": 2, "S": 2, "f": 6, "j": 3, "X": 4, "x": 4, "V": 2, "v": 2, "U": 2, "u": 2, "w": 1}
     while i < len(pattern):
         c = pattern[i]
         i += 1
@@ -351,9 +382,11 @@ def str_to_date(text: str, pattern: str) -> dt.datetime | None:
             position = position + 3 if code == "b" else name.end()
         elif code in "Wa":
             name = re.compile(r"[A-Za-z]+").match(text, position)
-            if name is None:
+            days = [d.lower()[: 3 if code == "a" else None] for d in _DAYS]
+            if name is None or name.group(0).lower()[: 3 if code == "a" else None] not in days:
                 return None
-            position = name.end()
+            values["w"] = (days.index(name.group(0).lower()[: 3 if code == "a" else None]) + 1) % 7
+            position = position + 3 if code == "a" else name.end()
         elif code == "p":
             marker = text[position : position + 2].upper()
             if marker not in ("AM", "PM"):
@@ -380,6 +413,10 @@ def str_to_date(text: str, pattern: str) -> dt.datetime | None:
     if "j" in values:
         start = dt.datetime(values.get("Y", 1), 1, 1) + dt.timedelta(days=values["j"] - 1)
         values["m"], values["d"] = start.month, start.day
+    for week_code, year_code, mode in (("V", "X", 2), ("v", "x", 3), ("U", "Y", 0), ("u", "Y", 1)):
+        if week_code in values and "w" in values and year_code in values:
+            day = _week_day(values[year_code], values[week_code], values["w"], mode)
+            values |= {"Y": day.year, "m": day.month, "d": day.day}
     has_date = bool({"Y", "m", "d"} & set(values))
     try:
         return dt.datetime(
@@ -393,6 +430,16 @@ def str_to_date(text: str, pattern: str) -> dt.datetime | None:
         )
     except ValueError:
         return None
+
+
+def _week_day(year: int, number: int, weekday: int, mode: int) -> dt.date:
+    """The day of a week, `weekday` counted from Sunday, in a year's week `number` of `mode`."""
+    for offset in range(-7, 8):
+        start = dt.date(year, 1, 1) + dt.timedelta(days=7 * number + offset)
+        found = week(start, mode)
+        if found == (year, number) and (start.weekday() + 1) % 7 == weekday:
+            return start
+    return dt.date(year, 1, 1) + dt.timedelta(days=7 * number + weekday)
 
 
 @lru_cache(maxsize=256)
@@ -434,17 +481,22 @@ def makedate(year: int, day: int) -> dt.date | None:
         return None
 
 
-@udf("my_maketime", ["BIGINT", "BIGINT", "DOUBLE"], "INTERVAL")
-def maketime(hours: int, minutes: int, seconds: float) -> dt.timedelta | None:
+@udf("my_maketime", ["BIGINT", "BIGINT", "DOUBLE", "BIGINT"], "INTERVAL")
+def maketime(hours: int, minutes: int, seconds: float, warn: int) -> dt.timedelta | None:
     if not 0 <= minutes <= 59 or not 0 <= seconds < 60:
         return None
-    value = min(dt.timedelta(hours=min(abs(hours), 839), minutes=minutes, seconds=seconds), MAX_TIME)
+    value = dt.timedelta(hours=min(abs(hours), 839), minutes=minutes, seconds=seconds)
+    if value > MAX_TIME:
+        conversion_warning(warn, 1292, f"Truncated incorrect time value: '{hours}:{minutes:02d}:{int(seconds):02d}'")
+    value = min(value, MAX_TIME)
     return -value if hours < 0 else value
 
 
-@udf("my_clamp_time", ["DOUBLE"], "INTERVAL")
-def sec_to_time(seconds: float) -> dt.timedelta:
+@udf("my_clamp_time", ["DOUBLE", "BIGINT"], "INTERVAL")
+def sec_to_time(seconds: float, warn: int) -> dt.timedelta:
     limit = MAX_TIME.total_seconds()
+    if abs(seconds) > limit:
+        conversion_warning(warn, 1292, f"Truncated incorrect time value: '{double_text(seconds)}'")
     return dt.timedelta(seconds=max(-limit, min(limit, seconds)))
 
 
@@ -477,6 +529,16 @@ def extract_time(value: dt.timedelta, unit: str) -> int:
     return -number if value < dt.timedelta(0) else number
 
 
+@udf("my_extract_text", ["VARCHAR", "VARCHAR", "BIGINT"], "BIGINT")
+def extract_text(text: str, unit: str, warn: int) -> int | None:
+    """EXTRACT() of a unit with a time part from a text: of a whole datetime, or else of a time."""
+    moment, _ = read_datetime(text)
+    if moment is not None and len(text.strip()) >= 12:
+        return extract(moment, unit)
+    value = to_time(text, warn)
+    return None if value is None else extract_time(value, unit)
+
+
 def _digits(unit: str, year: int, month: int, day: int, time: dt.timedelta, date: dt.date | None) -> int:
     micros = round(time / _MICRO)
     seconds, micro = divmod(micros, 1_000_000)
@@ -495,9 +557,16 @@ def _digits(unit: str, year: int, month: int, day: int, time: dt.timedelta, date
     return out
 
 
-@udf("my_int_datetime", ["DOUBLE"], "TIMESTAMP")
-def number_to_datetime(number: float) -> dt.datetime | None:
-    whole = int(number)
+@udf("my_int_datetime", ["DOUBLE", "BIGINT"], "TIMESTAMP")
+def number_to_datetime(number: float, warn: int) -> dt.datetime | None:
+    """A number where a datetime is wanted: YYMMDD, YYYYMMDD, YYMMDDhhmmss or YYYYMMDDhhmmss."""
+    moment = _number_to_datetime(int(number))
+    if moment is None:
+        conversion_warning(warn, 1292, f"Incorrect datetime value: '{double_text(number)}'")
+    return moment
+
+
+def _number_to_datetime(whole: int) -> dt.datetime | None:
     text = str(whole)
     if len(text) <= 6:
         text = text.zfill(6)
@@ -508,9 +577,13 @@ def number_to_datetime(number: float) -> dt.datetime | None:
     return parse_datetime(text)
 
 
-@udf("my_int_time", ["DOUBLE"], "INTERVAL")
-def number_to_time(number: float) -> dt.timedelta | None:
-    return parse_time(f"{number:.6f}".rstrip("0").rstrip("."))
+@udf("my_int_time", ["DOUBLE", "BIGINT"], "INTERVAL")
+def number_to_time(number: float, warn: int) -> dt.timedelta | None:
+    """A number where a time is wanted: hhmmss, or a whole datetime."""
+    if number >= 10_000_000_000:
+        moment = number_to_datetime(number, warn)
+        return None if moment is None else time_of(moment)
+    return to_time(f"{number:.6f}".rstrip("0").rstrip("."), warn)
 
 
 @udf("my_hms", ["INTERVAL", "VARCHAR"], "BIGINT")

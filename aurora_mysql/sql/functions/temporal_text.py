@@ -32,58 +32,86 @@ def _micros(text: str | None) -> int:
     return (int(digits) + 5) // 10
 
 
+def fraction_digits(text: str) -> int:
+    """How many fractional digits (0 to 6) a date or time text is written with."""
+    found = re.search(r"\.(\d+)\s*$", text)
+    return min(len(found.group(1)), 6) if found else 0
+
+
+def has_time_part(text: str) -> bool:
+    """Whether a DATETIME text has a time of day."""
+    found = _DELIMITED.match(text)
+    if found is not None:
+        return found.group(4) is not None
+    compact = _COMPACT.match(text)
+    return compact is not None and len(compact.group(1)) >= 12
+
+
 def parse_datetime(text: str) -> dt.datetime | None:
     """A DATETIME from text, None when it is not one."""
+    return read_datetime(text)[0]
+
+
+def read_datetime(text: str) -> tuple[dt.datetime | None, bool]:
+    """A DATETIME from text, None when it is not one; and whether nothing but spaces follows it."""
     found = _DELIMITED.match(text)
     if found is not None:
         year, month, day, hour, minute, second, fraction = found.groups()
         numbers = (_year(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     else:
-        compact = _COMPACT.match(text)
-        if compact is None:
-            return None
-        digits, fraction = compact.groups()
+        found = _COMPACT.match(text)
+        if found is None:
+            return None, False
+        digits, fraction = found.groups()
         width = 4 if len(digits) in (14, 8) else 2
         rest = digits[width:]
         pairs = [int(rest[i : i + 2]) for i in range(0, len(rest), 2)] + [0, 0, 0]
         numbers = (_year(digits[:width]), pairs[0], pairs[1], pairs[2], pairs[3], pairs[4])
     try:
-        return dt.datetime(*numbers) + dt.timedelta(microseconds=_micros(fraction))
+        moment = dt.datetime(*numbers) + dt.timedelta(microseconds=_micros(fraction))
     except (ValueError, OverflowError):
-        return None
+        return None, False
+    return moment, not text[found.end() :].strip()
 
 
 def parse_time(text: str) -> dt.timedelta | None:
     """A TIME from text, clamped to ±838:59:59; None when it is not one."""
+    return read_time(text)[0]
+
+
+def read_time(text: str) -> tuple[dt.timedelta | None, bool]:
+    """A TIME, clamped to ±838:59:59, None when it is not one; and whether it was all of the text and fitted."""
     found = _TIME.match(text)
     if found is not None:
         sign, days, hours, minutes, seconds, fraction = found.groups()
         if int(minutes) > 59 or int(seconds or 0) > 59:
-            return None
+            return None, False
         value = dt.timedelta(
             days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=int(seconds or 0)
         ) + dt.timedelta(microseconds=_micros(fraction))
     else:
-        if _DELIMITED.match(text):
-            moment = parse_datetime(text)
-            return None if moment is None else time_of(moment)
-        days_hours = _DAYS_HOURS.match(text)
-        if days_hours is not None:
-            sign = days_hours.group(1)
-            value = dt.timedelta(days=int(days_hours.group(2)), hours=int(days_hours.group(3)))
+        # Shorter texts are times even if they look like dates: '2008-02-03' is 00:20:08, and something after it.
+        if len(text.strip()) >= 12 and _DELIMITED.match(text):
+            moment, whole = read_datetime(text)
+            return (None, False) if moment is None else (time_of(moment), whole)
+        found = _DAYS_HOURS.match(text)
+        if found is not None:
+            sign = found.group(1)
+            value = dt.timedelta(days=int(found.group(2)), hours=int(found.group(3)))
         else:
-            plain = _PLAIN_TIME.match(text)
-            if plain is None:
-                return None
-            sign, digits, fraction = plain.groups()
+            found = _PLAIN_TIME.match(text)
+            if found is None:
+                return None, False
+            sign, digits, fraction = found.groups()
             number = int(digits)
             minutes_, seconds_ = number // 100 % 100, number % 100
             if minutes_ > 59 or seconds_ > 59:
-                return None
+                return None, False
             value = dt.timedelta(hours=min(number // 10000, 839), minutes=minutes_, seconds=seconds_)
             value += dt.timedelta(microseconds=_micros(fraction))
+    whole = value <= MAX_TIME and not text[found.end() :].strip()
     value = min(value, MAX_TIME)
-    return -value if sign else value
+    return (-value if sign else value), whole
 
 
 def time_of(moment: dt.datetime) -> dt.timedelta:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.sql.plan import PlanContext
-from aurora_mysql.sql.query.sources import ParamSource
+from aurora_mysql.sql.query.sources import Now, ParamSource, warning_token
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_PLACEHOLDER = re.compile("\x01(\\d+)\x01")
+_PLACEHOLDER = re.compile("\x01(\\d+|[WD])\x01")
+
+#: What `expression.WARN` and `expression.TODAY` stand for.
+_MARKERS: dict[str, ParamSource] = {"W": warning_token, "D": Now(0, False)}
 
 
 @dataclass(slots=True)
@@ -59,13 +62,13 @@ class Builder:
 
     def finish(self, sql: str) -> tuple[str, list[ParamSource]]:
         """The text with $1..$n in order of appearance, and the sources in that order."""
-        order: list[int] = []
+        order: list[str] = []
 
         def number(found: re.Match[str]) -> str:
-            index = int(found.group(1))
-            if index not in order:
-                order.append(index)
-            return f"${order.index(index) + 1}"
+            name = found.group(1)
+            if name not in order:
+                order.append(name)
+            return f"${order.index(name) + 1}"
 
         text = _PLACEHOLDER.sub(number, sql)
-        return text, [self.sources[i] for i in order]
+        return text, [_MARKERS[n] if n in _MARKERS else self.sources[int(n)] for n in order]

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, blob, clock, day, double, moment, number, text
+from aurora_mysql.sql.query.expression import WARN, Ex, blob, clock, day, double, moment, number, text, unsigned
 from aurora_mysql.sql.query.types import T
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
                 return Ex(blob(e), types.BINARY)
             sql = text(e)
             if arguments:
-                sql = f"left({sql}, {arguments[0]})"
+                sql = f"my_char_cast({sql}, {arguments[0]}, {WARN})"
             return Ex(sql, T("string", collation=e.t.collation), collated=e.collated and e.t.kind == "string")
         case "BINARY" | "VARBINARY" | "BLOB":
             sql = blob(e)
             if arguments:
-                padded = f"{sql} || from_hex('{'00' * arguments[0]}')"
-                sql = f"my_bsubstring({padded}, 1, {arguments[0]})"
+                sql = f"my_binary_cast({sql}, {arguments[0]}, {WARN})"
             return Ex(sql, types.BINARY)
         case "DECIMAL":
             precision = arguments[0] if arguments else 10
@@ -49,6 +48,8 @@ def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
                 raise mysql_error(1425, scale, "", 30)
             if precision > 65:
                 raise mysql_error(1426, precision, "", 65)
+            if scale > precision:
+                raise mysql_error(1427, "")
             if precision > types.MAX_DIGITS:
                 raise unsupported(f"DECIMAL with more than {types.MAX_DIGITS} digits")
             return _decimal(e, T("decimal", precision, scale))
@@ -58,7 +59,7 @@ def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
             return Ex(f"CAST({double(e)} AS FLOAT)", T("float"))
         case "DATE":
             if e.t.kind in ("string", "json", "binary"):
-                return Ex(f"my_date({text(e)})", types.DATE)
+                return Ex(f"my_date({text(e)}, {WARN})", types.DATE)
             return Ex(day(e), types.DATE)
         case "DATETIME" | "TIMESTAMP":
             digits = arguments[0] if arguments else 0
@@ -81,7 +82,7 @@ def _signed(e: Ex) -> str:
     if e.t.kind in ("string", "json", "binary") and not (
         e.t.declared is not None and e.t.declared.name in ("enum", "set")
     ):
-        return f"my_int({text(e)})"
+        return f"my_int({text(e)}, {WARN})"
     n = number(e)
     if n.t.kind == "uint":
         return (
@@ -95,31 +96,32 @@ def _signed(e: Ex) -> str:
             f"WHEN {n.sql} <= -9223372036854775808e0 THEN CAST('-9223372036854775808' AS BIGINT) "
             f"ELSE CAST({rounded} AS BIGINT) END"
         )
+    if n.t.kind == "decimal" and types.as_decimal(n.t)[0] > 18:
+        return (
+            f"CASE WHEN {n.sql} >= 9223372036854775807 THEN 9223372036854775807 "
+            f"WHEN {n.sql} <= -9223372036854775808 THEN CAST('-9223372036854775808' AS BIGINT) "
+            f"ELSE CAST({n.sql} AS BIGINT) END"
+        )
     return f"CAST({n.sql} AS BIGINT)"
 
 
 def _unsigned(e: Ex) -> str:
     if e.t.kind in ("string", "json", "binary"):
-        return f"my_uint({text(e)})"
+        return f"my_uint({text(e)}, {WARN})"
     n = number(e)
     if n.t.kind == "uint":
         return n.sql
-    inner = f"CAST(round({n.sql}) AS HUGEINT)" if n.t.kind != "int" else f"CAST({n.sql} AS HUGEINT)"
-    return f"CAST(CASE WHEN {inner} < 0 THEN {inner} + 18446744073709551616 ELSE {inner} END AS UBIGINT)"
+    return unsigned(n)
 
 
 def _decimal(e: Ex, t: T) -> Ex:
     duck = types.duckdb_type(t)
     if e.t.kind in ("string", "json", "binary"):
-        return Ex(f"CAST(my_dec({text(e)}, {t.precision}, {t.scale}) AS {duck})", t)
+        return Ex(f"CAST(my_dec({text(e)}, {t.precision}, {t.scale}, {WARN}) AS {duck})", t)
     n = number(e)
-    limit = "9" * (t.precision - t.scale) or "0"
-    limit += "." + "9" * t.scale if t.scale else ""
     whole, _ = types.as_decimal(n.t) if n.t.kind != "double" else (99, 0)
     fits = whole < t.precision - t.scale or (whole == t.precision - t.scale and n.t.scale <= t.scale)
     if fits and n.t.kind == "decimal":
         return Ex(f"CAST({n.sql} AS {duck})", t)
-    clamped = (
-        f"COALESCE(TRY_CAST({n.sql} AS {duck}), CASE WHEN {n.sql} > 0 THEN {limit} WHEN {n.sql} < 0 THEN -{limit} END)"
-    )
-    return Ex(f"CAST({clamped} AS {duck})", t)
+    clamped = f"CAST(my_dec({text(n)}, {t.precision}, {t.scale}, {WARN}) AS {duck})"
+    return Ex(f"COALESCE(TRY_CAST({n.sql} AS {duck}), {clamped})", t)

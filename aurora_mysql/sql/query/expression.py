@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation
 from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.sources import Converted, number_complaint, string_double
 from aurora_mysql.sql.query.types import T
 
 #: The connection collation: that of string literals.
 CONNECTION_COLLATION = "utf8mb4_0900_ai_ci"
 CI = "NOCASE.NOACCENT"
+#: Stands for the session's diagnostics in calls of functions that may warn; `Builder.finish` binds it.
+WARN = "\x01W\x01"
+#: The first moment of the statement's day in the session's time zone.
+TODAY = "date_trunc('day', CAST(\x01D\x01 AS TIMESTAMP))"
 
 
 class _Missing:
@@ -27,7 +33,9 @@ class Ex:
 
     `lit` is the lifted literal's index and `value` its value when the expression is a literal; `collated` tells that
     DuckDB itself knows the (case-insensitive) collation; `explicit` that COLLATE was written; `key_sql` is the hidden
-    collation-key column of a bare column; `name` a bare column's display name.
+    collation-key column of a bare column; `name` a bare column's display name; `system` a constant of
+    the session (USER(), VERSION()); `bind` binds a lifted literal through a
+    conversion.
     """
 
     sql: str
@@ -39,6 +47,8 @@ class Ex:
     key_sql: str = ""
     name: str = ""
     origin: Any = None
+    bind: Callable[[Converted], str] | None = None
+    system: bool = False
 
     @property
     def is_literal(self) -> bool:
@@ -96,12 +106,15 @@ def number(e: Ex) -> Ex:
                 return Ex(enum_position(e), types.INT)
             if e.t.declared is not None and e.t.declared.name == "set":
                 return Ex(f"my_set_number({e.sql}, {text_literal(','.join(e.t.declared.values))})", types.UINT)
-            return Ex(f"my_num({e.sql})", types.DOUBLE)
+            if e.lit is not None and e.bind is not None:
+                # Converted once, when it is bound: a conversion inside the query would warn for every mention.
+                return Ex(f"CAST({e.bind(Converted(e.lit, string_double, number_complaint))} AS DOUBLE)", types.DOUBLE)
+            return Ex(f"my_num({e.sql}, {WARN})", types.DOUBLE)
         case "binary":
             if isinstance(e.value, bytes) and len(e.value) <= 8:
                 # A hexadecimal or bit literal is a number where a number is wanted.
                 return Ex(f"CAST({int.from_bytes(e.value, 'big')} AS UBIGINT)", types.UINT)
-            return Ex(f"my_num(my_btext({e.sql}))", types.DOUBLE)
+            return Ex(f"my_num(my_btext({e.sql}), {WARN})", types.DOUBLE)
         case "date":
             return Ex(f"CAST(strftime({e.sql}, '%Y%m%d') AS BIGINT)", types.INT)
         case "datetime":
@@ -118,7 +131,7 @@ def number(e: Ex) -> Ex:
         case "float":
             return Ex(f"CAST({e.sql} AS DOUBLE)", types.DOUBLE)
         case "null":
-            return Ex("CAST(NULL AS BIGINT)", types.INT)
+            return Ex("CAST(NULL AS DOUBLE)", types.DOUBLE)
     return e
 
 
@@ -139,13 +152,25 @@ def integer(e: Ex) -> str:
 
 def unsigned(e: Ex) -> str:
     """As a 64-bit unsigned, two's complement for negative numbers (bit operations)."""
+    if e.t.kind in ("string", "json") and (e.t.declared is None or e.t.declared.name not in ("enum", "set")):
+        return f"my_bits({e.sql}, {WARN})"
     n = number(e)
     if n.t.kind == "uint":
         return n.sql
     if n.t.kind == "int":
         return f"CAST((CAST({n.sql} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
+    if n.t.kind == "double":
+        # As a signed 64-bit integer, clamped to its range.
+        low, high = "-9223372036854775808", "9223372036854775807"
+        clamped = f"CASE WHEN {n.sql} >= {high} THEN {high} WHEN {n.sql} <= {low} THEN {low}"
+        rounded = f"{clamped} ELSE CAST(round_even({n.sql}, 0) AS HUGEINT) END"
+        return f"CAST((CAST({rounded} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
     rounded = f"CAST(round({n.sql}) AS HUGEINT)"
-    return f"CAST(({rounded} + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
+    if types.as_decimal(n.t)[0] > 19:
+        top = "18446744073709551615"
+        low = "-9223372036854775808"
+        rounded = f"CASE WHEN {n.sql} > {top} THEN {top} WHEN {n.sql} < {low} THEN {low} ELSE {rounded} END"
+    return f"CAST((CAST({rounded} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
 
 
 def boolean(e: Ex) -> str:
@@ -154,6 +179,8 @@ def boolean(e: Ex) -> str:
         return e.sql
     if e.t.kind == "null":
         return "CAST(NULL AS BOOLEAN)"
+    if e.t.kind == "time":
+        return f"({e.sql} <> INTERVAL 0 SECOND)"
     if e.t.temporal:
         return f"({e.sql} IS NOT NULL)"
     return f"({number(e).sql} <> 0)"
@@ -167,12 +194,12 @@ def moment(e: Ex) -> str:
         case "date":
             return f"CAST({e.sql} AS TIMESTAMP)"
         case "time":
-            return f"(CAST(CAST(now() AS DATE) AS TIMESTAMP) + {e.sql})"
+            return f"({TODAY} + {e.sql})"
         case "null":
             return "CAST(NULL AS TIMESTAMP)"
     if e.t.numeric:
-        return f"my_int_datetime({double(e)})"
-    return f"my_datetime({text(e)})"
+        return f"my_int_datetime({double(e)}, {WARN})"
+    return f"my_datetime({text(e)}, {WARN})"
 
 
 def day(e: Ex) -> str:
@@ -192,8 +219,8 @@ def clock(e: Ex) -> str:
         case "null":
             return "CAST(NULL AS INTERVAL)"
     if e.t.numeric:
-        return f"my_int_time({double(e)})"
-    return f"my_time({text(e)})"
+        return f"my_int_time({double(e)}, {WARN})"
+    return f"my_time({text(e)}, {WARN})"
 
 
 def document(e: Ex) -> str:

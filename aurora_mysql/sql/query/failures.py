@@ -10,7 +10,7 @@ from aurora_mysql.errors import ERRORS, MySQLError, mysql_error
 
 #: error('AURORA:<number>:<argument>') in translated text.
 _OWN = re.compile(r"AURORA:(\d+):([^\n]*)")
-_OVERFLOW = re.compile(r"(?:Overflow in|out of range|Could not cast value)[^\n]*")
+_OVERFLOW = re.compile(r"(?:Overflow|out of range|Could not cast value)[^\n]*")
 #: A MySQLError that a Python function raised inside DuckDB prints as "(number, 'state', ...)" or with its text.
 _RAISED = re.compile(r"MySQLError: (?:ERROR )?\(?(\d{4})[^:]*:? ?(.*)")
 
@@ -20,7 +20,8 @@ def mysql_failure(error: duckdb.Error) -> MySQLError:
     text = str(error)
     own = _OWN.search(text)
     if own is not None:
-        return mysql_error(int(own[1]), own[2])
+        values = (own[2], "expression") if own[1] == "1690" else (own[2],)
+        return mysql_error(int(own[1]), *values)
     raised = _RAISED.search(text)
     if raised is not None and int(raised[1]) in ERRORS:
         number = int(raised[1])

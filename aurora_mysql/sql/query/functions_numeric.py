@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from aurora_mysql.sql.functions.numeric import leading_number
 from aurora_mysql.sql.query import operators, types
-from aurora_mysql.sql.query.expression import Ex, boolean, cast_to, collated, double, integer, number, unsigned
+from aurora_mysql.sql.query.expression import (
+    WARN,
+    Ex,
+    boolean,
+    cast_to,
+    collated,
+    double,
+    integer,
+    number,
+    text,
+    unsigned,
+)
 from aurora_mysql.sql.query.function_table import function
+from aurora_mysql.sql.query.types import T
 
 
 def _double_function(name: str, duck: str, domain: str = "") -> None:
@@ -22,13 +36,9 @@ def _double_function(name: str, duck: str, domain: str = "") -> None:
 for _name, _duck, _domain in (
     ("sqrt", "sqrt", ">= 0"),
     ("exp", "exp", ""),
-    ("ln", "ln", "> 0"),
-    ("log2", "log2", "> 0"),
-    ("log10", "log10", "> 0"),
     ("sin", "sin", ""),
     ("cos", "cos", ""),
     ("tan", "tan", ""),
-    ("cot", "cot", "<> 0"),
     ("asin", "asin", "BETWEEN -1 AND 1"),
     ("acos", "acos", "BETWEEN -1 AND 1"),
     ("degrees", "degrees", ""),
@@ -37,13 +47,38 @@ for _name, _duck, _domain in (
     _double_function(_name, _duck, _domain)
 
 
+def _logarithm(name: str, x: str) -> Ex:
+    return Ex(f"CASE WHEN {x} > 0 THEN {name}({x}) ELSE my_no_log({WARN}, {x}) END", types.DOUBLE)
+
+
+@function("ln", low=1)
+def _ln(_: Any, a: list[Ex]) -> Ex:
+    return _logarithm("ln", double(a[0]))
+
+
+@function("log2", low=1)
+def _log2(_: Any, a: list[Ex]) -> Ex:
+    return _logarithm("log2", double(a[0]))
+
+
+@function("log10", low=1)
+def _log10(_: Any, a: list[Ex]) -> Ex:
+    return _logarithm("log10", double(a[0]))
+
+
 @function("log", low=1, high=2)
-def _log(_: Any, a: list[Ex]) -> Ex:
+def _log(tr: Any, a: list[Ex]) -> Ex:
     x = double(a[-1])
     if len(a) == 1:
-        return Ex(f"CASE WHEN {x} > 0 THEN ln({x}) END", types.DOUBLE)
+        return _logarithm("ln", x)
     base = double(a[0])
-    return Ex(f"CASE WHEN {x} > 0 AND {base} > 0 AND {base} <> 1 THEN ln({x}) / ln({base}) END", types.DOUBLE)
+    return operators.divide(tr.b, _logarithm("ln", x), _logarithm("ln", base))
+
+
+@function("cot", low=1)
+def _cot(_: Any, a: list[Ex]) -> Ex:
+    x = double(a[0])
+    return Ex(f"CASE WHEN {x} = 0 THEN CAST(error('AURORA:1690:DOUBLE') AS DOUBLE) ELSE cot({x}) END", types.DOUBLE)
 
 
 @function("pow", "power", low=2)
@@ -111,17 +146,19 @@ def _digits(tr: Any, a: list[Ex], name: str) -> Ex:
     n = number(a[0])
     places: Any = 0
     if len(a) > 1:
-        places = tr.constant(a[1]) if a[1].is_literal else _negative_constant(tr, a[1])
+        places = _places(tr.constant(a[1])) if a[1].is_literal else _negative_constant(tr, a[1])
     if n.t.integral:
         if isinstance(places, int) and places >= 0:
             return n
+        if len(a) > 1 and a[1].t.kind == "null":
+            return Ex(f"CAST(NULL AS {types.duckdb_type(n.t)})", n.t.plain())
         amount = integer(a[1]) if len(a) > 1 else "0"
-        if name == "round":
-            return Ex(f"CAST(round({n.sql}, CAST({amount} AS INTEGER)) AS {types.duckdb_type(n.t)})", n.t.plain())
-        power = f"CAST(pow(10, GREATEST(-{amount}, 0)) AS BIGINT)"
-        return Ex(f"({n.sql} // {power} * {power})", n.t.plain())
+        duck = types.duckdb_type(n.t)
+        return Ex(
+            f"CAST(my_round_integer(CAST({n.sql} AS HUGEINT), {amount}, {name == 'round'}) AS {duck})", n.t.plain()
+        )
     if n.t.kind == "decimal" and isinstance(places, int):
-        scale = max(0, min(places, n.t.scale))
+        scale = max(0, min(places, 30))
         whole = n.t.precision - n.t.scale
         t = types.decimal(whole + scale + (1 if name == "round" else 0), scale)
         duck = types.duckdb_type(t)
@@ -141,13 +178,25 @@ def _digits(tr: Any, a: list[Ex], name: str) -> Ex:
             else f"({n.sql} % CAST({1 / power:.{places}f} AS DECIMAL({places + 1},{places})))"
         )
         return Ex(f"CAST({n.sql} - {rest} AS {duck})", t)
-    x = double(n)
     amount = integer(a[1]) if len(a) > 1 else "0"
-    if name == "round":
-        if len(a) == 1:
-            return Ex(f"round_even({x}, 0)", types.DOUBLE)
-        return Ex(f"round({x}, CAST({amount} AS INTEGER))", types.DOUBLE)
-    return Ex(f"(trunc({x} * pow(10, {amount})) / pow(10, {amount}))", types.DOUBLE)
+    if n.t.kind == "decimal":
+        t = types.decimal(n.t.precision + (1 if name == "round" else 0), n.t.scale)
+        rounded = f"my_round_decimal({text(n)}, {amount}, {n.t.scale}, {name == 'round'})"
+        return Ex(f"CAST({rounded} AS {types.duckdb_type(t)})", t)
+    x = double(n)
+    if name == "round" and len(a) == 1:
+        return Ex(f"round_even({x}, 0)", T("double", scale=0))
+    # MySQL announces, and shows, as many decimals as were asked for.
+    t = T("double", scale=places) if isinstance(places, int) and 0 < places < 31 else types.DOUBLE
+    return Ex(f"my_round_double({x}, {amount}, {name == 'round'})", t)
+
+
+def _places(value: Any) -> int | None:
+    """A literal number of decimals, as an integer."""
+    if value is None or isinstance(value, int):
+        return value
+    whole = int(Decimal(leading_number(str(value))[0]).quantize(Decimal(1), ROUND_HALF_UP))
+    return max(-100, min(100, whole))
 
 
 def _negative_constant(tr: Any, e: Ex) -> Any:
@@ -166,8 +215,8 @@ def _negative_constant(tr: Any, e: Ex) -> Any:
 
 
 @function("mod", low=2)
-def _mod(_: Any, a: list[Ex]) -> Ex:
-    return operators.modulo(a[0], a[1])
+def _mod(tr: Any, a: list[Ex]) -> Ex:
+    return operators.modulo(tr.b, a[0], a[1])
 
 
 @function("rand", low=0, high=1)
@@ -192,7 +241,8 @@ def _least(_: Any, a: list[Ex]) -> Ex:
 
 def _extreme(name: str, a: list[Ex]) -> Ex:
     if any(i.t.kind == "null" for i in a):
-        return Ex("NULL", types.NULL)
+        t = types.unify([i.t for i in a]).plain()
+        return Ex("NULL" if t.kind == "null" else f"CAST(NULL AS {types.duckdb_type(t)})", t)
     if any(i.t.numeric for i in a) and not all(i.t.numeric for i in a) and all(not i.t.temporal for i in a):
         t = types.DOUBLE
         texts = [double(i) for i in a]

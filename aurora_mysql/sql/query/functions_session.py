@@ -17,7 +17,7 @@ from aurora_mysql.sql.query.scope import Scope
 def _bound_text(name: str, *aliases: str, value: Any) -> None:
     @function(name, *aliases, low=0)
     def _one(tr: Any, _: list[Ex]) -> Ex:
-        return Ex(f"CAST({tr.b.param(value)} AS VARCHAR)", types.STRING)
+        return Ex(f"CAST({tr.b.param(value)} AS VARCHAR)", types.STRING, system=True)
 
 
 def _bound_number(name: str, value: Any, *, unsigned: bool = False) -> None:
@@ -49,7 +49,7 @@ def _variable(tr: Any, name: str) -> Any:
 
 @function("version", low=0)
 def _version(tr: Any, _: list[Ex]) -> Ex:
-    return Ex(f"CAST({tr.b.param(_variable(tr, 'version'))} AS VARCHAR)", types.STRING)
+    return Ex(f"CAST({tr.b.param(_variable(tr, 'version'))} AS VARCHAR)", types.STRING, system=True)
 
 
 @function("aurora_version", low=0)

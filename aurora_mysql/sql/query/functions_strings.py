@@ -8,7 +8,19 @@ from sqlglot import exp
 
 from aurora_mysql.errors import unsupported
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, blob, boolean, double, integer, is_ci, number, text, unsigned
+from aurora_mysql.sql.query.casts import cast
+from aurora_mysql.sql.query.expression import (
+    CONNECTION_COLLATION,
+    Ex,
+    blob,
+    boolean,
+    double,
+    integer,
+    is_ci,
+    number,
+    text,
+    unsigned,
+)
 from aurora_mysql.sql.query.function_table import call, function, node
 from aurora_mysql.sql.query.operators import collation_of
 from aurora_mysql.sql.query.scope import Scope
@@ -222,6 +234,8 @@ def _export_set(_: Any, a: list[Ex]) -> Ex:
 
 @function("hex", low=1)
 def _hex(_: Any, a: list[Ex]) -> Ex:
+    if a[0].t.numeric and not a[0].t.integral:
+        return Ex(f"my_hex_number({double(a[0])})", types.STRING)
     if a[0].t.numeric:
         return Ex(f"printf('%X', {unsigned(a[0])})", types.STRING)
     return Ex(f"hex({blob(a[0])})", types.STRING)
@@ -234,12 +248,12 @@ def _unhex(_: Any, a: list[Ex]) -> Ex:
 
 @function("bin", low=1)
 def _bin(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_conv(CAST({integer(a[0])} AS VARCHAR), 10, 2)", types.STRING)
+    return Ex(f"my_conv({text(a[0])}, 10, 2)", types.STRING)
 
 
 @function("oct", low=1)
 def _oct(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_conv(CAST({integer(a[0])} AS VARCHAR), 10, 8)", types.STRING)
+    return Ex(f"my_conv({text(a[0])}, 10, 8)", types.STRING)
 
 
 @function("conv", low=3)
@@ -250,7 +264,9 @@ def _conv(_: Any, a: list[Ex]) -> Ex:
 @function("format", low=2, high=3)
 def _format(_: Any, a: list[Ex]) -> Ex:
     n = number(a[0])
-    return Ex(f"my_format(CAST({n.sql} AS VARCHAR), {integer(a[1])})", types.STRING)
+    locale = text(a[2]) if len(a) > 2 else "'en_US'"
+    locale = "'en_US'" if len(a) > 2 and a[2].t.kind == "null" else locale
+    return Ex(f"my_format({text(n)}, {integer(a[1])}, {locale})", types.STRING)
 
 
 @function("strcmp", low=2)
@@ -345,6 +361,36 @@ def _inet6_ntoa(_: Any, a: list[Ex]) -> Ex:
     return Ex(f"my_inet6_ntoa({blob(a[0])})", types.STRING)
 
 
+def _address_test(name: str) -> None:
+    @function(name, low=1)
+    def _one(_: Any, a: list[Ex]) -> Ex:
+        source = text(a[0]) if name in ("is_ipv4", "is_ipv6") else blob(a[0])
+        return Ex(f"COALESCE(my_{name}({source}), FALSE)", types.BOOL)
+
+
+for _name in ("is_ipv4", "is_ipv6", "is_ipv4_compat", "is_ipv4_mapped"):
+    _address_test(_name)
+
+
+@function("load_file", low=1)
+def _load_file(_: Any, a: list[Ex]) -> Ex:
+    # Without the FILE privilege on a file the server may read, LOAD_FILE() is NULL; here no file may be read.
+    return Ex(f"CASE WHEN {text(a[0])} IS NULL THEN NULL ELSE CAST(NULL AS BLOB) END", types.BINARY)
+
+
+@node("weightstring")
+def _weight_string(tr: Any, n: exp.WeightString, scope: Scope) -> Ex:
+    e = tr.expr(n.this, scope)
+    target = n.args.get("to")
+    if target:
+        tr.b.bake(n)
+        e = cast(tr, e, target)
+    if e.t.kind == "binary" or not e.t.textual:
+        return Ex("CAST(NULL AS BLOB)" if not e.t.textual else e.sql, types.BINARY)
+    collation = e.t.collation or CONNECTION_COLLATION
+    return Ex(f"encode(my_weight({text(e)}, '{collation}'))", types.BINARY)
+
+
 @function("uuid_to_bin", low=1, high=2)
 def _uuid_to_bin(_: Any, a: list[Ex]) -> Ex:
     return Ex(f"my_uuid_to_bin({text(a[0])}, {integer(a[1]) if len(a) > 1 else 0})", types.BINARY)
@@ -403,7 +449,7 @@ def _regexp_replace(tr: Any, a: list[Ex]) -> Ex:
 
 @function("charset", low=1)
 def _charset(_: Any, a: list[Ex]) -> Ex:
-    return Ex("'utf8mb4'" if a[0].t.kind == "string" else "'binary'", types.STRING)
+    return Ex("'utf8mb4'" if a[0].t.kind in ("string", "json") else "'binary'", types.STRING)
 
 
 @function("collation", low=1)
@@ -414,7 +460,17 @@ def _collation(_: Any, a: list[Ex]) -> Ex:
 
 @function("coercibility", low=1)
 def _coercibility(_: Any, a: list[Ex]) -> Ex:
-    level = 0 if a[0].explicit else 4 if a[0].is_literal else 2
+    e = a[0]
+    if e.t.kind == "null":
+        level = 6
+    elif e.explicit:
+        level = 0
+    elif e.t.kind not in ("string", "binary"):
+        level = 5
+    elif e.origin is not None:
+        level = 2
+    else:
+        level = 3 if e.system else 4
     return Ex(f"CAST({level} AS BIGINT)", types.INT)
 
 

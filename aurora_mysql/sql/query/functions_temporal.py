@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_datetime
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, clock, day, double, integer, moment, number, text, text_literal
+from aurora_mysql.sql.query.expression import (
+    WARN,
+    Ex,
+    clock,
+    day,
+    double,
+    integer,
+    moment,
+    number,
+    text,
+    text_literal,
+)
 from aurora_mysql.sql.query.function_table import function, node, raw
 from aurora_mysql.sql.query.operators import arithmetic
 from aurora_mysql.sql.query.scope import Scope
@@ -73,66 +86,89 @@ def _utc_time(tr: Any, a: list[Ex]) -> Ex:
 
 @function("date", low=1)
 def _date(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_date({a[0].sql})" if a[0].t.kind == "string" else day(a[0]), types.DATE)
+    return Ex(f"my_date({a[0].sql}, {WARN})" if a[0].t.kind == "string" else day(a[0]), types.DATE)
+
+
+def _digits_of(tr: Any, e: Ex) -> int:
+    """The fractional seconds that a date or time function keeps of its argument. A literal's are counted."""
+    if e.t.temporal or e.t.kind == "decimal":
+        return min(e.t.scale, 6)
+    if e.t.kind == "string" and e.is_literal:
+        return fraction_digits(str(tr.constant(e)))
+    return 6 if e.t.textual or e.t.kind == "double" else 0
 
 
 @function("time", low=1)
-def _time(_: Any, a: list[Ex]) -> Ex:
-    digits = a[0].t.scale if a[0].t.temporal else 6 if "." in str(a[0].value) else 0
-    return Ex(clock(a[0]), types.time(digits))
+def _time(tr: Any, a: list[Ex]) -> Ex:
+    return Ex(clock(a[0]), types.time(_digits_of(tr, a[0])))
 
 
 @function("timestamp", low=1, high=2)
-def _timestamp(_: Any, a: list[Ex]) -> Ex:
+def _timestamp(tr: Any, a: list[Ex]) -> Ex:
     sql = moment(a[0])
     if len(a) > 1:
         sql = f"({sql} + {clock(a[1])})"
-    digits = a[0].t.scale if a[0].t.temporal else 6 if "." in str(a[0].value) else 0
-    return Ex(sql, types.datetime(digits))
+    return Ex(sql, types.datetime(max(_digits_of(tr, i) for i in a)))
 
 
 def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
     if amount.t.kind == "null" or e.t.kind == "null":
-        return Ex("NULL", types.NULL)
+        whole_days = e.t.kind == "date" and unit in _DATE_UNITS
+        t = types.STRING if not e.t.temporal else types.DATE if whole_days else types.datetime(e.t.scale)
+        return Ex(f"CAST(NULL AS {types.duckdb_type(t)})", t)
+    # Only whole and fractional seconds add digits; a text or a double may have any number of them.
     digits = amount.t.scale if amount.t.kind == "decimal" else 6 if amount.t.kind in ("double", "string") else 0
-    fraction = (
-        6 if "MICROSECOND" in unit else min(digits, 6) if unit.endswith("SECOND") and amount.t.kind != "string" else 0
-    )
-    if amount.t.kind == "string" and amount.is_literal and unit.endswith("SECOND") and "." in str(amount.value):
-        tr.constant(amount)
-        fraction = 6
+    fraction = 6 if "MICROSECOND" in unit else min(digits, 6) if unit == "SECOND" else 0
     how = text(amount)
+    end = f"'{unit}', {sign}, {WARN})"
     if unit in ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND") and amount.t.integral:
         native = {"YEAR": "to_years", "QUARTER": "to_quarters", "MONTH": "to_months", "WEEK": "to_weeks"}
         native |= {"DAY": "to_days", "HOUR": "to_hours", "MINUTE": "to_minutes", "SECOND": "to_seconds"}
         value = number(amount).sql
         if unit in ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY"):
-            value = f"CAST({value} AS INTEGER)"
+            value = f"TRY_CAST({value} AS INTEGER)"
         interval = f"{native[unit]}({value})"
         if e.t.kind == "date" and unit in _DATE_UNITS:
-            return Ex(f"CAST({e.sql} {'+' if sign > 0 else '-'} {interval} AS DATE)", types.DATE)
+            moved = _within_years(f"(CAST({e.sql} AS TIMESTAMP) {'+' if sign > 0 else '-'} {interval})")
+            return Ex(f"CAST({moved} AS DATE)", types.DATE)
         if e.t.kind in ("date", "datetime"):
-            return Ex(f"({moment(e)} {'+' if sign > 0 else '-'} {interval})", types.datetime(e.t.scale))
+            moved = _within_years(f"({moment(e)} {'+' if sign > 0 else '-'} {interval})")
+            return Ex(moved, types.datetime(e.t.scale))
     if e.t.kind == "date":
-        moved = f"my_date_add({moment(e)}, {how}, '{unit}', {sign})"
+        moved = f"my_date_add({moment(e)}, {how}, {end}"
         if unit in _DATE_UNITS:
             return Ex(f"CAST({moved} AS DATE)", types.DATE)
         return Ex(moved, types.datetime(fraction))
     if e.t.kind == "datetime":
-        return Ex(f"my_date_add({e.sql}, {how}, '{unit}', {sign})", types.datetime(max(e.t.scale, fraction)))
+        return Ex(f"my_date_add({e.sql}, {how}, {end}", types.datetime(max(e.t.scale, fraction)))
     if e.t.kind == "time":
         if unit in _DATE_UNITS and unit not in ("DAY", "WEEK"):
-            return Ex(f"my_date_add({moment(e)}, {how}, '{unit}', {sign})", types.datetime(e.t.scale))
-        return Ex(f"my_time_add({e.sql}, {how}, '{unit}', {sign})", types.time(max(e.t.scale, fraction)))
-    if e.t.numeric:
-        return Ex(f"my_date_add({moment(e)}, {how}, '{unit}', {sign})", types.datetime(fraction))
-    return Ex(f"my_date_add_text({text(e)}, {how}, '{unit}', {sign})", types.STRING)
+            return Ex(f"my_date_add({moment(e)}, {how}, {end}", types.datetime(e.t.scale))
+        return Ex(f"my_time_add({e.sql}, {how}, {end}", types.time(max(e.t.scale, fraction)))
+    return Ex(f"my_date_add_text({text(e)}, {how}, {end}", types.STRING)
+
+
+def _within_years(moved: str) -> str:
+    """NULL and a warning beyond the year 9999."""
+    return f"CASE WHEN year({moved}) BETWEEN 0 AND 9999 THEN {moved} ELSE my_date_overflow({moved}, {WARN}) END"
 
 
 @node("date_arithmetic")
 def _date_arithmetic(tr: Any, parts: Any, scope: Scope) -> Ex:
     other, interval, sign = parts
-    return _shift(tr, tr.expr(other, scope), tr.expr(interval.this, scope), unit_name(interval.args["unit"]), sign)
+    amount = interval.this
+    if isinstance(amount, exp.Literal) and amount.is_string and "param" not in amount.meta:
+        # The parser makes a string of a (negative) number that is written in place.
+        amount = exp.Literal(this=amount.this, is_string=re.fullmatch(r"-?\d+(\.\d+)?", amount.this) is None)
+    value = tr.expr(amount.this, scope) if isinstance(amount, exp.Paren) else tr.expr(_signed(amount), scope)
+    return _shift(tr, tr.expr(other, scope), value, unit_name(interval.args["unit"]), sign)
+
+
+def _signed(amount: exp.Expression) -> exp.Expression:
+    """A negative literal as the negation that it is elsewhere."""
+    if isinstance(amount, exp.Literal) and not amount.is_string and amount.this.startswith("-"):
+        return exp.Neg(this=exp.Literal.number(amount.this[1:]))
+    return amount
 
 
 @raw("date_add", "adddate")
@@ -174,36 +210,44 @@ def _datediff(_: Any, a: list[Ex]) -> Ex:
 
 
 @function("timediff", low=2)
-def _timediff(_: Any, a: list[Ex]) -> Ex:
-    digits = 6 if any(i.t.scale or "." in str(i.value) for i in a) else 0
-    is_time = [i.t.kind == "time" or (i.t.kind == "string" and i.is_literal and "-" not in str(i.value)[1:]) for i in a]
+def _timediff(tr: Any, a: list[Ex]) -> Ex:
+    digits = max(_digits_of(tr, i) for i in a)
+    is_time = [i.t.kind == "time" or (i.t.kind == "string" and i.is_literal and not _is_moment(tr, i)) for i in a]
     if all(is_time):
         sql = f"({clock(a[0])} - {clock(a[1])})"
     else:
         sql = f"({moment(a[0])} - {moment(a[1])})"
-    return Ex(f"my_clamp_time(CAST(epoch({sql}) AS DOUBLE))", types.time(digits))
+    return Ex(f"my_clamp_time(CAST(epoch({sql}) AS DOUBLE), {WARN})", types.time(digits))
+
+
+def _is_moment(tr: Any, e: Ex) -> bool:
+    """A text literal that is a whole datetime, not a time."""
+    value = str(tr.constant(e))
+    return len(value.strip()) >= 12 and "-" in value[1:] and parse_datetime(value) is not None
 
 
 @function("addtime", low=2)
-def _addtime(_: Any, a: list[Ex]) -> Ex:
-    return _time_sum(a, "+")
+def _addtime(tr: Any, a: list[Ex]) -> Ex:
+    return _time_sum(tr, a, "+")
 
 
 @function("subtime", low=2)
-def _subtime(_: Any, a: list[Ex]) -> Ex:
-    return _time_sum(a, "-")
+def _subtime(tr: Any, a: list[Ex]) -> Ex:
+    return _time_sum(tr, a, "-")
 
 
-def _time_sum(a: list[Ex], op: str) -> Ex:
-    digits = max(i.t.scale if i.t.temporal else 6 if "." in str(i.value) else 0 for i in a)
+def _time_sum(tr: Any, a: list[Ex], op: str) -> Ex:
+    digits = max(_digits_of(tr, i) for i in a)
     first = a[0]
     if first.t.kind in ("datetime", "date"):
         return Ex(f"({moment(first)} {op} {clock(a[1])})", types.datetime(digits))
-    if first.t.kind == "string" and first.is_literal and "-" in str(first.value)[1:]:
-        out = Ex(f"({moment(first)} {op} {clock(a[1])})", types.datetime(digits))
+    if first.t.kind == "string" and first.is_literal and _is_moment(tr, first):
+        out = Ex(f"({moment(first)} {op} {clock(a[1])})", types.datetime(6 if digits else 0))
         return Ex(text(out), types.STRING)
-    out = Ex(f"({clock(first)} {op} {clock(a[1])})", types.time(digits))
-    return out if first.t.kind == "time" else Ex(text(out), types.STRING)
+    total = f"my_clamp_time(CAST(epoch({clock(first)} {op} {clock(a[1])}) AS DOUBLE), {WARN})"
+    if first.t.kind == "time":
+        return Ex(total, types.time(digits))
+    return Ex(text(Ex(total, types.time(6 if digits else 0))), types.STRING)
 
 
 _PARTS = {
@@ -278,12 +322,13 @@ def _last_day(_: Any, a: list[Ex]) -> Ex:
 
 @function("from_days", low=1)
 def _from_days(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"(DATE '1970-01-01' + CAST({integer(a[0])} - 719528 AS INTEGER))", types.DATE)
+    days = integer(a[0])
+    return Ex(f"CASE WHEN {days} > 365 THEN DATE '1970-01-01' + CAST({days} - 719528 AS INTEGER) END", types.DATE)
 
 
 @function("to_seconds", low=1)
 def _to_seconds(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"CAST(floor(epoch({moment(a[0])})) + 719528 * 86400 AS BIGINT)", types.INT)
+    return Ex(f"CAST(floor(epoch({moment(a[0])})) + 62167219200 AS BIGINT)", types.INT)
 
 
 @function("makedate", low=2)
@@ -294,13 +339,13 @@ def _makedate(_: Any, a: list[Ex]) -> Ex:
 @function("maketime", low=3)
 def _maketime(_: Any, a: list[Ex]) -> Ex:
     digits = a[2].t.scale if a[2].t.kind == "decimal" else 0
-    return Ex(f"my_maketime({integer(a[0])}, {integer(a[1])}, {double(a[2])})", types.time(digits))
+    return Ex(f"my_maketime({integer(a[0])}, {integer(a[1])}, {double(a[2])}, {WARN})", types.time(digits))
 
 
 @function("sec_to_time", low=1)
 def _sec_to_time(_: Any, a: list[Ex]) -> Ex:
     digits = min(a[0].t.scale, 6) if a[0].t.kind == "decimal" else 6 if a[0].t.textual or a[0].t.kind == "double" else 0
-    return Ex(f"my_clamp_time({double(a[0])})", types.time(digits))
+    return Ex(f"my_clamp_time({double(a[0])}, {WARN})", types.time(digits))
 
 
 @function("time_to_sec", low=1)
@@ -321,7 +366,7 @@ def _time_format(_: Any, a: list[Ex]) -> Ex:
 @function("str_to_date", low=2)
 def _str_to_date(tr: Any, a: list[Ex]) -> Ex:
     pattern = tr.constant(a[1])
-    sql = f"my_str_to_date({text(a[0])}, {text(a[1])})"
+    sql = f"my_str_to_date({text(a[0])}, {text(a[1])}, {WARN})"
     if not isinstance(pattern, str):
         return Ex(sql, types.datetime(6))
     has_date = any(f"%{c}" in pattern for c in "YymcdeDMbjWaw")
@@ -345,12 +390,17 @@ def _get_format(tr: Any, nodes: list[exp.Expression], scope: Scope) -> Ex:
         ("DATETIME", "USA"): "%Y-%m-%d %H.%i.%s",
         ("DATETIME", "ISO"): "%Y-%m-%d %H:%i:%s",
         ("DATETIME", "EUR"): "%Y-%m-%d %H.%i.%s",
+        ("DATETIME", "JIS"): "%Y-%m-%d %H:%i:%s",
+        ("DATETIME", "INTERNAL"): "%Y%m%d%H%i%s",
         ("TIME", "USA"): "%h:%i:%s %p",
+        ("TIME", "JIS"): "%H:%i:%s",
         ("TIME", "ISO"): "%H:%i:%s",
         ("TIME", "EUR"): "%H.%i.%s",
+        ("TIME", "INTERNAL"): "%H%i%s",
     }
     name = tr.constant(tr.expr(nodes[1], scope))
-    found = formats.get((nodes[0].name.upper(), str(name).upper()))
+    kind = nodes[0].name.upper().replace("TIMESTAMP", "DATETIME")
+    found = formats.get((kind, str(name).upper()))
     return Ex("NULL", types.NULL) if found is None else Ex(text_literal(found), types.STRING)
 
 
@@ -386,8 +436,8 @@ def _from_unixtime(tr: Any, a: list[Ex]) -> Ex:
 
 
 @function("convert_tz", low=3)
-def _convert_tz(_: Any, a: list[Ex]) -> Ex:
-    digits = a[0].t.scale if a[0].t.kind == "datetime" else 0
+def _convert_tz(tr: Any, a: list[Ex]) -> Ex:
+    digits = _digits_of(tr, a[0])
     return Ex(f"my_convert_tz({moment(a[0])}, {text(a[1])}, {text(a[2])})", types.datetime(digits))
 
 
@@ -406,8 +456,10 @@ def _extract(tr: Any, n: exp.Extract, scope: Scope) -> Ex:
     e = tr.expr(n.expression, scope)
     unit = unit_name(n.this)
     time_unit = unit.split("_")[0] in ("HOUR", "MINUTE", "SECOND", "MICROSECOND")
-    if e.t.kind == "time" or (e.t.kind == "string" and time_unit and "-" not in str(e.value)[1:]):
+    if e.t.kind == "time":
         return Ex(f"my_extract_time({clock(e)}, '{unit}')", types.INT)
+    if not e.t.temporal and (time_unit or unit.startswith("DAY_")):
+        return Ex(f"my_extract_text({text(e)}, '{unit}', {WARN})", types.INT)
     return Ex(f"my_extract({moment(e)}, '{unit}')", types.INT)
 
 

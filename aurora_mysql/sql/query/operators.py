@@ -6,10 +6,12 @@ from typing import Any
 
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.functions.temporal import number_to_datetime
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.expression import (
     CI,
+    WARN,
     Ex,
     blob,
     boolean,
@@ -22,7 +24,14 @@ from aurora_mysql.sql.query.expression import (
     text_literal,
     unsigned,
 )
-from aurora_mysql.sql.query.sources import Converted, literal_date, literal_datetime, literal_number, literal_time
+from aurora_mysql.sql.query.sources import (
+    Converted,
+    literal_date,
+    literal_datetime,
+    literal_number,
+    literal_time,
+    number_complaint,
+)
 from aurora_mysql.sql.query.types import T
 
 #: Lifts quotients over the half that binary fractions miss, so that rounding goes half away from zero.
@@ -32,9 +41,8 @@ _NUDGE = "1.0000000000000004"
 def converted_literal(b: Builder, e: Ex, convert: Any, duck: str) -> str:
     """A literal through `convert`, at bind time if it was lifted, else now."""
     if e.lit is not None and not b.baking:
-        return (
-            b.param(Converted(e.lit, convert)) if not duck else f"CAST({b.param(Converted(e.lit, convert))} AS {duck})"
-        )
+        source = b.param(Converted(e.lit, convert, number_complaint if convert is literal_number else None))
+        return f"CAST({source} AS {duck})" if duck else source
     value = convert(e.value)
     return f"CAST({text_literal(str(value))} AS {duck})" if duck else repr(value)
 
@@ -105,7 +113,7 @@ def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
     kind = other.t.kind if other.t.temporal else e.t.kind
     if e.t.temporal:
         if other.t.numeric:
-            return number(e).sql if not other.is_literal else moment(e) if e.t.kind != "time" else number(e).sql
+            return moment(e) if e.t.kind != "time" and _date_literal(b, other) else number(e).sql
         if e.t.kind == other.t.kind or not other.t.temporal:
             if e.t.kind == "date" and not other.t.temporal and not other.is_literal:
                 return moment(e)
@@ -118,10 +126,19 @@ def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
             return converted_literal(b, e, literal_datetime, "TIMESTAMP")
         return converted_literal(b, e, literal_time, "INTERVAL")
     if e.t.numeric:
-        return number(e).sql if not e.is_literal or kind == "time" else f"my_int_datetime({double(e)})"
+        return f"my_int_datetime({double(e)}, {WARN})" if kind != "time" and _date_literal(b, e) else number(e).sql
     if kind == "time":
-        return f"my_time({text(e)})"
+        return f"my_time({text(e)}, {WARN})"
     return moment(e)
+
+
+def _date_literal(b: Builder, e: Ex) -> bool:
+    """A numeric literal that is a date or datetime; the plan then hangs on its value."""
+    if not e.is_literal or not isinstance(e.value, int | str):
+        return False
+    if e.lit is not None:
+        b.pc.baked.add(e.lit)
+    return str(e.value).isdigit() and number_to_datetime(float(e.value), 0) is not None
 
 
 def compare(b: Builder, op: str, a: Ex, c: Ex) -> Ex:
@@ -146,9 +163,6 @@ def compare(b: Builder, op: str, a: Ex, c: Ex) -> Ex:
 
 def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     """+ - * with MySQL's result types."""
-    if "null" in (a.t.kind, c.t.kind):
-        other = number(c if a.t.kind == "null" else a)
-        return Ex(f"CAST(NULL AS {types.duckdb_type(other.t)})", other.t.plain())
     x, y = number(a), number(c)
     if "double" in (x.t.kind, y.t.kind):
         return Ex(f"({double(x)} {op} {double(y)})", types.DOUBLE)
@@ -176,20 +190,35 @@ def _as_decimal_sql(e: Ex) -> str:
     return f"CAST({e.sql} AS DECIMAL({whole + scale},{scale}))"
 
 
-def divide(a: Ex, c: Ex) -> Ex:
+#: A divisor longer than this is not repeated to look for zero: no warning then.
+_LONGEST_DIVISOR = 4000
+
+
+def _watched(b: Builder, quotient: str, dividend: Ex, divisor: Ex, t: T) -> Ex:
+    """`quotient` (NULL for a zero divisor) with warning 1365, if the session's sql_mode asks for it."""
+    mode = b.pc.ctx.variables.get("sql_mode", b.pc.catalog.globals.get("sql_mode"))
+    if (mode is not None and "ERROR_FOR_DIVISION_BY_ZERO" not in str(mode)) or (
+        len(divisor.sql) + len(dividend.sql) > _LONGEST_DIVISOR
+    ):
+        return Ex(quotient, t)
+    # A NULL dividend makes the second argument NULL: no warning then.
+    watched = f"CAST({divisor.sql} AS DOUBLE) + 0 * CAST({dividend.sql} AS DOUBLE)"
+    none = f"CAST(my_div0({WARN}, {watched}) AS {types.duckdb_type(t)})"
+    return Ex(f"CASE WHEN {divisor.sql} = 0 THEN {none} ELSE {quotient} END", t)
+
+
+def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     """`/`: exact numbers give a DECIMAL with four more decimals, NULL on division by zero."""
     x, y = number(a), number(c)
-    if "null" in (a.t.kind, c.t.kind):
-        return Ex("CAST(NULL AS DOUBLE)", types.DOUBLE)
     quotient = f"{double(x)} / NULLIF({double(y)}, 0)"
     if "double" in (x.t.kind, y.t.kind):
-        return Ex(f"({quotient})", types.DOUBLE)
+        return _watched(b, f"({quotient})", x, y, types.DOUBLE)
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     t = types.decimal(whole1 + scale2 + scale1 + 4, scale1 + 4)
     exact = _exact_quotient(x, y, t)
     if exact is not None:
-        return Ex(exact, t)
-    return Ex(f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", t)
+        return _watched(b, exact, x, y, t)
+    return _watched(b, f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", x, y, t)
 
 
 #: Operands longer than this are divided as DOUBLE: the exact form repeats them.
@@ -217,32 +246,41 @@ def _scaled_integer(e: Ex, scale: int) -> str:
     return f"CAST({e.sql} * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)"
 
 
-def integer_divide(a: Ex, c: Ex) -> Ex:
+def integer_divide(b: Builder, a: Ex, c: Ex) -> Ex:
+    """DIV: on integers, or on exact decimals cut to an integer."""
     x, y = number(a), number(c)
+    t = types.UINT if "uint" in (x.t.kind, y.t.kind) else types.INT
+    duck = types.duckdb_type(t)
     if x.t.integral and y.t.integral:
-        if "uint" in (x.t.kind, y.t.kind):
-            return Ex(f"CAST(CAST({x.sql} AS HUGEINT) // NULLIF(CAST({y.sql} AS HUGEINT), 0) AS UBIGINT)", types.UINT)
-        return Ex(f"({x.sql} // NULLIF({y.sql}, 0))", types.INT)
-    return Ex(f"CAST(trunc({double(x)} / NULLIF({double(y)}, 0) * CAST({_NUDGE} AS DOUBLE)) AS BIGINT)", types.INT)
-
-
-def modulo(a: Ex, c: Ex) -> Ex:
-    x, y = number(a), number(c)
-    if "null" in (a.t.kind, c.t.kind):
-        return Ex("CAST(NULL AS BIGINT)", types.INT)
+        if t.kind == "uint" or "int" not in (x.t.kind, y.t.kind):
+            wide = f"CAST({x.sql} AS HUGEINT) // NULLIF(CAST({y.sql} AS HUGEINT), 0)"
+            return _watched(b, f"CAST({wide} AS {duck})", x, y, t)
+        return _watched(b, f"({x.sql} // NULLIF({y.sql}, 0))", x, y, t)
     if "double" in (x.t.kind, y.t.kind):
-        return Ex(f"({double(x)} % NULLIF({double(y)}, 0))", types.DOUBLE)
+        return _watched(b, f"CAST(my_quotient({text(x)}, {text(y)}) AS {duck})", x, y, t)
+    (_, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    scale = max(scale1, scale2)
+    if max(types.as_decimal(x.t)[0], types.as_decimal(y.t)[0]) + scale > types.MAX_DIGITS:
+        return _watched(b, f"CAST(my_quotient({text(x)}, {text(y)}) AS {duck})", x, y, t)
+    n, d = _scaled_integer(x, scale), _scaled_integer(y, scale)
+    return _watched(b, f"CAST({n} // NULLIF({d}, 0) AS {duck})", x, y, t)
+
+
+def modulo(b: Builder, a: Ex, c: Ex) -> Ex:
+    x, y = number(a), number(c)
+    if "double" in (x.t.kind, y.t.kind):
+        return _watched(b, f"({double(x)} % NULLIF({double(y)}, 0))", x, y, types.DOUBLE)
     if x.t.integral and y.t.integral:
         t = types.UINT if x.t.kind == "uint" else types.INT
         duck = types.duckdb_type(t)
         if x.t.kind == y.t.kind:
-            return Ex(f"({x.sql} % NULLIF({y.sql}, 0))", t)
-        return Ex(f"CAST(CAST({x.sql} AS HUGEINT) % NULLIF(CAST({y.sql} AS HUGEINT), 0) AS {duck})", t)
+            return _watched(b, f"({x.sql} % NULLIF({y.sql}, 0))", x, y, t)
+        return _watched(b, f"CAST(CAST({x.sql} AS HUGEINT) % NULLIF(CAST({y.sql} AS HUGEINT), 0) AS {duck})", x, y, t)
     (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     scale = max(scale1, scale2)
     t = types.decimal(max(whole1, whole2) + scale, scale)
     left, right = _as_decimal_sql(x), _as_decimal_sql(y)
-    return Ex(f"CAST({left} % NULLIF({right}, 0) AS {types.duckdb_type(t)})", t)
+    return _watched(b, f"CAST({left} % NULLIF({right}, 0) AS {types.duckdb_type(t)})", x, y, t)
 
 
 def negate(e: Ex) -> Ex:

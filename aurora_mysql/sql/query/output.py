@@ -10,7 +10,9 @@ from aurora_mysql.sql.query.expression import Ex, cast_to, collated, is_ci, numb
 from aurora_mysql.sql.query.scope import Relation, RelationColumn
 from aurora_mysql.sql.query.types import T
 from aurora_mysql.sql.result import ResultColumn
-from aurora_mysql.sql.result_types import NOT_NULL, from_type, table_column
+from aurora_mysql.sql.result_types import BINARY, NOT_NULL, from_type, table_column
+
+_TYPE_NULL = 6
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class OutputColumn:
 
     def definition(self) -> ResultColumn:
         """Its definition in the protocol."""
+        if self.t.kind == "null":
+            return ResultColumn(self.name, _TYPE_NULL, 63, 0, BINARY)
         if self.column is None or self.table is None:
             return from_type(self.name, types.result_type(self.t))
         found = table_column(self.column, self.table, alias=self.alias, name=self.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.functions.diagnostics import Diagnostics, conversion_warning
 from aurora_mysql.sql.functions.temporal import zone
 from aurora_mysql.sql.result import Value
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The lifted literal `index`, through `convert`."""
+    """The lifted literal `index`, through `convert`; `complain` gives the text of a 1292 warning about it, or ''."""
 
     index: int
     convert: Callable[[Value], Value]
+    complain: Callable[[Value], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,22 @@ class Now:
 
 
 ParamSource = int | Converted | Now | Callable[["SessionContext", "Transaction | None"], Value]
+
+
+def diagnostics(ctx: SessionContext) -> Diagnostics:
+    """The session's end of the warnings of functions inside DuckDB, made at first use."""
+    if ctx.diagnostics is None:
+        ctx.diagnostics = Diagnostics(ctx.warn)
+    return ctx.diagnostics
+
+
+def warning_token(ctx: SessionContext, _: Transaction | None) -> Value:
+    return diagnostics(ctx).token
+
+
+def warning(ctx: SessionContext, message: str) -> None:
+    """A conversion warning (1292) of the running statement. Raises 1292 when it writes in strict mode."""
+    conversion_warning(diagnostics(ctx).token, 1292, message)
 
 
 def session_zone(ctx: SessionContext) -> str:
@@ -67,7 +85,10 @@ def bind_sources(
         if isinstance(source, int):
             values.append(params[source])
         elif isinstance(source, Converted):
-            values.append(source.convert(params[source.index]))
+            value = params[source.index]
+            if source.complain is not None and (message := source.complain(value)):
+                warning(ctx, message)
+            values.append(source.convert(value))
         elif isinstance(source, Now):
             if now is None:
                 now = statement_time(ctx)
@@ -87,8 +108,24 @@ def literal_number(value: Value) -> Value:
         text = value.strip()
         if text.lstrip("-").isdigit() and len(text) < 19:
             return int(text)
-        return leading_number(value)
+        return leading_number(value)[0]
     return value
+
+
+def string_double(value: Value) -> float:
+    """A string literal as a DOUBLE."""
+    from aurora_mysql.sql.functions.numeric import leading_number
+
+    return leading_number(str(value))[0]
+
+
+def number_complaint(value: Value) -> str:
+    """What to say about a string that is no number but compared with one."""
+    from aurora_mysql.sql.functions.numeric import leading_number
+
+    if not isinstance(value, str) or leading_number(value)[1]:
+        return ""
+    return f"Truncated incorrect DOUBLE value: '{value[:128]}'"
 
 
 def literal_datetime(value: Value) -> Value:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
-from aurora_mysql.sql.functions.temporal_text import parse_datetime, parse_time
+from aurora_mysql.sql.dialect import TYPED_LITERAL
+from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_time, read_datetime, read_time
 from aurora_mysql.sql.query import aggregates, operators, types
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
@@ -181,7 +184,7 @@ class Translator:
         if node.is_string:
             if index is None or self.b.baking:
                 return Ex(text_literal(raw), types.STRING, lit=index, value=raw)
-            return Ex(f"CAST({self.b.param(index)} AS VARCHAR)", types.STRING, lit=index, value=raw)
+            return Ex(f"CAST({self.b.param(index)} AS VARCHAR)", types.STRING, lit=index, value=raw, bind=self.b.param)
         if raw.isdigit():
             value = int(raw)
             if value < 2**63:
@@ -293,13 +296,16 @@ class Translator:
     def arithmetic(self, node: exp.Binary, scope: Scope) -> Ex:
         op = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)]
         for side, other in ((node.expression, node.this), (node.this, node.expression)):
-            if isinstance(side, exp.Interval) and op != "*":
+            if isinstance(side, exp.Interval) and op != "*" and side.args.get("unit") is not None:
+                if isinstance(other, exp.Interval):
+                    # "INTERVAL 1 DAY + x": the parser takes x for an interval without a unit.
+                    other = other.this
                 return NODE_FUNCTIONS["date_arithmetic"](self, (other, side, -1 if op == "-" else 1), scope)
         return operators.arithmetic(op, self.expr(node.this, scope), self.expr(node.expression, scope))
 
     def divide(self, node: exp.Binary, scope: Scope) -> Ex:
         function = {exp.Div: operators.divide, exp.IntDiv: operators.integer_divide, exp.Mod: operators.modulo}
-        return function[type(node)](self.expr(node.this, scope), self.expr(node.expression, scope))
+        return function[type(node)](self.b, self.expr(node.this, scope), self.expr(node.expression, scope))
 
     def bitwise(self, node: exp.Binary, scope: Scope) -> Ex:
         op = {
@@ -425,17 +431,9 @@ class Translator:
         target: exp.DataType = node.to
         inner = node.this
         kind = str(target.this.value if hasattr(target.this, "value") else target.this)
-        if isinstance(inner, exp.Literal) and inner.is_string and kind in ("DATE", "TIMESTAMPTZ", "TIME"):
-            source = self.b.pc.sql_text
-            del source
-            if kind == "TIMESTAMPTZ":
-                self.b.bake(inner)
-                moment = parse_datetime(inner.this)
-                if moment is None:
-                    raise mysql_error(1525, "DATETIME", inner.this)
-                return Ex(
-                    f"CAST('{moment.isoformat(' ')}' AS TIMESTAMP)", types.datetime(6 if moment.microsecond else 0)
-                )
+        if node.meta.get(TYPED_LITERAL):
+            self.b.bake(inner)
+            return _typed_literal(kind, str(inner.this))
         self.b.bake(target)
         return cast(self, self.expr(inner, scope), target)
 
@@ -485,6 +483,22 @@ class Translator:
         raise unsupported("assigning user variables in this expression")
 
 
+def _typed_literal(kind: str, text: str) -> Ex:
+    """DATE'...', TIME'...' or TIMESTAMP'...'. Raises 1525 when it is none."""
+    digits = fraction_digits(text)
+    if kind == "TIME":
+        value, whole = read_time(text)
+        if value is None or not whole:
+            raise mysql_error(1525, "TIME", text)
+        return Ex(f"to_microseconds({value // dt.timedelta(microseconds=1)})", types.time(digits))
+    moment, whole = read_datetime(text)
+    if moment is None or not whole or (kind == "DATE" and moment.time() != dt.time(0)):
+        raise mysql_error(1525, "DATE" if kind == "DATE" else "DATETIME", text)
+    if kind == "DATE":
+        return Ex(f"CAST('{moment.date().isoformat()}' AS DATE)", types.DATE)
+    return Ex(f"CAST('{moment.isoformat(' ')}' AS TIMESTAMP)", types.datetime(digits))
+
+
 def user_variable(tr: Translator, name: str) -> Ex:
     """@name: its type is that of its present value, so the plan is not kept."""
     b = tr.b
@@ -496,9 +510,6 @@ def user_variable(tr: Translator, name: str) -> Ex:
 
 def value_ex(b: Builder, value: Any, source: Any) -> Ex:
     """A bound Python value of known type."""
-    import datetime as dt
-    from decimal import Decimal
-
     if value is None:
         return Ex("NULL", types.NULL, value=None)
     if isinstance(value, bool | int):
@@ -614,6 +625,7 @@ _HANDLERS: dict[type, Handler] = {
     exp.JSONArrayContains: Translator.special,
     exp.Concat: Translator.special,
     exp.MatchAgainst: Translator.special,
+    exp.WeightString: Translator.special,
 }
 for _comparison in _COMPARISONS:
     _HANDLERS[_comparison] = Translator.compare
