@@ -36,8 +36,12 @@ class Headings:
         """The heading of the unaliased item `node`."""
         if isinstance(node, exp.Column):
             return str(node.name)
+        if isinstance(node, exp.Introducer) and isinstance(node.expression, exp.Literal):
+            node = node.expression
         if isinstance(node, exp.Literal) and node.is_string:
             return str(node.this)
+        if isinstance(node, exp.Anonymous) and str(node.this).upper() == "NAME_CONST" and len(node.expressions) == 2:
+            return str(node.expressions[0].name)
         if isinstance(node, exp.Concat) and isinstance(node.expressions[0], exp.Literal):
             # Adjacent strings ('a' 'b') are named by the first.
             return str(node.expressions[0].this)
