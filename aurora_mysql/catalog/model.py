@@ -128,6 +128,8 @@ class Table:
     auto_increment: int = 1
     create_time_us: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
+    #: Of one session, in its memory (:mod:`aurora_mysql.engine.temporary`); never in the catalog.
+    temporary: bool = False
 
     @cached_property
     def physical_name(self) -> str:

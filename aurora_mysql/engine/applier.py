@@ -78,6 +78,9 @@ class Applier:
         try:
             pending: dict[int, dict[Key, Row | None]] = {}
             for commit in commits:
+                if commit.schema is not None:
+                    rows += self._flush(catalog, pending)
+                    catalog = self._change_schema(catalog, commit.schema)
                 for change in commit.changes:
                     layout = self._layout(catalog, change.table_id)
                     images = pending.setdefault(change.table_id, {})
@@ -86,9 +89,6 @@ class Applier:
                         images[of_values(values)] = None
                     for row in change.upserts:
                         images[of_row(row)] = row
-                if commit.schema is not None:
-                    rows += self._flush(catalog, pending)
-                    catalog = self._change_schema(catalog, commit.schema)
             rows += self._flush(catalog, pending)
             if catalog is not self.catalog:
                 self._duck.put_catalog(catalog)

@@ -29,9 +29,10 @@ from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.engine.row_store import RowStore
+from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
-from aurora_mysql.redo.record import Commit, SchemaChange
+from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
@@ -127,6 +128,15 @@ class Engine:
     def _keys_of_id(self, table_id: int) -> TableKeys | None:
         table = self.catalog.tables_by_id.get(table_id)
         return None if table is None else self.keys_of(table)
+
+    def temporary_rows(self, table: Table) -> TemporaryRows:
+        """The empty store of a new temporary table."""
+        return TemporaryRows(table, self.keys_of(table), self.layout_of(table))
+
+    def forget_table(self, table_id: int) -> None:
+        """A temporary table is gone."""
+        for known in (self._keys, self._layouts, self._counters, self._counters_logged):
+            known.pop(table_id, None)
 
     def is_current(self, table: Table) -> bool:
         """True while `table` is the definition in force."""
@@ -305,12 +315,19 @@ class Engine:
                 raise StalePlanError(f"{table.database}.{table.name} has changed")
 
     async def commit_schema(
-        self, ctx: SessionContext, delta: CatalogDelta, statements: Sequence[str], *, lock: Sequence[Table] = ()
+        self,
+        ctx: SessionContext,
+        delta: CatalogDelta,
+        statements: Sequence[str],
+        *,
+        lock: Sequence[Table] = (),
+        changes: Sequence[TableChange] = (),
     ) -> None:
         """Log a schema change, apply it everywhere, and make it the catalog.
 
         `statements` are DuckDB statements; they run in the applier of every instance, so they must be deterministic
-        and may read what is in ``vol`` only. Returns when the change is durable and visible here.
+        and may read what is in ``vol`` only. `changes` are the first rows of tables that `delta` makes. Returns when
+        all is durable and visible here.
 
         Raises:
             StalePlanError: `delta` was planned on an older catalog (a table id is taken).
@@ -326,6 +343,7 @@ class Engine:
                     raise StalePlanError(f"table id {table.id} is taken")
             commit = Commit(
                 commit_time_us=time.time_ns() // 1000,
+                changes=changes,
                 schema=SchemaChange(delta, list(statements)),
             )
             lsn = await self.commit_log.commit(commit)

@@ -18,6 +18,7 @@ from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.engine.temporary import FIRST_ID, TemporaryRows
 from aurora_mysql.redo.record import Commit, Row
 
 
@@ -37,19 +38,28 @@ def describe(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
 
 
 def install_overlay(
-    cursor: duckdb.DuckDBPyConnection, table: Table, layout: ArrowLayout, images: dict[Key, Row | None]
+    cursor: duckdb.DuckDBPyConnection,
+    table: Table,
+    layout: ArrowLayout,
+    images: dict[Key, Row | None],
+    base: TemporaryRows | None = None,
 ) -> None:
-    """Make `cursor` see `images` (None = deleted) over the base table. Needs an open DuckDB transaction."""
+    """Make `cursor` see `images` (None = deleted) over the base table, or over the rows of a temporary one. Needs an
+    open DuckDB transaction."""
     name = table.physical_name
+    below = f"vol.main.{name}"
+    if base is not None:
+        below = f"aurora_ob_{table.id}"
+        cursor.register(below, base.arrow())
     cursor.register(f"aurora_ok_{table.id}", layout.keys(list(images)))
     cursor.register(f"aurora_or_{table.id}", layout.rows([r for r in images.values() if r is not None]))
     match = " AND ".join(f"b.{quote(n)} = k.k{i}" for i, n in enumerate(layout.key_names))
     names = [*layout.names, *layout.hidden_names]
     columns = ", ".join(quote(n) for n in names)
-    base = ", ".join(f"b.{quote(n)}" for n in names)
+    shown = ", ".join(f"b.{quote(n)}" for n in names)
     cursor.execute(
         f"CREATE OR REPLACE TEMP VIEW {name} AS "
-        f"SELECT {base} FROM vol.main.{name} b ANTI JOIN aurora_ok_{table.id} k ON ({match}) "
+        f"SELECT {shown} FROM {below} b ANTI JOIN aurora_ok_{table.id} k ON ({match}) "
         f"UNION ALL SELECT {columns} FROM aurora_or_{table.id}"
     )
 
@@ -59,13 +69,16 @@ def remove_overlay(cursor: duckdb.DuckDBPyConnection, table_ids: Iterable[int]) 
     for table_id in table_ids:
         cursor.unregister(f"aurora_ok_{table_id}")
         cursor.unregister(f"aurora_or_{table_id}")
+        if table_id >= FIRST_ID:
+            cursor.unregister(f"aurora_ob_{table_id}")
 
 
 @dataclass(slots=True)
 class Overlay:
-    """What of one table is laid over: `version` tells whether it is still the transaction's newest."""
+    """What of one table is laid over: `version` (of the own writes, of a temporary table) tells whether it is still
+    the transaction's newest."""
 
-    version: int
+    version: tuple[int, int]
 
 
 @dataclass(slots=True)

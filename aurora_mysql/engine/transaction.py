@@ -31,6 +31,7 @@ from aurora_mysql.engine.snapshot import (
     remove_overlay,
     reopen_snapshot,
 )
+from aurora_mysql.engine.temporary import FIRST_ID, TemporaryRows
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
 from aurora_mysql.redo.record import Commit, KeyValues, Row
 
@@ -120,6 +121,9 @@ class Transaction:
         Raises:
             StalePlanError: `table` is not the definition in force; plan again.
         """
+        if table.temporary:
+            self._temporary(table)
+            return
         if table.id in self._used_tables:
             return
         engine = self._engine
@@ -229,7 +233,7 @@ class Transaction:
         own, row = self._buffer.find(table.id, normal)
         if own:
             return row
-        if not self._consistent:
+        if table.temporary or not self._consistent:
             return await self._latest(keys, normal)
         snapshot = await self._view(table)
         store = self._engine.row_store.table(table.id)
@@ -281,6 +285,8 @@ class Transaction:
 
     async def lock_table(self, table: Table, mode: str) -> None:
         """Table lock: IS/IX (taken by row locks by themselves), S or X (where keys can't be named)."""
+        if table.temporary:
+            return
         self._check_writer()
         await self.use_table(table)
         await self._acquire(("t", table.id), mode)
@@ -300,7 +306,7 @@ class Transaction:
             return row if own else await self._latest(keys, normal)
         await self.use_table(table)
         value = normaliser(table, index.columns)(_cut(index, values))
-        if lock:
+        if lock and not table.temporary:
             self._check_writer()
             await self._acquire(("t", table.id), "IX")
             await self._acquire(("u", table.id, index.name, value), "X")
@@ -383,6 +389,10 @@ class Transaction:
         try:
             await self._close_snapshot()
             changes = self._buffer.changes()
+            temporary = [c for c in changes if c.table_id >= FIRST_ID]
+            if temporary:
+                changes = [c for c in changes if c.table_id < FIRST_ID]
+                self._ctx.temporary.check_room({c.table_id: c.upserts for c in temporary})
             if changes:
                 await engine.apply_queue.room()
                 log = engine.commit_log
@@ -395,9 +405,11 @@ class Transaction:
             self._close()
             raise
         if not changes:
+            self._ctx.temporary.apply(temporary)
             self._close()
             return 0
         lsn = await log.commit(commit, self._close)
+        self._ctx.temporary.apply(temporary)
         self._ctx.seen_lsn = max(self._ctx.seen_lsn, lsn)
         return lsn
 
@@ -436,6 +448,16 @@ class Transaction:
 
     # --- inside ----------------------------------------------------------------------------------------------
 
+    def _temporary(self, table: Table) -> TemporaryRows:
+        rows = self._ctx.temporary.rows_of(table.id)
+        if rows is None or rows.table is not table:
+            raise StalePlanError(f"{table.database}.{table.name} has changed")
+        return rows
+
+    def _base(self, table: Table) -> TemporaryRows | None:
+        """What lies under a temporary table's own writes; None for other tables."""
+        return self._temporary(table) if table.temporary else None
+
     def _check_writer(self) -> None:
         if not self._engine.is_writer:
             raise mysql_error(1836)
@@ -459,10 +481,13 @@ class Transaction:
     async def _lock_key(
         self, table: Table, key: KeyValues, mode: str, *, nowait: bool, skip_locked: bool
     ) -> tuple[TableKeys, Key | None]:
-        self._check_writer()
+        if not table.temporary:
+            self._check_writer()
         await self.use_table(table)
         keys = self._engine.keys_of(table)
         normal = keys.of_values(key)
+        if table.temporary:
+            return keys, normal
         try:
             await self._acquire(("t", table.id), "IX" if mode == "X" else "IS", nowait=nowait or skip_locked)
             await self._acquire(("r", table.id, normal), mode, nowait=nowait or skip_locked)
@@ -474,6 +499,8 @@ class Transaction:
 
     async def _latest(self, keys: TableKeys, normal: Key) -> Row | None:
         """The newest committed row of a key: row store, else DuckDB (which has it, since it is not dirty)."""
+        if keys.table.temporary:
+            return self._temporary(keys.table).rows.get(normal)
         store = self._engine.row_store
         table = store.table(keys.table.id)
         if table is None:
@@ -510,6 +537,12 @@ class Transaction:
         if own is not None:
             return own
         unique_of = keys.unique.get(index.name) or unique_key_function(table, index)
+        if table.temporary:
+            stored = self._temporary(table).find_unique(index.name, value)
+            if stored is None:
+                return None
+            written, image = self._buffer.find(table.id, keys.of_row(stored))
+            return stored if not written else image if image is not None and unique_of(image) == value else None
         store = self._engine.row_store.table(table.id)
         if store is None:
             raise StalePlanError(table.name)
@@ -590,7 +623,7 @@ class Transaction:
         wanted = max((engine.row_store.last_lsn(t.id) for t in tables), default=0)
         if wanted > engine.applied_lsn:
             await engine.apply_queue.wait(wanted)
-        own = [t for t in tables if t.id in self._buffer.tables and self._buffer.tables[t.id].rows]
+        own = [t for t in tables if t.temporary or (t.id in self._buffer.tables and self._buffer.tables[t.id].rows)]
         cursor = await self._borrow_with_overlay(own)
         try:
             yield cursor
@@ -604,13 +637,13 @@ class Transaction:
         engine = self._engine
         if not own:
             return engine.duck.borrow()
-        overlays = [(t, engine.layout_of(t), dict(self._buffer.rows(t.id))) for t in own]
+        overlays = [(t, engine.layout_of(t), dict(self._buffer.rows(t.id)), self._base(t)) for t in own]
 
         def prepare() -> duckdb.DuckDBPyConnection:
             cursor = engine.duck.borrow()
             cursor.execute("BEGIN")
-            for table, layout, images in overlays:
-                install_overlay(cursor, table, layout, images)
+            for table, layout, images, base in overlays:
+                install_overlay(cursor, table, layout, images, base)
             return cursor
 
         return await asyncio.get_running_loop().run_in_executor(engine.executor, prepare)
@@ -620,19 +653,20 @@ class Transaction:
         wanted = []
         for table in tables:
             own = self._buffer.tables.get(table.id)
-            version = 0 if own is None else own.version
+            base = self._base(table)
+            version = (0 if own is None else own.version, 0 if base is None else base.version)
             overlay = snapshot.overlays.get(table.id)
             if overlay is not None and overlay.version == version:
                 continue
             images = {**snapshot.images(engine.keys_of(table)), **dict(self._buffer.rows(table.id))}
-            if images or overlay is not None:
-                wanted.append((table, engine.layout_of(table), images))
+            if images or overlay is not None or base is not None:
+                wanted.append((table, engine.layout_of(table), images, base))
                 snapshot.overlays[table.id] = Overlay(version)
         if wanted:
 
             def install(cursor: duckdb.DuckDBPyConnection) -> None:
-                for table, layout, images in wanted:
-                    install_overlay(cursor, table, layout, images)
+                for table, layout, images, base in wanted:
+                    install_overlay(cursor, table, layout, images, base)
 
             await self._call(snapshot.cursor, install)
 

@@ -41,7 +41,7 @@ class Commit:
 
     `lsn` and `epoch` are given by the volume at append (0 before). `commit_time_us` is the writer's clock (Unix
     microseconds) at the append, and above that of every commit before. `counters` are next AUTO_INCREMENT values by
-    table id.
+    table id. With both a schema and changes, the schema comes first: the changes are the first rows of tables it makes.
     """
 
     lsn: int = 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from aurora_mysql.catalog.model import User
+from aurora_mysql.catalog.model import Catalog, User
+from aurora_mysql.engine.temporary import TemporaryTables
 
 if TYPE_CHECKING:
     from aurora_mysql.engine.transaction import Transaction
@@ -75,6 +76,23 @@ class SessionContext:
     named_locks: dict[str, int] = field(default_factory=dict)
     status: dict[str, int] = field(default_factory=dict)
     diagnostics: Diagnostics | None = None
+    temporary: TemporaryTables = field(default_factory=TemporaryTables)
+    _shadowed: tuple[Catalog, int, Catalog] | None = None
+
+    def catalog_over(self, base: Catalog) -> Catalog:
+        """`base` with this session's temporary tables in front of tables and views of their names."""
+        temporary = self.temporary
+        if not temporary:
+            return base
+        found = self._shadowed
+        if found is None or found[0] is not base or found[1] != temporary.version:
+            catalog = replace(
+                base,
+                tables={**base.tables, **temporary.tables},
+                views={k: v for k, v in base.views.items() if k not in temporary.tables},
+            )
+            self._shadowed = found = (base, temporary.version, catalog)
+        return found[2]
 
     def warn(self, level: str, errno: int, message: str) -> None:
         """Add to the diagnostics area (bounded by max_error_count = 1024)."""

@@ -22,6 +22,10 @@ def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext) -> Plan:
     tree, fixed = parse_shape(shape, statement.text)
     pc.baked |= fixed
     name = tree.key
+    if tree.args.get("returning") is not None:
+        # sqlglot knows it from other databases.
+        at = statement.text.upper().rfind("RETURNING")
+        raise mysql_error(1064, statement.text[at : at + 80], 1)
     if name == "insert":
         from aurora_mysql.sql.dml import plan_insert
 
@@ -52,7 +56,7 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
     text = statement.text
     if verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
         return _plan_show(words, statement, pc)
-    if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and "USER" not in words[:4]:
+    if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and words[1:2] != ["USER"]:
         if verb == "TRUNCATE" or any(word in _SCHEMA_OBJECTS for word in words[1:]):
             from aurora_mysql.sql.ddl import plan_ddl
 

@@ -20,7 +20,7 @@ from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
 from aurora_mysql.sql.fingerprint import Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, cut, same_values, trustworthy
-from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
 from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
@@ -115,6 +115,7 @@ class Executor:
             get("sql_mode"),
             get("time_zone"),
             get("collation_connection"),
+            (ctx.connection_id, ctx.temporary.version) if ctx.temporary.tables else None,
         )
 
     def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
@@ -211,20 +212,21 @@ class Executor:
         if statement.verb not in SHAPED:
             pc = self._context(ctx, statement.text, ())
             plan = plan_text(statement, pc)
-            return CachedPlan(plan, frozenset(pc.privileges)), pc.params
+            return CachedPlan(plan, _needed(pc)), pc.params
         shape = lift(statement)
         key = (shape.key, *self._environment(ctx))
         found = self.plans.get(key, shape.params)
         if found is None:
             pc = self._context(ctx, statement.text, shape.params)
             plan = plan_shaped(shape, statement, pc)
-            found = CachedPlan(plan, frozenset(pc.privileges), universal=not pc.baked)
+            found = CachedPlan(plan, _needed(pc), universal=not pc.baked)
             if plan.cacheable:
                 self.plans.put(key, shape.params, pc.baked, found)
         return found, shape.params
 
     def _context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
-        return PlanContext(self.engine.catalog, ctx.database, ctx, self.engine, self.services, text, params)
+        catalog = ctx.catalog_over(self.engine.catalog)
+        return PlanContext(catalog, ctx.database, ctx, self.engine, self.services, text, params)
 
     def _check_privileges(self, ctx: SessionContext, found: CachedPlan) -> None:
         if not found.privileges:
@@ -382,9 +384,11 @@ class Executor:
 
     async def close_session(self, ctx: SessionContext) -> None:
         await verbs.rollback(ctx)
+        ctx.temporary.clear()
 
     async def reset_session(self, ctx: SessionContext) -> None:
         await verbs.rollback(ctx)
+        ctx.temporary.clear()
         ctx.variables.clear()
         ctx.user_variables.clear()
         ctx.prepared_sql.clear()
@@ -413,6 +417,12 @@ class Executor:
         from aurora_mysql.sql.admin import privileges
 
         return privileges.has_privilege(self.engine.catalog, user, "CONNECTION_ADMIN", "", "")
+
+
+def _needed(pc: PlanContext) -> frozenset[Privilege]:
+    """What the plan's user must be allowed; a temporary table belongs to its session."""
+    own = pc.ctx.temporary.tables
+    return frozenset(need for need in pc.privileges if need[1:] not in own)
 
 
 def _user_variable(ctx: SessionContext, piece: str) -> Value:

@@ -22,12 +22,20 @@ from aurora_mysql.catalog.physical import (
     quote,
 )
 from aurora_mysql.catalog.values import converter, render_key
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.errors import mysql_error
+from aurora_mysql.redo.record import Row, TableChange
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
-from aurora_mysql.sql.ddl.checks import refuse_violated_check
+from aurora_mysql.sql.ddl.generated import (
+    evaluate,
+    fill_generated,
+    generated_columns,
+    refuse_duplicates,
+    refuse_violated,
+)
 from aurora_mysql.sql.ddl.parse_alter import AlterSpec
 from aurora_mysql.sql.ddl.plan import Run
 from aurora_mysql.sql.ddl.tables import physical_create, physical_drop, renamed
+from aurora_mysql.sql.ddl.temporary import alter_temporary, temporary_table
 from aurora_mysql.sql.lexer import tokenize
 from aurora_mysql.sql.result import Ok, Result
 
@@ -37,6 +45,9 @@ _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 
 
 async def alter_table(run: Run, spec: AlterSpec) -> Result:
+    own = temporary_table(run, (spec.database, spec.name))
+    if own is not None:
+        return await alter_temporary(run, own, spec)
     table = run.table(spec.database, spec.name)
     async with run.engine.with_table_exclusive(run.ctx, [table]):
         engine = run.engine
@@ -49,13 +60,20 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
         rebuild = needs_rebuild(table, altered)
         counted = 0
         statements: list[str] = []
+        changes: list[TableChange] = []
         new = altered.table
         if rebuild:
             plan = Rebuild(run, table, altered)
             counted = await _on_data(run, plan.rows)
             await _on_data(run, plan.validate)
             new = replace(new, id=catalog.next_table_id, create_time_us=time.time_ns() // 1000)
-            statements = [*physical_create(new), plan.copy_statement(new), physical_drop(table)]
+            if plan.computes:
+                rows = await fill_generated(run, new, await plan.computed_rows())
+                refuse_duplicates(new, rows)
+                changes = [TableChange(new.id, upserts=rows)]
+                statements = [*physical_create(new), physical_drop(table)]
+            else:
+                statements = [*physical_create(new), plan.copy_statement(new), physical_drop(table)]
         new = await _with_counter(run, table, new, altered, rebuild, counted)
         for name in altered.new_foreign_keys if run.foreign_key_checks else ():
             fk = next(f for f in new.foreign_keys if f.name == name)
@@ -64,16 +82,21 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             )  # fmt: skip
             if parent is not None:
                 await _on_data(run, partial(_refuse_orphans, table, altered, fk, parent))
-        for name in altered.new_checks:
-            check = next(c for c in new.checks if c.name.lower() == name.lower())
-            if check.enforced:
-                await refuse_violated_check(run, table, altered, check)
+        if altered.new_checks:
+            rows = list(changes[0].upserts) if changes else await _on_data(run, Rebuild(run, table, altered).fetch)
+            await refuse_violated_checks(run, new, altered, rows)
         delta = _delta(run, table, new, altered)
         if rebuild:
             delta = replace(delta, next_table_id=new.id + 1)
         if delta.tables:
-            await run.commit(delta, statements, [table, *(p for p in parents if p is not table)])
+            await run.commit(delta, statements, [table, *(p for p in parents if p is not table)], changes)
     return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: 0")
+
+
+async def refuse_violated_checks(run: Run, new: Table, altered: Altered, rows: list[Row]) -> None:
+    """3819 when one of `rows` (of `new`) violates a check that the statement adds or enforces."""
+    wanted = {name.lower() for name in altered.new_checks}
+    await refuse_violated(run, new, [c for c in new.checks if c.name.lower() in wanted], rows)
 
 
 def _delta(run: Run, table: Table, new: Table, altered: Altered) -> CatalogDelta:
@@ -129,6 +152,10 @@ def needs_rebuild(old: Table, altered: Altered) -> bool:
     new = altered.table
     if any(source is None for source in altered.origin.values()):
         return True
+    if [(c.name, c.generated) for c in old.columns] != [
+        (altered.origin.get(c.name.lower()) or c.name, c.generated) for c in new.columns
+    ] and (generated_columns(old) or generated_columns(new)):
+        return True
     if _layout(old) != _layout(new) or old.key_columns != new.key_columns:
         return True
     uniques = [i.parts for i in old.indexes if i.unique]
@@ -164,13 +191,53 @@ def _values_may_change(old: Column, new: Column) -> bool:
 class Rebuild:
     """Copies `old` into the altered definition: first the checks in MySQL's words, then one INSERT ... SELECT."""
 
-    def __init__(self, run: Run, old: Table, altered: Altered) -> None:
+    def __init__(self, run: Run, old: Table, altered: Altered, *, source: str = "") -> None:
+        """`source` is the relation that holds the old rows: the physical table, unless it is said."""
         self._run, self._old, self._altered = run, old, altered
+        self._from = source or f"vol.main.{old.physical_name}"
         self._zone = str(run.ctx.variables.get("time_zone", "SYSTEM"))
         self._now = time.time()
 
     def rows(self, cursor: duckdb.DuckDBPyConnection) -> int:
-        return int(cursor.execute(f"SELECT count(*) FROM vol.main.{self._old.physical_name}").fetchall()[0][0])
+        return int(cursor.execute(f"SELECT count(*) FROM {self._from}").fetchall()[0][0])
+
+    @property
+    def computes(self) -> bool:
+        """True when new values come from expressions, which only the session that runs the statement can evaluate."""
+        return bool(generated_columns(self._altered.table)) or bool(self._expression_defaults)
+
+    @property
+    def _expression_defaults(self) -> list[int]:
+        """Positions of added columns whose default is an expression other than CURRENT_TIMESTAMP."""
+        return [
+            position
+            for position, column in enumerate(self._altered.table.columns)
+            if column.default_is_expr
+            and self._source(column) is None
+            and not (column.default or "").upper().startswith("CURRENT_TIMESTAMP")
+        ]
+
+    def fetch(self, cursor: duckdb.DuckDBPyConnection) -> list[Row]:
+        """All rows, as storage rows of the new table; generated columns and expression defaults still NULL."""
+        rows: list[Row] = cursor.execute(f"{self.select()} ORDER BY {self._order}").fetchall()
+        return rows
+
+    async def computed_rows(self) -> list[Row]:
+        """All rows of the new table, expression defaults included."""
+        return await self.with_defaults(await _on_data(self._run, self.fetch))
+
+    async def with_defaults(self, rows: list[Row]) -> list[Row]:
+        """`rows` with the values of added columns whose default is an expression."""
+        run, new = self._run, self._altered.table
+        for position in self._expression_defaults:
+            column = new.columns[position]
+            values = await evaluate(run, new, rows, [column.default or "NULL"])
+            convert = converter(column, strict=run.strict, zone=zone_named(self._zone))
+            rows = [
+                (*row[:position], None if value is None else convert(value, number, run.ctx.warn), *row[position + 1 :])
+                for number, (row, (value,)) in enumerate(zip(rows, values, strict=True), 1)
+            ]
+        return rows
 
     @property
     def _order(self) -> str:
@@ -182,11 +249,10 @@ class Rebuild:
 
     def validate(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Raises what MySQL raises when a value does not fit its new column, and 1062 for a duplicate key."""
-        run, old = self._run, self._old
-        name = f"vol.main.{old.physical_name}"
+        run, name = self._run, self._from
         for column in self._altered.table.columns:
             source = self._source(column)
-            if source is None:
+            if source is None or column.generated is not None:
                 continue
             if source.nullable and not column.nullable:
                 found = cursor.execute(f"SELECT 1 FROM {name} WHERE {quote(source.name)} IS NULL LIMIT 1").fetchall()
@@ -203,7 +269,7 @@ class Rebuild:
                     if text is not None:
                         convert(text, row, run.ctx.warn)
         for index in self._altered.table.indexes:
-            if index.unique:
+            if index.unique and not self.computes:
                 self._refuse_duplicates(cursor, index)
 
     def _refuse_duplicates(self, cursor: duckdb.DuckDBPyConnection, index: Index) -> None:
@@ -233,13 +299,15 @@ class Rebuild:
         items = []
         for column in self._altered.table.columns:
             items.append(f"{self._item(column)} AS {quote(column.name)}")
-        return f"SELECT {', '.join(items)} FROM vol.main.{self._old.physical_name}"
+        return f"SELECT {', '.join(items)} FROM {self._from}"
 
     def _item(self, column: Column) -> str:
         if column.name == HIDDEN_KEY:
             kept = self._old.column(HIDDEN_KEY)
             return quote(HIDDEN_KEY) if kept is not None else f"row_number() OVER (ORDER BY {self._order})"
         source = self._source(column)
+        if column.generated is not None:
+            return f"CAST(NULL AS {duckdb_type(column.type)})"
         if source is None:
             if column.auto_increment:
                 return f"row_number() OVER (ORDER BY {self._order})"
@@ -257,7 +325,7 @@ class Rebuild:
             return None if column.nullable else implicit_default(column)
         if column.default_is_expr:
             if not column.default.upper().startswith("CURRENT_TIMESTAMP"):
-                raise unsupported("ADD COLUMN with an expression as its default")
+                return None
             moment = dt.datetime.fromtimestamp(self._now, dt.UTC)
             return converter(column, strict=True, zone=zone_named(self._zone))(moment, 1, self._run.ctx.warn)
         token = tokenize(column.default.lstrip("-"))[0]

@@ -17,6 +17,7 @@ from aurora_mysql.sql.ddl.build import (
     with_default,
 )
 from aurora_mysql.sql.ddl.create import add_check, checked_engine, kept_options
+from aurora_mysql.sql.ddl.expressions import referenced
 from aurora_mysql.sql.ddl.foreign_keys import add_foreign_keys, index_needed_by
 from aurora_mysql.sql.ddl.parse_alter import AlterAction, AlterSpec
 from aurora_mysql.sql.ddl.spec import ColumnSpec, KeySpec
@@ -138,6 +139,12 @@ def _change_column(work: Altered, action: AlterAction, catalog: Catalog) -> None
     if column.name.lower() != old.name.lower() and table.column(column.name) is not None:
         raise mysql_error(1060, column.name)
     _refuse_foreign_key_change(work, old, column, catalog)
+    if (old.generated is None) != (column.generated is None) and not (old.generated_stored or column.generated_stored):
+        raise mysql_error(3106, "Changing the STORED status")
+    if old.generated is not None and column.generated is not None and old.generated_stored != column.generated_stored:
+        raise mysql_error(3106, "Changing the STORED status")
+    if column.name != old.name:
+        _refuse_generated_from(table, old, 3108)
     columns = list(table.columns)
     position = columns.index(old)
     columns.remove(old)
@@ -194,6 +201,7 @@ def _rename_column(work: Altered, action: AlterAction, catalog: Catalog) -> None
     old = _existing(work, action.name)
     new = check_identifier(action.new_name, 1166)
     table = work.table
+    _refuse_generated_from(table, old, 3108)
     if new.lower() != old.name.lower() and table.column(new) is not None:
         raise mysql_error(1060, new)
     columns = tuple(replace(c, name=new) if c is old else c for c in table.columns)
@@ -210,6 +218,7 @@ def _drop_column(work: Altered, action: AlterAction, catalog: Catalog) -> None:
     for child, fk in catalog.referencing.get((table.database, table.name), []):
         if old.name in fk.ref_columns:
             raise mysql_error(1829, old.name, fk.name, f"{child.database}.{child.name}")
+    _refuse_generated_from(table, old, 3108)
     checks: list[Check] = []
     for check in table.checks:
         if f"`{old.name}`" not in check.expression:
@@ -228,6 +237,12 @@ def _drop_column(work: Altered, action: AlterAction, catalog: Catalog) -> None:
         indexes=tuple(indexes),
         checks=tuple(checks),
     )
+
+
+def _refuse_generated_from(table: Table, column: Column, errno: int) -> None:
+    for other in table.columns:
+        if other.generated is not None and column.name.lower() in referenced(other.generated):
+            raise mysql_error(errno, column.name)
 
 
 def _add_key(work: Altered, key: KeySpec) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from aurora_mysql.catalog.model import (
 )
 from aurora_mysql.catalog.values import converter, to_text
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
+from aurora_mysql.sql.ddl.expressions import canonical, check_generated
 from aurora_mysql.sql.ddl.parse_column import quote_string
 from aurora_mysql.sql.ddl.spec import CheckSpec, ColumnSpec, KeySpec
 from aurora_mysql.sql.lexer import tokenize
@@ -58,6 +58,16 @@ def build_column(spec: ColumnSpec, table_charset: tuple[str, str], *, primary: b
         raise mysql_error(1063, name)
     if spec.on_update is not None and column_type.name not in ("datetime", "timestamp"):
         raise mysql_error(1294, name)
+    if spec.generated is not None:
+        for clause, given in (
+            ("DEFAULT", spec.default_kind),
+            ("AUTO_INCREMENT", spec.auto_increment),
+            ("ON UPDATE", spec.on_update),
+        ):
+            if given:
+                raise mysql_error(1221, clause, "generated column")
+        if spec.primary and not spec.generated_stored:
+            raise mysql_error(3106, "Defining a virtual generated column as primary key")
     column = Column(
         name,
         column_type,
@@ -66,6 +76,8 @@ def build_column(spec: ColumnSpec, table_charset: tuple[str, str], *, primary: b
         on_update=spec.on_update,
         comment=spec.comment,
         invisible=spec.invisible,
+        generated=spec.generated,
+        generated_stored=spec.generated_stored,
     )
     return with_default(column, spec.default_kind, spec.default)
 
@@ -236,64 +248,34 @@ def sorted_indexes(indexes: Sequence[Index], columns: Sequence[Column]) -> tuple
 
 
 def build_check(spec: CheckSpec, name: str, columns: Sequence[Column]) -> Check:
-    """A check over `columns`; column names come out quoted, as MySQL prints them.
+    """A check over `columns`. Raises 3820 for an unknown column."""
+    return Check(name, canonical(spec.expression, columns, lambda found: mysql_error(3820, name, found)), spec.enforced)
+
+
+def finish_generated(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """`columns` with the expressions of generated ones and of defaults in the catalog's form, checked.
 
     Raises:
-        MySQLError: 3820 for an unknown column.
+        MySQLError: 1054, 3102, 3107, 3109, 3772.
     """
-    by_name = {c.name.lower(): c.name for c in columns}
-    tokens = tokenize(spec.expression)
-    out: list[str] = []
-    for position, token in enumerate(tokens):
-        following = tokens[position + 1] if position + 1 < len(tokens) else None
-        called = following is not None and following.text == "("
-        text = token.text
-        if token.kind == "ident" or (token.kind == "word" and token.value.lower() in by_name and not called):
-            if token.value.lower() not in by_name:
-                raise mysql_error(3820, name, token.value)
-            text = f"`{by_name[token.value.lower()]}`"
-        elif token.kind == "word":
-            if (
-                not called
-                and not _KEYWORD.fullmatch(text)
-                and text[0].isalpha()
-                and not _literal_word(tokens, position)
-            ):
-                raise mysql_error(3820, name, token.value)
-            text = text.lower()
-        glue = (
-            not out or text in (")", ",", ".") or out[-1] in ("(", ".") or (text == "(" and _is_name(tokens, position))
-        )
-        out += [text] if glue else [" ", text]
-    return Check(name, "".join(out), spec.enforced)
 
+    def unknown(name: str) -> MySQLError:
+        return mysql_error(1054, name, "generated column function")
 
-_KEYWORD = re.compile(
-    r"(?i)AND|OR|XOR|NOT|IN|IS|NULL|LIKE|BETWEEN|REGEXP|RLIKE|ESCAPE|TRUE|FALSE|UNKNOWN|CASE|WHEN|THEN|ELSE|END|DIV|MOD|"
-    r"INTERVAL|DAY|MONTH|YEAR|HOUR|MINUTE|SECOND|WEEK|QUARTER|MICROSECOND|AS|SIGNED|UNSIGNED|CHAR|DECIMAL|DATE|"
-    r"DATETIME|TIME|JSON|BINARY|COLLATE|TIMESTAMP|SOUNDS|CHARACTER|SET|_\w+|FROM|BOTH|LEADING|TRAILING|FOR|DOUBLE|FLOAT|"
-    r"INTEGER|USING"
-)
-
-
-def _literal_word(tokens: Sequence[object], position: int) -> bool:
-    return position > 0 and getattr(tokens[position - 1], "text", "").upper() in ("COLLATE", "USING", "SET")
-
-
-def _is_name(tokens: Sequence[object], position: int) -> bool:
-    """True when the parenthesis at `position` belongs to a function call."""
-    before = tokens[position - 1]
-    text = getattr(before, "text", "").upper()
-    return getattr(before, "kind", "") == "word" and text not in (
-        "AND",
-        "OR",
-        "XOR",
-        "NOT",
-        "IN",
-        "WHEN",
-        "THEN",
-        "ELSE",
-    )
+    finished = []
+    for column in columns:
+        if column.generated is not None:
+            column = replace(column, generated=canonical(column.generated, columns, unknown))
+        elif column.default_is_expr and not (column.default or "").upper().startswith("CURRENT_TIMESTAMP"):
+            column = replace(
+                column,
+                default=canonical(
+                    column.default or "", columns, lambda name: mysql_error(1054, name, "default value expression")
+                ),
+            )
+        finished.append(column)
+    check_generated(finished)
+    return tuple(finished)
 
 
 def finish_table(table: Table) -> Table:
@@ -325,6 +307,7 @@ def finish_table(table: Table) -> Table:
         raise mysql_error(1075)
     if sum(map(storage_bytes, columns)) > MAX_ROW_BYTES:
         raise mysql_error(1118, MAX_ROW_BYTES)
+    columns = finish_generated(columns)
     finished = replace(table, columns=columns, indexes=sorted_indexes(table.indexes, columns))
     if finished.key_index is None:
         hidden = Column(HIDDEN_KEY, ColumnType("bigint"), nullable=False, invisible=True)

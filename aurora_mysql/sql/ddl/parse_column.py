@@ -239,7 +239,8 @@ def _attributes(cur: TokenCursor, spec: ColumnSpec) -> None:
         elif cur.peek_word("GENERATED") or cur.peek_word("AS"):
             cur.accept_word("GENERATED", "ALWAYS")
             cur.expect_word("AS")
-            raise unsupported("generated columns")
+            spec.generated = cur.skip_parentheses()
+            spec.generated_stored = cur.accept_any("VIRTUAL", "STORED", "PERSISTENT") in ("STORED", "PERSISTENT")
         else:
             return
 

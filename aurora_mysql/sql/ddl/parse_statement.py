@@ -9,6 +9,7 @@ from aurora_mysql.sql.ddl.parse_alter import AlterSpec, parse_alter_table
 from aurora_mysql.sql.ddl.parse_column import charset_name
 from aurora_mysql.sql.ddl.parse_table import key_parts_and_options, parse_create_table
 from aurora_mysql.sql.ddl.plan import Action, DdlPlan
+from aurora_mysql.sql.ddl.temporary import create_temporary, drop_temporary
 from aurora_mysql.sql.ddl.views import plan_create_view, plan_drop_view
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
@@ -70,7 +71,12 @@ def _create(cur: TokenCursor, pc: PlanContext) -> Plan:
         pc.need("CREATE", name)
         return DdlPlan(pc, lambda run: tables.create_database(run, name, if_not_exists, charset, collation))
     if cur.accept_word("TEMPORARY"):
-        raise unsupported("temporary tables")
+        cur.expect_word("TABLE")
+        spec = parse_create_table(cur)
+        pc.need("CREATE TEMPORARY TABLES", spec.database or pc.database)
+        if spec.like is not None:
+            pc.need("SELECT", spec.like[0] or pc.database, spec.like[1])
+        return DdlPlan(pc, lambda run: create_temporary(run, spec), commits=False)
     if cur.accept_word("TABLE"):
         spec = parse_create_table(cur)
         pc.need("CREATE", spec.database or pc.database, spec.name)
@@ -160,12 +166,10 @@ def _drop(cur: TokenCursor, pc: PlanContext) -> Plan:
             names.append(cur.expect_name())
         cur.accept_any("RESTRICT", "CASCADE")
         cur.expect_end()
-        if temporary and not if_exists:
-            raise unsupported("temporary tables")
+        if temporary:
+            return DdlPlan(pc, lambda run: drop_temporary(run, names, if_exists), commits=False)
         for database, table in names:
             pc.need("DROP", database or pc.database, table)
-        if temporary:
-            names = []
         return DdlPlan(pc, lambda run: tables.drop_tables(run, names, if_exists))
     if cur.accept_word("VIEW"):
         return plan_drop_view(cur, pc)

@@ -37,7 +37,8 @@ def parse_create_table(cur: TokenCursor) -> TableSpec:
     parse_table_options(cur, spec.options)
     if cur.peek_word("PARTITION"):
         raise unsupported("PARTITION BY")
-    cur.accept_any("IGNORE", "REPLACE")
+    duplicates = cur.accept_any("IGNORE", "REPLACE")
+    spec.ignore_rows, spec.replace_rows = duplicates == "IGNORE", duplicates == "REPLACE"
     cur.accept_word("AS")
     if cur.peek_any("SELECT", "WITH", "TABLE", "VALUES") or cur.peek_op("("):
         spec.select = cur.rest()

@@ -9,6 +9,7 @@ from aurora_mysql.catalog.model import CatalogDelta, Database, Table, View
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.redo.record import TableChange
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.plan import PlanContext
@@ -67,8 +68,14 @@ class Run:
         mode = self.ctx.variables.get("sql_mode")
         return mode is None or "STRICT_" in str(mode).upper() or "TRADITIONAL" in str(mode).upper()
 
-    async def commit(self, delta: CatalogDelta, statements: Sequence[str] = (), lock: Sequence[Table] = ()) -> None:
-        await self.engine.commit_schema(self.ctx, delta, statements, lock=lock)
+    async def commit(
+        self,
+        delta: CatalogDelta,
+        statements: Sequence[str] = (),
+        lock: Sequence[Table] = (),
+        changes: Sequence[TableChange] = (),
+    ) -> None:
+        await self.engine.commit_schema(self.ctx, delta, statements, lock=lock, changes=changes)
 
 
 Action = Callable[[Run], Awaitable[Result]]
@@ -83,7 +90,9 @@ class DdlPlan:
     needs_transaction = False
     cacheable = False
 
-    def __init__(self, pc: PlanContext, action: Action) -> None:
+    def __init__(self, pc: PlanContext, action: Action, *, commits: bool = True) -> None:
+        """`commits` False: it changes the session only, on a reader as well, and leaves its transaction open."""
+        self.is_ddl = self.writes = commits
         self._engine, self._services, self._database = pc.engine, pc.services, pc.database
         self._action = action
 

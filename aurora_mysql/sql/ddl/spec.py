@@ -64,7 +64,8 @@ class ForeignKeySpec:
 
 @dataclass
 class TableSpec:
-    """A CREATE TABLE. `like` is (database, table); `select` is the source text after the definitions."""
+    """A CREATE TABLE. `like` is (database, table); `select` is the source text after the definitions, with what it does
+    about duplicate keys."""
 
     database: str
     name: str
@@ -76,3 +77,5 @@ class TableSpec:
     options: dict[str, str] = field(default_factory=dict)
     like: tuple[str, str] | None = None
     select: str = ""
+    ignore_rows: bool = False
+    replace_rows: bool = False

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from aurora_mysql.catalog.charsets import resolve
 from aurora_mysql.catalog.model import Catalog, CatalogDelta, Database, ForeignKey, Table
 from aurora_mysql.catalog.physical import create_table_statements
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import check_identifier
 from aurora_mysql.sql.ddl.create import build_table, like_table
+from aurora_mysql.sql.ddl.fill import as_change, in_memory, insert_selected, run_select, with_selected_columns
 from aurora_mysql.sql.ddl.plan import SYSTEM_SCHEMAS, Run, note
 from aurora_mysql.sql.ddl.spec import TableSpec
+from aurora_mysql.sql.ddl.temporary import temporary_table, truncate_temporary
 from aurora_mysql.sql.result import Ok, Result
 
 Name = tuple[str, str]
@@ -34,8 +36,7 @@ def physical_drop(table: Table) -> str:
 
 
 async def create_table(run: Run, spec: TableSpec) -> Result:
-    if spec.select:
-        raise unsupported("CREATE TABLE ... SELECT")
+    selected = None
     async with run.engine.with_table_exclusive(run.ctx, ()):
         catalog = run.engine.catalog
         database = run.writable_schema(spec.database)
@@ -45,21 +46,36 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
                 return await note(run, 1050, spec.name)
             raise mysql_error(1050, spec.name)
         if spec.like is not None:
-            table = like_table(run.table(*spec.like), database.name, spec.name, catalog)
+            source = temporary_table(run, spec.like) or run.table(*spec.like)
+            table = dataclasses.replace(like_table(source, database.name, spec.name, catalog), temporary=False)
         else:
+            if spec.select:
+                selected = await run_select(run, spec.select)
+                spec = with_selected_columns(spec, selected)
             table = build_table(spec, database, catalog, fk_checked=run.foreign_key_checks)
         delta = CatalogDelta(tables={key: table}, next_table_id=table.id + 1)
         parents = [p for fk in table.foreign_keys if (p := catalog.table(fk.ref_database, fk.ref_table)) is not None]
-        await run.commit(delta, physical_create(table), parents)
-    return Ok()
+        if selected is None:
+            await run.commit(delta, physical_create(table), parents)
+            return Ok()
+        async with in_memory(run, table) as rows:
+            result = await insert_selected(run, spec, rows, selected)
+            table = dataclasses.replace(table, auto_increment=run.engine.auto_increment_value(rows.table))
+            delta = dataclasses.replace(delta, tables={key: table})
+            await run.commit(delta, physical_create(table), parents, changes=[as_change(rows, table)])
+        return result
 
 
 async def drop_tables(run: Run, names: Sequence[Name], if_exists: bool) -> Result:
     found: list[Table] = []
     missing: list[Name] = []
+    own: list[Name] = []
     catalog = run.engine.catalog
     for database, name in names:
         schema = run.schema_of(database)
+        if (schema, name) in run.ctx.temporary.tables:
+            own.append((schema, name))
+            continue
         if schema.lower() in SYSTEM_SCHEMAS:
             run.writable_schema(schema)
         table = catalog.table(schema, name)
@@ -74,6 +90,8 @@ async def drop_tables(run: Run, names: Sequence[Name], if_exists: bool) -> Resul
         raise mysql_error(1051, ",".join(shown))
     for name in shown:
         await note(run, 1051, name)
+    for key in own:
+        run.ctx.temporary.remove(key)
     if found:
         refuse_referenced(run, catalog, found, 3730)
         await run.commit(
@@ -96,6 +114,9 @@ def refuse_referenced(run: Run, catalog: Catalog, going: Sequence[Table], errno:
 
 
 async def truncate_table(run: Run, name: Name) -> Result:
+    own = temporary_table(run, name)
+    if own is not None:
+        return await truncate_temporary(run, own)
     table = run.table(*name)
     async with run.engine.with_table_exclusive(run.ctx, [table]):
         catalog = run.engine.catalog

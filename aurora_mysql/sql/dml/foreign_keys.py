@@ -10,6 +10,7 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.alter import foreign_key_text
+from aurora_mysql.sql.dml.table_writer import TableWriter
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.result import Value
 
@@ -60,7 +61,7 @@ async def parent_changes(
         MySQLError: 1451 for RESTRICT and NO ACTION, and below 15 cascades.
     """
     children = pc.engine.catalog.referencing.get((table.database, table.name))
-    if not children or not enforced(ctx):
+    if not children or table.temporary or not enforced(ctx):
         return
     for child, fk in children:
         values = _values(table, fk.ref_columns, old)
@@ -85,4 +86,4 @@ async def parent_changes(
             for column, value in zip(fk.columns, wanted, strict=True):
                 changed[child.position[column.lower()]] = value
             await parent_changes(pc, ctx, tx, child, row, tuple(changed), depth + 1)
-            tx.update(child, row, tuple(changed))
+            tx.update(child, row, await TableWriter(child, pc).generate(tuple(changed), ctx, tx))

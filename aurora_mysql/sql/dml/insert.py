@@ -55,11 +55,17 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
                 raise mysql_error(1136, number)
         plan.params_per_row = ast.meta.get("params_per_row", 0)
         plan.rows = [[_source(node, table, pc) for node in row] for row in rows]
+        for sources in plan.rows if plan.writer.generated else ():
+            for column, given in zip(plan.targets, sources, strict=True):
+                if given is not None:
+                    plan.writer.refuse_generated(column)
     elif isinstance(source, exp.Query):
         query: Any = source
         plan.query = plan_select(query, pc)
         if plan.query.columns is not None and len(plan.query.columns) != len(columns):
             raise mysql_error(1136, 1)
+        for column in columns:
+            plan.writer.refuse_generated(column)
     else:
         raise mysql_error(1064, "", 1)
     return plan
@@ -236,6 +242,8 @@ class _Run:
                 values[position] = await writer.default(column, tuple(values), ctx, tx, ignore)
             fresh = self._number(values)
             row = writer.convert(values, self.converters, self.number, ctx, ignore)
+            if writer.generated:
+                row = await writer.generate(row, ctx, tx, number=self.number, lenient=ignore)
             if writer.auto_position is not None and not fresh:
                 explicit = row[writer.auto_position]
                 if isinstance(explicit, int) and explicit > 0:
@@ -319,6 +327,7 @@ async def replace_row(
 ) -> None:
     """Put `new` for `old` (locked): unique values, checks and foreign keys hold. Raises 1062, 3819, 1451, 1452."""
     table = writer.table
+    new = await writer.generate(new, ctx, tx)
     for index in writer.unique:
         values = writer.values_of(index, new)
         if values == writer.values_of(index, old):

@@ -47,7 +47,8 @@ class RowExpression:
             query = query.from_(inner.subquery(self._table.name, copy=False), copy=False)
         pc = self._pc
         # Literals keep their values here: this tree is planned for one row and thrown away.
-        context = PlanContext(pc.engine.catalog, ctx.database, ctx, pc.engine, pc.services, pc.sql_text, ())
+        catalog = ctx.catalog_over(pc.engine.catalog)
+        context = PlanContext(catalog, ctx.database, ctx, pc.engine, pc.services, pc.sql_text, ())
         plan = plan_select(query, context)
         result = await plan.run(ctx, tx, ())
         assert isinstance(result, ResultSet) and isinstance(result.rows, list)

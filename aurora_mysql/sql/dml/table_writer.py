@@ -51,6 +51,11 @@ class TableWriter:
         self.checks = [
             (check, RowExpression(_expression(check.expression), table, pc)) for check in table.checks if check.enforced
         ]
+        self.generated = [
+            (position, RowExpression(_expression(column.generated), table, pc))
+            for position, column in enumerate(self.columns)
+            if column.generated is not None
+        ]
         for column in self.columns:
             if column.default is not None and column.default_is_expr:
                 self._default_expressions[column.name] = RowExpression(_expression(column.default), table, pc)
@@ -74,7 +79,7 @@ class TableWriter:
             return await expression.value(row, (), ctx, tx)
         if column.name in self._defaults:
             return self._defaults[column.name]
-        if column.nullable or column.auto_increment:
+        if column.nullable or column.auto_increment or column.generated is not None:
             return None
         if column.type.name == "enum":
             return column.type.values[0]
@@ -123,13 +128,33 @@ class TableWriter:
             for convert, value in zip(converters, values, strict=True)
         ]
         for position, column in enumerate(self.columns):
-            if row[position] is None and not column.nullable:
+            if row[position] is None and not column.nullable and column.generated is None:
                 error = mysql_error(1048, column.name)
                 if not lenient:
                     raise error
                 ctx.warn("Warning", 1048, error.message)
                 row[position] = implicit(column)
         return tuple(row)
+
+    async def generate(
+        self, row: Row, ctx: SessionContext, tx: Transaction, *, number: int = 1, lenient: bool = False
+    ) -> Row:
+        """`row` (storage values) with its generated columns computed. Raises 1048 and what conversions raise."""
+        if not self.generated:
+            return row
+        values = list(row)
+        converters = self.converters(ctx, lenient=lenient)
+        for position, expression in self.generated:
+            value = await expression.value(tuple(values), (), ctx, tx)
+            if value is None and not self.columns[position].nullable:
+                raise mysql_error(1048, self.columns[position].name)
+            values[position] = None if value is None else converters[position](value, number, ctx.warn)
+        return tuple(values)
+
+    def refuse_generated(self, column: Column) -> None:
+        """3105 when `column`, given a value, is a generated one."""
+        if column.generated is not None:
+            raise mysql_error(3105, column.name, self.table.name)
 
     def stamped(self, old: Row, new: Row, assigned: set[int], ctx: SessionContext) -> Row:
         """`new` with ON UPDATE CURRENT_TIMESTAMP columns set, when it differs from `old`."""

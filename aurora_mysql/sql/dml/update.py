@@ -151,6 +151,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         if isinstance(value, exp.Var | exp.Column) and value.name.upper() == "DEFAULT":
             assignment.default = True
         else:
+            target.writer.refuse_generated(column)
             if single:
                 assignment.fast = compile_row_expression(_unqualified(value, source.alias_or_name), table, pc)
             if assignment.fast is None:

@@ -112,6 +112,7 @@ def translate_rows_query(
         made.relations,
         made.cacheable,
         made.sleep_s,
+        made.outputs,
         out,
         extra_start,
     )

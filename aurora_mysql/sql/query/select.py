@@ -38,6 +38,7 @@ class SelectSql:
     relations: list[VirtualUse] = field(default_factory=list)
     cacheable: bool = True
     sleep_s: float = 0.0
+    outputs: list[OutputColumn] = field(default_factory=list)
 
 
 class SelectTranslator:
@@ -424,7 +425,7 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     b = selects.b
     sql, sources = b.finish(query.sql)
     columns = [c.definition() for c in query.columns]
-    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps))
+    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns)
 
 
 __all__ = ["SelectSql", "SelectTranslator", "finished", "new_translator", "translate_select"]

@@ -125,6 +125,9 @@ def plan_table_status(cur: TokenCursor, pc: PlanContext) -> Plan:
 
 def resolve(pc: PlanContext, name: tuple[str, str]) -> Table | View | list[Column]:
     """The table, the view, or the columns of a virtual relation; 1046, 1049, 1146."""
+    own = pc.ctx.temporary.tables.get((name[0] or pc.database, name[1]))
+    if own is not None:
+        return own
     database = _database(pc, name[0])
     catalog = pc.engine.catalog
     relation = virtual_relation(database, name[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aurora_mysql.catalog.charsets import CHARSETS
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, ForeignKey, Index, Table, View
+from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.ddl.parse_column import quote_string
 
 
@@ -52,6 +53,8 @@ def extra_text(column: Column) -> str:
         parts.append("DEFAULT_GENERATED")
     if column.on_update:
         parts.append(f"on update {column.on_update}")
+    if column.generated is not None:
+        parts.append("STORED GENERATED" if column.generated_stored else "VIRTUAL GENERATED")
     if column.invisible:
         parts.append("INVISIBLE")
     return " ".join(parts)
@@ -84,6 +87,9 @@ def column_line(column: Column, table: Table) -> str:
         elif t.collation != _default_collation(t.charset):
             # A column always names a collation that is not its character set's default.
             text += f" COLLATE {t.collation}"
+    if column.generated is not None:
+        kind = "STORED" if column.generated_stored else "VIRTUAL"
+        text += f" GENERATED ALWAYS AS ({in_parentheses(column.generated)}) {kind}"
     if not column.nullable:
         text += " NOT NULL"
     elif t.name == "timestamp":
@@ -95,8 +101,8 @@ def column_line(column: Column, table: Table) -> str:
         elif column.default.upper().startswith("CURRENT_TIMESTAMP"):
             text += f" DEFAULT {column.default}"
         else:
-            text += f" DEFAULT ({column.default})"
-    elif column.nullable and t.name not in _NO_DEFAULT:
+            text += f" DEFAULT ({in_parentheses(column.default)})"
+    elif column.nullable and t.name not in _NO_DEFAULT and column.generated is None:
         text += " DEFAULT NULL"
     if column.on_update:
         text += f" ON UPDATE {column.on_update}"
@@ -152,8 +158,9 @@ def create_table_text(table: Table, *, auto_increment: int = 1) -> str:
     lines += [foreign_key_line(f, table) for f in sorted(table.foreign_keys, key=lambda f: f.name)]
     for check in table.checks:
         enforced = "" if check.enforced else " /*!80016 NOT ENFORCED */"
-        lines.append(f"CONSTRAINT {backtick(check.name)} CHECK ({_in_parentheses(check.expression)}){enforced}")
-    text = f"CREATE TABLE {backtick(table.name)} (\n  " + ",\n  ".join(lines) + f"\n) ENGINE={table.engine}"
+        lines.append(f"CONSTRAINT {backtick(check.name)} CHECK ({in_parentheses(check.expression)}){enforced}")
+    kind = "TEMPORARY TABLE" if table.temporary else "TABLE"
+    text = f"CREATE {kind} {backtick(table.name)} (\n  " + ",\n  ".join(lines) + f"\n) ENGINE={table.engine}"
     if table.auto_increment_column is not None and auto_increment > 1:
         text += f" AUTO_INCREMENT={auto_increment}"
     text += f" DEFAULT CHARSET={table.charset}"
@@ -164,10 +171,6 @@ def create_table_text(table: Table, *, auto_increment: int = 1) -> str:
     if table.comment:
         text += f" COMMENT={quote_string(table.comment)}"
     return text
-
-
-def _in_parentheses(expression: str) -> str:
-    return f"({expression})"
 
 
 def create_view_text(view: View) -> str:

@@ -27,7 +27,7 @@ _OPEN = """
     temp_table_reflection tuple_in tuple_in_w_empty unicode_ddl unique_constraint_reflection
     unique_constraints_reflect_as_index unique_index_reflect_as_unique_constraints update_from
     view_column_reflection view_reflection views window_functions window_range window_range_numeric
-""".split()
+"""
 
 #: Open in the base class; MySQL has it not: DATETIME and TIME have whole seconds unless declared otherwise, VARCHAR
 #: needs a length, LIMIT takes no expression, sequences don't exist, and drivers send values as text.
@@ -35,7 +35,7 @@ _CLOSED = """
     datetime_microseconds time_microseconds unbounded_varchar sql_expression_limit_offset
     json_index_supplementary_unicode_element precision_generic_float_type date_implicit_bound
     datetime_implicit_bound time_implicit_bound
-""".split()
+"""
 
 
 class Requirements(SuiteRequirements):
@@ -45,7 +45,7 @@ class Requirements(SuiteRequirements):
         return "utf8mb4_bin"
 
 
-for _name in _OPEN:
+for _name in _OPEN.split():
     setattr(Requirements, _name, property(lambda self: exclusions.open()))
-for _name in _CLOSED:
+for _name in _CLOSED.split():
     setattr(Requirements, _name, property(lambda self: exclusions.closed()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.show.information_schema.objects import visible_tables
 from aurora_mysql.sql.show.virtual import VirtualRelation, big, columns_of, integer, longtext
@@ -63,7 +64,11 @@ def _referential(ctx: SessionContext, services: InstanceServices) -> list[Row]:
 
 
 def _checks(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-    return [("def", t.database, c.name, f"({c.expression})") for t in visible_tables(ctx, services) for c in t.checks]
+    return [
+        ("def", t.database, c.name, in_parentheses(c.expression))
+        for t in visible_tables(ctx, services)
+        for c in t.checks
+    ]
 
 
 RELATIONS: dict[str, VirtualRelation] = {

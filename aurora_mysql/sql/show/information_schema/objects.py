@@ -10,6 +10,7 @@ from aurora_mysql.catalog.charsets import CHARSETS
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, Table
 from aurora_mysql.catalog.values import TEXT_BYTES
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.show.type_text import column_key, default_text, extra_text, type_text
 from aurora_mysql.sql.show.virtual import (
@@ -129,7 +130,7 @@ def _column_row(database: str, table: str, position: int, c: Column, key: str) -
     return (
         "def", database, table, c.name, position, default_text(c), "YES" if c.nullable else "NO", c.type.name,
         *column_numbers(c.type), c.type.charset, c.type.collation, type_text(c.type), key, extra_text(c),
-        _PRIVILEGES, c.comment, "", None,
+        _PRIVILEGES, c.comment, "" if c.generated is None else in_parentheses(c.generated), None,
     )  # fmt: skip
 
 

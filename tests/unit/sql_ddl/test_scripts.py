@@ -1,0 +1,97 @@
+"""Schema statements together with the rows they act on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripts import Script, run_script
+
+SCRIPTS: dict[str, Script] = {
+    "a temporary table hides another one, and obeys transactions": [
+        ("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(9))", 0),
+        ("INSERT INTO t VALUES (1, 'base')", 1),
+        ("CREATE TEMPORARY TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(9), UNIQUE KEY u (v))", 0),
+        ("CREATE TEMPORARY TABLE t (a INT)", "1050"),
+        ("CREATE TEMPORARY TABLE IF NOT EXISTS t (a INT)", 0),
+        ("SELECT COUNT(*) FROM t", [(0,)]),
+        ("INSERT INTO t (v) VALUES ('a'), ('b')", (2, 1)),
+        ("INSERT INTO t (v) VALUES ('A')", "1062"),
+        ("BEGIN", 0),
+        ("UPDATE t SET v = 'c' WHERE v = 'b'", 1),
+        ("SAVEPOINT s", 0),
+        ("DELETE FROM t WHERE id = 1", 1),
+        ("SELECT id, v FROM t ORDER BY id", [(2, "c")]),
+        ("ROLLBACK TO SAVEPOINT s", 0),
+        ("INSERT INTO t (v) VALUES ('b')", (1, 4)),
+        ("SELECT v FROM t WHERE id = 4", [("b",)]),
+        ("ROLLBACK", 0),
+        ("SELECT id, v FROM t ORDER BY id", [(1, "a"), (2, "b")]),
+        ("SELECT x.v, y.v FROM t x JOIN t y ON x.id < y.id", [("a", "b")]),
+        ("ALTER TABLE t ADD n INT NOT NULL DEFAULT (CHAR_LENGTH(v) * 2), RENAME TO tt", 2),
+        ("SELECT * FROM tt ORDER BY id", [(1, "a", 2), (2, "b", 2)]),
+        ("SELECT * FROM t", [(1, "base")]),
+        ("TRUNCATE TABLE tt", 0),
+        ("INSERT INTO tt (v) VALUES ('z')", (1, 1)),
+        ("DROP TABLE tt, t", 0),
+        ("SELECT * FROM tt", "1146"),
+        ("SELECT * FROM t", "1146"),
+        ("DROP TEMPORARY TABLE tt", "1051"),
+        ("DROP TEMPORARY TABLE IF EXISTS tt", 0),
+    ],
+    "create table from a query": [
+        ("CREATE TABLE s (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(9) NOT NULL DEFAULT 'x', d DECIMAL(6,2))", 0),
+        ("INSERT INTO s (v, d) VALUES ('a', 1.5), ('b', 2)", (2, 1)),
+        ("CREATE TABLE c AS SELECT id, v, d * 2 AS dd, CONCAT(v, '!') AS w FROM s", 2),
+        ("SELECT * FROM c ORDER BY id", [(1, "a", Decimal("3.00"), "a!"), (2, "b", Decimal("4.00"), "b!")]),
+        ("CREATE TABLE c SELECT 1", "1050"),
+        ("CREATE TABLE IF NOT EXISTS c SELECT 1", 0),
+        ("CREATE TABLE k (n INT PRIMARY KEY AUTO_INCREMENT, v CHAR(1)) SELECT v, d FROM s", 2),
+        ("SELECT n, v, d FROM k ORDER BY n", [(1, "a", Decimal("1.50")), (2, "b", Decimal("2.00"))]),
+        ("INSERT INTO k (v) VALUES ('z')", (1, 3)),
+        ("CREATE TABLE u (v CHAR(1) PRIMARY KEY) SELECT 'q' AS v UNION ALL SELECT 'Q'", "1062"),
+        ("SELECT * FROM u", "1146"),
+        ("CREATE TABLE u (v CHAR(1) PRIMARY KEY) IGNORE SELECT 'q' AS v UNION ALL SELECT 'Q'", 1),
+        ("CREATE TEMPORARY TABLE m SELECT v, COUNT(*) AS n FROM s GROUP BY v", 2),
+        ("SELECT SUM(n) FROM m", [(Decimal(2),)]),
+        ("CREATE TABLE long_text SELECT REPEAT('x', 300) AS r", 1),
+        ("SELECT LENGTH(r) FROM long_text", [(300,)]),
+    ],
+    "generated columns follow their row": [
+        ("CREATE TABLE p (id INT PRIMARY KEY)", 0),
+        ("INSERT INTO p VALUES (5), (6), (7)", 3),
+        (
+            "CREATE TABLE g (id INT PRIMARY KEY, a INT, b INT AS (a + 1), c INT AS (b * 10) STORED, "
+            "k VARCHAR(9) AS (CONCAT('k', a)) UNIQUE, FOREIGN KEY (a) REFERENCES p (id) ON UPDATE CASCADE)",
+            0,
+        ),
+        ("INSERT INTO g (id, a) VALUES (1, 5), (2, NULL)", 2),
+        ("INSERT INTO g VALUES (3, 6, DEFAULT, DEFAULT, DEFAULT)", 1),
+        ("INSERT INTO g VALUES (4, 6, 7, DEFAULT, DEFAULT)", "3105"),
+        ("INSERT INTO g (id, a) VALUES (4, 6)", "1062"),
+        ("UPDATE g SET b = 1", "3105"),
+        ("UPDATE g SET a = 7 WHERE id = 1", 1),
+        ("SELECT * FROM g ORDER BY id", [(1, 7, 8, 80, "k7"), (2, None, None, None, None), (3, 6, 7, 70, "k6")]),
+        ("DELETE FROM g WHERE k = 'k6'", 1),
+        ("INSERT INTO p VALUES (8)", 1),
+        ("UPDATE p SET id = 9 WHERE id = 7", 1),
+        ("SELECT * FROM g WHERE id = 1", [(1, 9, 10, 100, "k9")]),
+        ("ALTER TABLE g ADD d INT AS (c + 1) VIRTUAL, ADD CHECK (d > 200)", "3819"),
+        ("ALTER TABLE g ADD d INT AS (c + 1) VIRTUAL", 2),
+        ("SELECT id, d FROM g ORDER BY id", [(1, 101), (2, None)]),
+        ("ALTER TABLE g DROP COLUMN c", "3108"),
+        ("ALTER TABLE g MODIFY b INT AS (a + 2)", 2),
+        ("SELECT a, b, c, d FROM g WHERE id = 1", [(9, 11, 110, 111)]),
+        ("ALTER TABLE g MODIFY b INT AS (a + 2) STORED", "3106"),
+        ("INSERT INTO g (id, a) VALUES (9, 8) ON DUPLICATE KEY UPDATE a = VALUES(a)", 1),
+        ("INSERT INTO g (id, a) VALUES (9, 5) ON DUPLICATE KEY UPDATE a = VALUES(a)", 2),
+        ("SELECT b, k FROM g WHERE id = 9", [(7, "k5")]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", list(SCRIPTS))
+def test_script(tmp_path: Path, name: str) -> None:
+    run_script(tmp_path, SCRIPTS[name])
