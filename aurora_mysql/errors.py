@@ -55,6 +55,7 @@ class MySQLError(AuroraError):
 
 #: number -> (SQLSTATE, message template with %-placeholders)
 ERRORS: dict[int, tuple[str, str]] = {
+    13: ("HY000", "Can't get stat of '%s' (OS errno %d - %s)"),
     1005: ("HY000", "Can't create table '%s' (errno: %s)"),
     1006: ("HY000", "Can't create database '%s' (errno: %s)"),
     1007: ("HY000", "Can't create database '%s'; database exists"),
@@ -106,6 +107,9 @@ ERRORS: dict[int, tuple[str, str]] = {
         "42000",
         "Incorrect table definition; there can be only one auto column and it must be defined as a key",
     ),
+    1083: ("42000", "Field separator argument is not what is expected; check the manual"),
+    1085: ("HY000", "The file '%s' must be in the database directory or be readable by all"),
+    1086: ("HY000", "File '%s' already exists"),
     1089: (
         "HY000",
         "Incorrect prefix key; the used key part isn't a string, the used length is longer than the key part, or the "
@@ -198,6 +202,9 @@ ERRORS: dict[int, tuple[str, str]] = {
         "Client does not support authentication protocol requested by server; consider upgrading MySQL client",
     ),
     1253: ("42000", "COLLATION '%s' is not valid for CHARACTER SET '%s'"),
+    1261: ("01000", "Row %d doesn't contain data for all columns"),
+    1262: ("01000", "Row %d was truncated; it contained more data than there were input columns"),
+    1263: ("22004", "Column set to default value; NULL supplied to NOT NULL column '%s' at row %d"),
     1264: ("22003", "Out of range value for column '%s' at row %d"),
     1265: ("01000", "Data truncated for column '%s' at row %d"),
     1267: ("HY000", "Illegal mix of collations (%s) for operation '%s'"),
@@ -263,6 +270,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1451: ("23000", "Cannot delete or update a parent row: a foreign key constraint fails (%s)"),
     1452: ("23000", "Cannot add or update a child row: a foreign key constraint fails (%s)"),
     1461: ("42000", "Can't create more than max_prepared_stmt_count statements (current value: %d)"),
+    1467: ("HY000", "Failed to read auto-increment value from storage engine"),
     1471: ("HY000", "The target table %s of the %s is not insertable-into"),
     1524: ("HY000", "Plugin '%s' is not loaded"),
     1525: ("HY000", "Incorrect %s value: '%s'"),
@@ -279,6 +287,10 @@ ERRORS: dict[int, tuple[str, str]] = {
     1701: ("42000", "Cannot truncate a table referenced in a foreign key constraint (%s)"),
     1765: ("HY000", "Variable cannot be set"),
     1791: ("HY000", "Unknown EXPLAIN format name: '%s'"),
+    1761: (
+        "23000",
+        "Foreign key constraint for table '%s', record '%s' would lead to a duplicate entry in table '%s', key '%s'",
+    ),
     1792: ("25006", "Cannot execute statement in a READ ONLY transaction."),
     1815: ("HY000", "Internal error: %s"),
     1820: ("HY000", "You must reset your password using ALTER USER statement before executing this statement."),

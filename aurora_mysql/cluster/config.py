@@ -54,6 +54,7 @@ class ClusterConfig:
     max_connections: int = 1000
     max_allowed_packet_bytes: int = 64 << 20
     connect_timeout_s: float = 10.0
+    secure_file_dir: str = ""
     segment_bytes: int = 16 << 20
     commit_timeout_s: float = 10.0
     checkpoint_interval_s: float = 300.0
@@ -102,6 +103,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "max_allowed_packet_bytes": "max_allowed_packet_bytes",
         "connect_timeout_s": "connect_timeout_s",
         "default_authentication_plugin": "default_authentication_plugin",
+        "secure_file_dir": "secure_file_dir",
     },
     "volume": {
         "segment_bytes": "segment_bytes",

@@ -10,6 +10,9 @@ from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.redo.record import Row, TableChange
 
+#: Rows of one change in a record, at most.
+CHANGE_ROWS = 50_000
+
 
 @dataclass(slots=True)
 class TableBuffer:
@@ -100,15 +103,20 @@ class RedoBuffer:
                 yield key, row
 
     def changes(self) -> list[TableChange]:
-        """The net effect, for the redo record."""
+        """The net effect, for the redo record. A table with many rows has several changes, whose order is free."""
         found = []
         for table_id, table in self.tables.items():
-            if table.rows:
-                found.append(
-                    TableChange(
-                        table_id,
-                        upserts=[new for _, new in table.rows.values() if new is not None],
-                        deletes=[table.keys.values_of_row(old) for old, new in table.rows.values() if new is None],
-                    )
-                )
+            if not table.rows:
+                continue
+            upserts = [new for _, new in table.rows.values() if new is not None]
+            deletes = [table.keys.values_of_row(old) for old, new in table.rows.values() if new is None]
+            if len(table.rows) <= CHANGE_ROWS:
+                found.append(TableChange(table_id, upserts, deletes))
+                continue
+            found += [TableChange(table_id, (), part) for part in _parts(deletes)]
+            found += [TableChange(table_id, part) for part in _parts(upserts)]
         return found
+
+
+def _parts(rows: list[Row]) -> list[list[Row]]:
+    return [rows[start : start + CHANGE_ROWS] for start in range(0, len(rows), CHANGE_ROWS)]

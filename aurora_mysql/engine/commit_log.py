@@ -12,10 +12,14 @@ from typing import Protocol
 
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import FencedError, QuorumLostError, StorageError, mysql_error
-from aurora_mysql.redo.codec import encode_commit
+from aurora_mysql.redo.codec import encode_changes, encode_commit
 from aurora_mysql.redo.record import Commit
 
 log = logging.getLogger(__name__)
+
+
+#: Rows of larger commits are encoded on another thread, so that the event loop goes on.
+ENCODE_ASIDE_ROWS = 10_000
 
 
 class WritableVolume(Protocol):
@@ -102,13 +106,16 @@ class CommitLog:
                 message says so.
         """
         try:
+            changes = None
+            if sum(len(change.upserts) + len(change.deletes) for change in commit.changes) > ENCODE_ASIDE_ROWS:
+                changes = await self._loop.run_in_executor(None, encode_changes, commit.changes)
             if not self._writable.is_set():
                 await self._wait_writable()
             if self._fenced is not None:
                 raise mysql_error(1836)
             # Times grow with LSNs, whatever the clock does: "everything until T" is a prefix of the log.
             commit.commit_time_us = self._last_time_us = max(time.time_ns() // 1000, self._last_time_us + 1)
-            parts = encode_commit(commit)
+            parts = encode_commit(commit, changes)
             try:
                 commit.lsn = self._volume.append(parts)
             except FencedError:

@@ -62,6 +62,15 @@ def normaliser(table: Table, columns: Sequence[str]) -> Callable[[Sequence[Any]]
     if all(f is None for f in folds):
         return tuple
 
+    if len(folds) == 1:
+        only = folds[0]
+
+        def normalise_one(values: Sequence[Any]) -> Key:
+            value = values[0]
+            return (collation_key(value, only) if isinstance(value, str) else value,)
+
+        return normalise_one
+
     def normalise(values: Sequence[Any]) -> Key:
         return tuple(
             v if fold is None or not isinstance(v, str) else collation_key(v, fold)
@@ -77,6 +86,15 @@ def unique_key_function(table: Table, index: Index) -> Callable[[Row], Key | Non
     normalise = normaliser(table, index.columns)
     prefixes = tuple(p.length for p in index.parts)
     has_prefix = any(p is not None for p in prefixes)
+
+    if len(positions) == 1 and not has_prefix:
+        only = positions[0]
+
+        def key_of_one(row: Row) -> Key | None:
+            value = row[only]
+            return None if value is None else normalise((value,))
+
+        return key_of_one
 
     def key(row: Row) -> Key | None:
         values: tuple[Any, ...] = tuple(row[p] for p in positions)

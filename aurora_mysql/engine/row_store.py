@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.redo.record import Row, TableChange
 
+#: A change of more rows than this passes by the row store: its keys are read from DuckDB, once it is applied. Holding
+#: them here would cost as much memory as the rows, and would stop the event loop for seconds.
+BULK_ROWS = 20_000
+
 
 @dataclass(slots=True, eq=False)
 class PointRead:
@@ -35,7 +39,8 @@ class Version:
 
 @dataclass(slots=True)
 class TableRows:
-    """The stored rows of one table."""
+    """The stored rows of one table. `bulk_lsn` is the LSN of the newest commit that is not in here: until DuckDB has
+    it, a key that is not found here is not known."""
 
     keys: TableKeys
     dirty: dict[Key, Version] = field(default_factory=dict)
@@ -43,9 +48,14 @@ class TableRows:
     dirty_unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
     reading: dict[Key, PointRead] = field(default_factory=dict)
     clean_bytes: int = 0
+    bulk_lsn: int = 0
 
     def find(self, key: Key) -> Version | None:
         return self.dirty.get(key) or self.clean.get(key)
+
+
+def is_bulk(change: TableChange) -> bool:
+    return len(change.upserts) + len(change.deletes) > BULK_ROWS
 
 
 def estimate_row_bytes(row: Row) -> int:
@@ -97,6 +107,9 @@ class RowStore:
             if table is None:
                 continue
             self._last_lsn[change.table_id] = lsn
+            if is_bulk(change):
+                self._pass_by(table, lsn, change)
+                continue
             keys = table.keys
             for values in change.deletes:
                 self._put_dirty(table, keys.of_values(values), Version(lsn, None))
@@ -108,6 +121,34 @@ class RowStore:
                     value = unique_of(row)
                     if value is not None:
                         table.dirty_unique.setdefault(name, {})[value] = key
+
+    def _pass_by(self, table: TableRows, lsn: int, change: TableChange) -> None:
+        """Forget what a bulk change made old; only keys that are dirty already get their newest image here."""
+        table.bulk_lsn = lsn
+        self._clean_bytes -= table.clean_bytes
+        table.clean_bytes = 0
+        table.clean.clear()
+        for read in table.reading.values():
+            read.valid = False
+        table.reading.clear()
+        if not table.dirty:
+            return
+        of_values, of_row = table.keys.of_values, table.keys.of_row
+        for values in change.deletes:
+            key = of_values(values)
+            if key in table.dirty:
+                table.dirty[key] = Version(lsn, None)
+        for row in change.upserts:
+            key = of_row(row)
+            if key in table.dirty:
+                table.dirty[key] = Version(lsn, row)
+
+    def _bulk_applied(self, table: TableRows, lsn: int) -> None:
+        for key, version in [(k, v) for k, v in table.dirty.items() if v.lsn == lsn]:
+            del table.dirty[key]
+            self.dirty_rows -= 1
+            if version.row is not None:
+                self._put_clean(table, key, version)
 
     def _put_dirty(self, table: TableRows, key: Key, version: Version) -> None:
         if key not in table.dirty:
@@ -125,6 +166,9 @@ class RowStore:
         for change in changes:
             table = self._tables.get(change.table_id)
             if table is None:
+                continue
+            if is_bulk(change):
+                self._bulk_applied(table, lsn)
                 continue
             keys = table.keys
             for values in change.deletes:

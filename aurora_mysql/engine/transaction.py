@@ -21,6 +21,8 @@ from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.buffer import RedoBuffer
 from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
 from aurora_mysql.engine.locks import LockOwner
+from aurora_mysql.engine.new_rows import any_in_duckdb, distinct_values
+from aurora_mysql.engine.row_store import TableRows, is_bulk
 from aurora_mysql.engine.snapshot import (
     Overlay,
     QueryResult,
@@ -48,6 +50,9 @@ _INTERRUPT_AGAIN_S = 0.02
 
 #: Rows per batch of a streamed result.
 STREAM_BATCH_ROWS = 2048
+
+#: Locks of one transaction beyond which bulk inserts ask for the whole table (a lock takes several hundred bytes).
+ESCALATION_LOCKS = 200_000
 
 
 class QueryStream:
@@ -334,6 +339,57 @@ class Transaction:
         for row in rows:
             self.insert(table, row)
 
+    async def put_new(
+        self, table: Table, rows: Sequence[Row], unique: Sequence[Index], *, surely_new: Index | None = None
+    ) -> bool:
+        """Lock and buffer many new rows at once, if none of their values in the `unique` indexes is taken.
+
+        False: one may be taken (or two rows have the same); nothing was buffered, look row by row. `surely_new` is an
+        index whose values were just generated. A transaction that holds very many row locks gets the table's instead,
+        if nobody else uses it.
+
+        Raises:
+            MySQLError: 1205, 1213, 1317, 1836 on a reader, 1792.
+        """
+        if not rows:
+            return True
+        if table.temporary:
+            return False
+        self._check_writer()
+        await self.use_table(table)
+        engine = self._engine
+        keys = engine.keys_of(table)
+        await self._acquire(("t", table.id), "IX")
+        if len(self.owner.held) > ESCALATION_LOCKS:
+            engine.locks.try_acquire(self.owner, ("t", table.id), "X")
+        whole = self.owner.held[("t", table.id)] == "X"
+        wanted: list[tuple[Index, list[Key | None]]] = []
+        for index in unique:
+            own_key = index is table.key_index
+            of_row = keys.of_row if own_key else keys.unique[index.name]
+            values = [of_row(row) for row in rows]
+            wanted.append((index, values))
+            if not whole:
+                prefix: tuple[Any, ...] = ("r", table.id) if own_key else ("u", table.id, index.name)
+                for value in values:
+                    if value is not None:
+                        await self._acquire((*prefix, value), "X")
+        store = await self._settled(table)
+        for index, values in wanted:
+            distinct = distinct_values(keys, index, values, self._buffer, store)
+            if distinct is None:
+                return False
+            if index is not surely_new and await any_in_duckdb(table, index, distinct, self._with_cursor):
+                return False
+        if keys.has_hidden_key:
+            width = len(table.columns) - 1
+            first = engine.next_auto_increment(table, len(rows))
+            rows = [(*row[:width], number) for number, row in enumerate(rows, start=first)]
+        put = self._buffer.put
+        for row in rows:
+            put(keys, row)
+        return True
+
     def update(self, table: Table, old: Row, new: Row) -> None:
         keys = self._engine.keys_of(table)
         if keys.of_row(old) != keys.of_row(new):
@@ -506,6 +562,9 @@ class Transaction:
         if table is None:
             raise StalePlanError(keys.table.name)
         version = table.find(normal)
+        if version is None and table.bulk_lsn > self._engine.applied_lsn:
+            await self._engine.apply_queue.wait(table.bulk_lsn)
+            version = table.find(normal)
         if version is not None:
             store.hits += 1
             return version.row
@@ -543,9 +602,7 @@ class Transaction:
                 return None
             written, image = self._buffer.find(table.id, keys.of_row(stored))
             return stored if not written else image if image is not None and unique_of(image) == value else None
-        store = self._engine.row_store.table(table.id)
-        if store is None:
-            raise StalePlanError(table.name)
+        store = await self._settled(table)
         candidate = store.dirty_unique.get(index.name, {}).get(value)
         version = None if candidate is None else store.dirty.get(candidate)
         if (
@@ -576,6 +633,15 @@ class Transaction:
                 return current
         return None
 
+    async def _settled(self, table: Table) -> TableRows:
+        """The row store's part of a table, when DuckDB has all that is not in it."""
+        store = self._engine.row_store.table(table.id)
+        if store is None:
+            raise StalePlanError(table.name)
+        if store.bulk_lsn > self._engine.applied_lsn:
+            await self._engine.apply_queue.wait(store.bulk_lsn)
+        return store
+
     async def _view(self, *tables: Table) -> Snapshot:
         """The snapshot, fit for reading `tables`.
 
@@ -585,6 +651,9 @@ class Transaction:
         engine = self._engine
         snapshot, loop = self._snapshot, asyncio.get_running_loop()
         if snapshot is None:
+            # What is pending becomes images in this view; a bulk change is better waited for.
+            while bulk := [c.lsn for c in engine.apply_queue.pending if any(map(is_bulk, c.changes))]:
+                await engine.apply_queue.wait(bulk[-1])
             pending = list(engine.apply_queue.pending)
             visible_lsn = engine.visible_lsn
             snapshot = self._snapshot = await loop.run_in_executor(

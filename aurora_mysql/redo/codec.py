@@ -30,11 +30,16 @@ PART_BYTES = 4 << 20
 #: Bodies below this are never compressed (bytes).
 COMPRESS_FROM_BYTES = 1024
 
+#: Bodies from here on are decoded change by change (bytes).
+_STREAM_FROM_BYTES = 1 << 20
+
 _ZSTD, _PARTIAL = 1, 2
 _PART = struct.Struct(">II")
 _RAW_LENGTH = struct.Struct(">Q")
 _PLAIN_HEAD = bytes((FORMAT, 0))
 _packb = msgpack.packb
+#: msgpack's head of the body, an array of four.
+_ARRAY_OF_4 = b"\x94"
 
 
 class StoredRecord(Protocol):
@@ -64,23 +69,46 @@ class _Contexts(threading.local):
 _contexts = _Contexts()
 
 
-def encode_commit(commit: Commit, *, part_bytes: int = PART_BYTES) -> list[bytes]:
-    """The records of `commit`, in order; `lsn` and `epoch` are not part of them (the volume gives them).
+def encode_changes(changes: Sequence[TableChange]) -> bytes:
+    """The rows of a commit as they stand in its body: the costly part, which may be made on another thread.
 
     Raises:
         TypeError: a row has something that is not a storage value.
     """
-    changes = []
-    for change in commit.changes:
+    # One at a time: a call of the C coder can't be interrupted, and an instance that is silent for long counts as hung.
+    packed = [_packb(change, default=pack_value) for change in _packable(changes)]
+    head: bytes = msgpack.Packer().pack_array_header(len(packed))
+    return head + b"".join(packed)
+
+
+def _packable(changes: Sequence[TableChange]) -> list[Any]:
+    packable: list[Any] = []
+    for change in changes:
         if len(change.upserts) > COLUMNAR_ROWS:
             columns = pack_columns(change.upserts)
-            changes.append((change.table_id, None, change.deletes, columns))
+            packable.append((change.table_id, None, change.deletes, columns))
         else:
-            changes.append((change.table_id, change.upserts, change.deletes))  # type: ignore[arg-type]
+            packable.append((change.table_id, change.upserts, change.deletes))
+    return packable
+
+
+def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: int = PART_BYTES) -> list[bytes]:
+    """The records of `commit`, in order; `lsn` and `epoch` are not part of them (the volume gives them).
+
+    `changes` is what :func:`encode_changes` made of its changes, if that was done before.
+
+    Raises:
+        TypeError: a row has something that is not a storage value.
+    """
     schema = None
     if commit.schema is not None:
         schema = (encode_delta(commit.schema.delta), list(commit.schema.statements))
-    body: bytes = _packb((commit.commit_time_us, changes, commit.counters, schema), default=pack_value)
+    body: bytes
+    if changes is None:
+        body = _packb((commit.commit_time_us, _packable(commit.changes), commit.counters, schema), default=pack_value)
+    else:
+        tail = _packb(commit.counters, default=pack_value) + _packb(schema, default=pack_value)
+        body = b"".join((_ARRAY_OF_4, _packb(commit.commit_time_us), changes, tail))
     flags = 0
     if len(body) >= COMPRESS_FROM_BYTES:
         packed = _contexts.compressor.compress(body)
@@ -107,10 +135,13 @@ def decode_body(flags: int, body: bytes) -> Commit:
             if len(raw) != length:
                 raise CorruptRecordError("a compressed record has another length than it says")
             body = raw
-        commit_time_us, packed_changes, counters, schema = msgpack.unpackb(
-            body, ext_hook=unpack_value, use_list=False, strict_map_key=False
-        )
-        changes = [_change(packed) for packed in packed_changes]
+        if len(body) < _STREAM_FROM_BYTES:
+            commit_time_us, packed_changes, counters, schema = msgpack.unpackb(
+                body, ext_hook=unpack_value, use_list=False, strict_map_key=False
+            )
+            changes = [_change(packed) for packed in packed_changes]
+        else:
+            commit_time_us, changes, counters, schema = _unpack_stepwise(body)
         change = None
         if schema is not None:
             delta, statements = schema
@@ -149,6 +180,22 @@ def commit_time_of(record: StoredRecord) -> int | None:
         return int(unpacker.unpack())
     except (ValueError, TypeError, msgpack.OutOfData, zstandard.ZstdError, struct.error) as error:
         raise CorruptRecordError(f"record {record.lsn} is malformed: {error}") from error
+
+
+def _unpack_stepwise(body: bytes) -> tuple[int, list[TableChange], dict[int, int], Any]:
+    """A large body, change by change, so that no call of the C coder takes long."""
+    unpacker = msgpack.Unpacker(
+        ext_hook=unpack_value, use_list=False, strict_map_key=False, max_buffer_size=len(body) + 1
+    )
+    unpacker.feed(body)
+    if unpacker.read_array_header() != 4:
+        raise CorruptRecordError("a record's body has another number of parts")
+    commit_time_us = unpacker.unpack()
+    changes = [_change(unpacker.unpack()) for _ in range(unpacker.read_array_header())]
+    counters, schema = unpacker.unpack(), unpacker.unpack()
+    if unpacker.tell() != len(body):
+        raise CorruptRecordError("a record's body goes on behind its end")
+    return commit_time_us, changes, counters, schema
 
 
 def _change(packed: Sequence[Any]) -> TableChange:

@@ -36,6 +36,7 @@ class SessionContext:
         seen_lsn: highest LSN whose effects this session has seen; its reads never go before it.
         killed: set by KILL; `kill_query` by KILL QUERY or the client's disappearance. `on_kill` callbacks interrupt
             what is running (a lock wait, a DuckDB query); the statement then fails with 1317.
+        id_from_function: what LAST_INSERT_ID(expression) was given in the running statement; the OK packet tells it.
         found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
@@ -55,6 +56,7 @@ class SessionContext:
     next_read_only: bool | None = None
     seen_lsn: int = 0
     last_insert_id: int = 0
+    id_from_function: int = 0
     row_count: int = -1
     found_rows: int = 0
     warnings: list[Warning_] = field(default_factory=list)

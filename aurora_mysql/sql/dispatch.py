@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.dml.export import is_export, plan_export
 from aurora_mysql.sql.fingerprint import Shape, Statement
 from aurora_mysql.sql.parse import parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext
@@ -19,6 +20,8 @@ _NOT_HERE = frozenset(
 
 def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext) -> Plan:
     """Plan a statement whose literals were lifted; `pc.baked` tells afterwards on which values the plan depends."""
+    if statement.verb in _QUERIES and is_export(statement):
+        return plan_export(statement, pc)
     tree, fixed = parse_shape(shape, statement.text)
     pc.baked |= fixed
     name = tree.key

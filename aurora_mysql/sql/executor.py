@@ -23,7 +23,7 @@ from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, c
 from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
-from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.result import Consume, LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
 
 log = logging.getLogger(__name__)
 
@@ -267,7 +267,10 @@ class Executor:
             raise mysql_error(1792)
         mark = transaction.statement_mark()
         try:
-            return await plan.run(ctx, transaction, params)
+            result = await plan.run(ctx, transaction, params)
+            if isinstance(result, LocalInfile):
+                result.consume = _all_or_nothing(result.consume, transaction, mark)
+            return result
         except MySQLError as error:
             if error.errno == 1213:
                 await verbs.rollback(ctx)
@@ -445,12 +448,25 @@ async def _ending(
         await transaction.rollback()
 
 
-def _committing(consume, transaction: Transaction):  # type: ignore[no-untyped-def]
+def _all_or_nothing(consume: Consume, transaction: Transaction, mark: int) -> Consume:
+    """LOAD DATA LOCAL in an open transaction: what a failure left goes, the transaction stays."""
+
+    async def wrapped(data: bytes | None) -> Ok | None:
+        try:
+            return await consume(data)
+        except BaseException:
+            transaction.rollback_to_mark(mark)
+            raise
+
+    return wrapped
+
+
+def _committing(consume: Consume, transaction: Transaction) -> Consume:
     """LOAD DATA LOCAL: the transaction ends when the client has sent everything."""
 
     async def wrapped(data: bytes | None) -> Ok | None:
         try:
-            done: Ok | None = await consume(data)
+            done = await consume(data)
             if done is not None:
                 await transaction.commit()
             return done

@@ -61,6 +61,7 @@ class Statement:
     param_count: int = 0
     flags: list[str] = field(default_factory=list)
     row_alias: str = ""
+    row_columns: list[str] = field(default_factory=list)
 
 
 def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> list[Statement]:
@@ -235,6 +236,7 @@ class Shape:
     row_params: int = 0
     flags: list[str] = field(default_factory=list)
     row_alias: str = ""
+    row_columns: list[str] = field(default_factory=list)
 
 
 _INSERT_MODIFIERS = ("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "INTO", "IGNORE")
@@ -295,23 +297,73 @@ def plain_insert(statement: Statement) -> Statement:
     return Statement(statement.text, made, literals, "INSERT", statement.param_count, flags, statement.row_alias)
 
 
+_CHANGE_MODIFIERS = {"UPDATE": ("LOW_PRIORITY", "IGNORE"), "DELETE": ("LOW_PRIORITY", "QUICK", "IGNORE")}
+
+
+def plain_change(statement: Statement) -> Statement:
+    """UPDATE and DELETE without their modifiers, which the parser doesn't know; IGNORE becomes a flag."""
+    pieces, verb = statement.pieces, statement.verb
+    start = 1
+    if verb == "WITH":
+        start = _main_verb(pieces)
+        verb = pieces[start - 1].upper() if start else ""
+    modifiers = _CHANGE_MODIFIERS.get(verb, ())
+    end = start
+    while end < len(pieces) and pieces[end].upper() in modifiers:
+        end += 1
+    dropped = {*range(start, end), *(_stars(pieces, end) if verb == "DELETE" else ())}
+    if not dropped:
+        return statement
+    flags = ["IGNORE"] if "IGNORE" in (piece.upper() for piece in pieces[start:end]) else []
+    kept = [i for i in range(len(pieces)) if i not in dropped]
+    literals = {new: statement.literals[old] for new, old in enumerate(kept) if old in statement.literals}
+    texts = [pieces[i] for i in kept]
+    return Statement(statement.text, texts, literals, statement.verb, statement.param_count, flags)
+
+
+def _stars(pieces: list[str], start: int) -> list[int]:
+    """Where ``.*`` stands behind the targets of a DELETE of several tables."""
+    found: list[int] = []
+    depth = 0
+    for at in range(start, len(pieces) - 1):
+        depth += (pieces[at] == "(") - (pieces[at] == ")")
+        if depth == 0 and pieces[at] == "." and pieces[at + 1] == "*":
+            found += [at, at + 1]
+        elif pieces[at].upper() == "WHERE":
+            break
+    return found
+
+
+def _main_verb(pieces: list[str]) -> int:
+    """Where the statement after a WITH clause goes on behind its UPDATE or DELETE; 0 for another statement."""
+    depth = 0
+    for at, piece in enumerate(pieces):
+        depth += (piece == "(") - (piece == ")")
+        if depth == 0 and pieces[at - 1] == ")" and piece.upper() in _CHANGE_MODIFIERS:
+            return at + 1
+    return 0
+
+
 def _on_duplicate(pieces: list[str], at: int) -> bool:
     return pieces[at].upper() == "ON" and at + 1 < len(pieces) and pieces[at + 1].upper() == "DUPLICATE"
 
 
 def _take_row_alias(statement: Statement) -> None:
-    """``VALUES (...) AS new [(columns)] ON DUPLICATE KEY UPDATE``: the alias leaves the text."""
+    """``VALUES (...) AS new [(columns)] ON DUPLICATE KEY UPDATE``: the aliases leave the text."""
     pieces = statement.pieces
     for at in range(3, len(pieces) - 3):
         if pieces[at].upper() == "AS" and pieces[at - 1] == ")" and at not in statement.literals:
             end = at + 2
-            if pieces[end] == "(":
-                raise mysql_error(1235, "column aliases of a row alias")
+            names: list[str] = []
+            if pieces[end] == "(" and ")" in pieces[end:]:
+                close = pieces.index(")", end)
+                names, end = [p.strip("`") for p in pieces[end + 1 : close] if p != ","], close + 1
             if not _on_duplicate(pieces, end):
                 return
-            statement.row_alias = pieces[at + 1].strip("`")
+            statement.row_alias, statement.row_columns = pieces[at + 1].strip("`"), names
             del pieces[at:end]
-            statement.literals = {i if i < at else i - 2: v for i, v in statement.literals.items()}
+            gone = end - at
+            statement.literals = {i if i < at else i - gone: v for i, v in statement.literals.items()}
             return
 
 
@@ -322,7 +374,15 @@ def lift(statement: Statement) -> Shape:
         _take_row_alias(statement)
         shape = _lift_insert(statement)
         shape.flags, shape.row_alias = statement.flags, statement.row_alias
-        shape.key = " ".join((*statement.flags, statement.row_alias, shape.key))
+        shape.row_columns = statement.row_columns
+        shape.key = " ".join((*statement.flags, statement.row_alias, *statement.row_columns, shape.key))
+        return shape
+    if statement.verb in ("UPDATE", "DELETE", "WITH"):
+        statement = plain_change(statement)
+        shape = _lift(statement)
+        if statement.flags:
+            shape.flags = statement.flags
+            shape.key = " ".join((*statement.flags, shape.key))
         return shape
     return _lift(statement)
 

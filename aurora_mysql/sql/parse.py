@@ -78,6 +78,7 @@ def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
         tree.meta[flag.lower()] = True
     if shape.row_alias:
         tree.meta["row_alias"] = shape.row_alias
+        tree.meta["row_columns"] = shape.row_columns
     if shape.row_params:
         tree.meta["row_count"] = shape.rows
         tree.meta["params_per_row"] = shape.row_params

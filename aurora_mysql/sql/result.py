@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,12 +52,16 @@ class Ok:
     warnings: int = 0
 
 
+#: Takes a piece of a client's file; None ends it and gives the statement's answer.
+Consume = Callable[[bytes | None], Awaitable[Ok | None]]
+
+
 @dataclass(slots=True)
 class LocalInfile:
     """LOAD DATA LOCAL: the session asks the client for `filename` and feeds the bytes to `consume`."""
 
     filename: str
-    consume: Any = field(repr=False)
+    consume: Consume = field(repr=False)
 
 
 Result = ResultSet | Ok | LocalInfile

@@ -195,3 +195,28 @@ def expression_column(name: str, duckdb_type: str, *, nullable: bool = True) -> 
     if kind == '"NULL"' or kind == "NULL":
         return ResultColumn(name, 6, BINARY_COLLATION_ID, 0, BINARY)
     return ResultColumn(name, 253, 255, 65532, not_null, NOT_FIXED)
+
+
+def column_type_of(column: ResultColumn) -> ColumnType:
+    """A column type that holds the values of a result column (of a query whose rows are stored or computed on)."""
+    unsigned = bool(column.flags & UNSIGNED)
+    code = column.type_code
+    if code in (252, 253, 254) and column.collation_id == BINARY_COLLATION_ID:
+        return ColumnType("longblob")
+    if code in (252, 253, 254, 247, 248):
+        return ColumnType("longtext", charset="utf8mb4", collation="utf8mb4_0900_ai_ci")
+    if code == 246:
+        digits = max(column.length_bytes - (1 if column.decimals else 0) - (0 if unsigned else 1), 1)
+        return ColumnType("decimal", min(digits, 65), column.decimals, unsigned)
+    if code in (1, 2, 3, 8, 9):
+        return ColumnType("bigint", unsigned=unsigned)
+    if code in (4, 5):
+        return ColumnType("double")
+    if code in (7, 12):
+        return ColumnType("datetime", scale=6)
+    if code == 11:
+        return ColumnType("time", scale=6)
+    names = {10: "date", 13: "year", 245: "json"}
+    if code == 16:
+        return ColumnType("bit", length=64)
+    return ColumnType(names.get(code, "longtext"))

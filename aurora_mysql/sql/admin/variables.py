@@ -42,6 +42,7 @@ class SystemVariables:
         ):
             if field in settings:
                 self._globals[name] = settings[field]
+        self._globals["secure_file_priv"] = settings.get("secure_file_dir") or None
         self._computed: dict[str, Callable[[], Value]] = {
             "hostname": lambda: cluster.hostname,
             "port": lambda: cluster.port,

@@ -48,12 +48,19 @@ class DeletePlan:
         affected = 0
         for table, start in self.targets:
             done: set[tuple[Value, ...]] = set()
+            cascades = foreign_keys.has_children(self.pc, ctx, table) or len(self.targets) > 1
             for row in rows:
                 old = tuple(row[start : start + len(table.columns)])
                 key = tuple(old[p] for p in table.key_positions)
                 if None in key or key in done:
                     continue
                 done.add(key)
+                if cascades:
+                    # An earlier row may have taken this one along, or changed it.
+                    current = await tx.get_for_update(table, key)
+                    if current is None:
+                        continue
+                    old = current
                 try:
                     await foreign_keys.parent_changes(self.pc, ctx, tx, table, old, None)
                 except MySQLError as error:
@@ -72,8 +79,7 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
     Raises:
         MySQLError: 1146, 1109, 1288 and what expressions raise; 1235.
     """
-    if ast.args.get("with_"):
-        raise unsupported("WITH before DELETE")
+    with_ = ast.args.get("with_")
     source = ast.this
     names: list[str] | None = None
     using = ast.args.get("using")
@@ -86,7 +92,7 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
         raise unsupported("DELETE from this source")
     joins = source.args.get("joins") or []
     where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
-    plan = DeletePlan(pc, ignore=bool(ast.args.get("ignore")))
+    plan = DeletePlan(pc, ignore=bool(ast.meta.get("ignore")))
     if names is None and not joins:
         bare = exp.Table(this=source.this.copy(), db=source.args["db"].copy() if source.args.get("db") else None)
         table = resolve_table(bare, pc)
@@ -98,7 +104,7 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
     if plan.keys is None:
         inner = source.copy()
         inner.set("joins", None)
-        query = translate_rows_query(inner, where, order, limit, [], pc, joins=joins, targets=names)
+        query = translate_rows_query(inner, where, order, limit, [], pc, joins=joins, targets=names, with_=with_)
         plan.query, plan.cacheable = query, query.cacheable
         plan.targets = [(target.table, target.start) for target in query.targets]
         for target in query.targets:

@@ -26,6 +26,7 @@ class RowExpression:
     """`node` over rows of `table`. `fast` is the Python function, or None when each value goes through DuckDB."""
 
     def __init__(self, node: exp.Expression, table: Table, pc: PlanContext) -> None:
+        node, self._remembers = without_memory(node)
         self._node, self._table, self._pc = node, table, pc
         self.fast = compile_row_expression(node, table, pc)
         if self.fast is None:
@@ -37,8 +38,13 @@ class RowExpression:
         Raises:
             MySQLError: 1054 and the like; 1690.
         """
-        if self.fast is not None:
-            return self.fast(row, params, ctx)
+        value = self.fast(row, params, ctx) if self.fast is not None else await self._asked(row, ctx, tx)
+        if self._remembers:
+            remember_id(ctx, value)
+        return value
+
+    async def _asked(self, row: Row, ctx: SessionContext, tx: Transaction) -> Value:
+        """The value as DuckDB computes it."""
         query = exp.Select(expressions=[exp.alias_(_plain(self._node.copy()), "v")])
         used = {c.name.lower() for c in self._node.find_all(exp.Column)}
         columns = [(c, v) for c, v in zip(self._table.columns, row, strict=False) if c.name.lower() in used]
@@ -54,6 +60,20 @@ class RowExpression:
         assert isinstance(result, ResultSet) and isinstance(result.rows, list)
         value = result.rows[0][0]
         return int(value) if isinstance(value, bool) else value
+
+
+def without_memory(node: exp.Expression) -> tuple[exp.Expression, bool]:
+    """``LAST_INSERT_ID(x)`` as (x, True): the value is assigned and remembered."""
+    if isinstance(node, exp.Paren):
+        return without_memory(node.this)
+    if isinstance(node, exp.Anonymous) and str(node.this).upper() == "LAST_INSERT_ID" and len(node.expressions) == 1:
+        return node.expressions[0], True
+    return node, False
+
+
+def remember_id(ctx: SessionContext, value: Value) -> None:
+    """What LAST_INSERT_ID(value) does besides giving its argument back."""
+    ctx.last_insert_id = ctx.id_from_function = int(value or 0)
 
 
 def _plain(node: exp.Expression) -> exp.Expression:

@@ -89,6 +89,14 @@ class TableWriter:
         ctx.warn("Warning", 1364, error.message)
         return implicit(column)
 
+    def constant_default(self, column: Column) -> list[Value] | None:
+        """``[value]`` when a column that is not given always gets the same one; else None."""
+        if column.name in self._default_expressions:
+            return None
+        if column.name in self._defaults:
+            return [self._defaults[column.name]]
+        return [None] if column.nullable else None
+
     def duplicate(self, index: Index, row: Row) -> MySQLError:
         values = [row[p] for p in self._positions[index.name]]
         return mysql_error(1062, render_key(values), f"{self.table.name}.{index.name}")
@@ -121,7 +129,11 @@ class TableWriter:
     def convert(
         self, values: Sequence[Value], converters: Sequence[Converter], number: int, ctx: SessionContext, lenient: bool
     ) -> Row:
-        """A full row (without hidden key) to storage values. Raises 1048 and what conversions raise."""
+        """A full row (without hidden key) to storage values; `lenient` stores the implicit default for a NULL.
+
+        Raises:
+            MySQLError: 1048 and what conversions raise.
+        """
         warn = ctx.warn
         row = [
             None if value is None else convert(value, number, warn)
@@ -129,11 +141,7 @@ class TableWriter:
         ]
         for position, column in enumerate(self.columns):
             if row[position] is None and not column.nullable and column.generated is None:
-                error = mysql_error(1048, column.name)
-                if not lenient:
-                    raise error
-                ctx.warn("Warning", 1048, error.message)
-                row[position] = implicit(column)
+                row[position] = self.null(column, ctx, lenient=lenient)
         return tuple(row)
 
     async def generate(
@@ -155,6 +163,17 @@ class TableWriter:
         """3105 when `column`, given a value, is a generated one."""
         if column.generated is not None:
             raise mysql_error(3105, column.name, self.table.name)
+
+    @staticmethod
+    def null(column: Column, ctx: SessionContext, *, lenient: bool) -> Value:
+        """What NULL becomes in `column`. Raises 1048 for a NOT NULL column, unless `lenient`."""
+        if column.nullable:
+            return None
+        error = mysql_error(1048, column.name)
+        if not lenient:
+            raise error
+        ctx.warn("Warning", 1048, error.message)
+        return implicit(column)
 
     def stamped(self, old: Row, new: Row, assigned: set[int], ctx: SessionContext) -> Row:
         """`new` with ON UPDATE CURRENT_TIMESTAMP columns set, when it differs from `old`."""

@@ -13,9 +13,11 @@ from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
-from aurora_mysql.sql.dml.insert import replace_row
+from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
-from aurora_mysql.sql.dml.table_writer import IGNORABLE, TableWriter
+from aurora_mysql.sql.dml.row_inserter import replace_row
+from aurora_mysql.sql.dml.row_value import remember_id, without_memory
+from aurora_mysql.sql.dml.table_writer import IGNORABLE, TableWriter, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import RowsSql, compile_row_expression, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.point import key_sources
@@ -26,12 +28,13 @@ from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
 @dataclass(slots=True)
 class _Assignment:
     """`fast` computes over the row as changed so far; else the value is item `extra` of the query's row; `default`
-    is DEFAULT."""
+    is DEFAULT; `remembers`: LAST_INSERT_ID(value)."""
 
     position: int
     fast: RowFunction | None = None
     extra: int = -1
     default: bool = False
+    remembers: bool = False
 
 
 @dataclass(slots=True)
@@ -67,10 +70,12 @@ class UpdatePlan:
         else:
             assert self.query is not None
             rows = await locked_rows(self.query, self.pc.services, ctx, tx, params)
+        ctx.id_from_function = 0
         matched = changed = 0
         for target in self.targets:
             done: set[Row] = set()
             table = target.writer.table
+            cascades = foreign_keys.has_children(self.pc, ctx, table)
             for number, row in enumerate(rows, start=1):
                 old = tuple(row[target.start : target.start + len(table.columns)])
                 key = tuple(old[p] for p in table.key_positions)
@@ -78,6 +83,8 @@ class UpdatePlan:
                     continue
                 done.add(key)
                 matched += 1
+                if cascades:
+                    old = await tx.get_for_update(table, key) or old
                 try:
                     new = await self._changed(target, old, row, number, ctx, tx, params)
                     if new != old:
@@ -88,7 +95,7 @@ class UpdatePlan:
                         raise
                     ctx.warn("Warning", error.errno, error.message)
         info = f"Rows matched: {matched}  Changed: {changed}  Warnings: {len(ctx.warnings)}"
-        return Ok(matched if ctx.found_rows_flag else changed, 0, info)
+        return Ok(matched if ctx.found_rows_flag else changed, ctx.id_from_function, info)
 
     async def _changed(
         self,
@@ -112,10 +119,10 @@ class UpdatePlan:
                 value = assignment.fast(tuple(new), params, ctx)
             else:
                 value = row[assignment.extra]
+            if assignment.remembers:
+                remember_id(ctx, value)
             if value is None:
-                if not column.nullable:
-                    raise mysql_error(1048, column.name)
-                new[position] = None
+                new[position] = writer.null(column, ctx, lenient=self.ignore or not is_strict(ctx))
             else:
                 new[position] = converters[position](value, number, ctx.warn)
         return writer.stamped(old, tuple(new), target.assigned, ctx)
@@ -128,7 +135,8 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         MySQLError: 1054, 1146, 1288 and what expressions raise; 1235.
     """
     source = ast.this
-    if not isinstance(source, exp.Table) or ast.args.get("with_"):
+    with_ = ast.args.get("with_")
+    if not isinstance(source, exp.Table):
         raise unsupported("UPDATE of this target")
     joins = source.args.get("joins") or []
     nodes = [source, *(join.this for join in joins)]
@@ -147,7 +155,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
             raise mysql_error(1054, item.this.sql(dialect="mysql").replace("`", ""), "field list")
         target = targets.setdefault(alias, _Target(TableWriter(table, pc), alias, 0))
         assignment = _Assignment(table.position[column.name.lower()])
-        value = item.expression
+        value, assignment.remembers = without_memory(item.expression)
         if isinstance(value, exp.Var | exp.Column) and value.name.upper() == "DEFAULT":
             assignment.default = True
         else:
@@ -165,7 +173,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
     for target in targets.values():
         table = target.writer.table
         pc.need("UPDATE", table.database, table.name)
-    plan = UpdatePlan(pc, list(targets.values()), ignore=bool(ast.args.get("ignore")))
+    plan = UpdatePlan(pc, list(targets.values()), ignore=bool(ast.meta.get("ignore")))
     where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
     if single and not extras and where is not None and order is None and limit is None:
         table = next(iter(tables.values()))
@@ -174,7 +182,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
     if plan.keys is None:
         names = list(targets)
         query = translate_rows_query(
-            _without_joins(source), where, order, limit, extras, pc, joins=joins, targets=names
+            _without_joins(source), where, order, limit, extras, pc, joins=joins, targets=names, with_=with_
         )
         plan.query, plan.cacheable = query, query.cacheable
         for found in query.targets:

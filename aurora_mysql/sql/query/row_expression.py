@@ -183,6 +183,8 @@ def _call(node: exp.Anonymous, table: Table, pc: PlanContext) -> _Part | None:
             return local(statement_time(ctx), ctx).replace(microsecond=0)
 
         return _Part("other", now)
+    if name == "last_insert_id":
+        return _last_insert_id(node, table, pc)
     if name not in ("concat", "ifnull", "coalesce") or not node.expressions:
         return None
     for argument in node.expressions:
@@ -212,6 +214,23 @@ def _call(node: exp.Anonymous, table: Table, pc: PlanContext) -> _Part | None:
         return None
 
     return _Part(next(iter(kinds)), coalesce)
+
+
+def _last_insert_id(node: exp.Anonymous, table: Table, pc: PlanContext) -> _Part | None:
+    """With an argument: its value, which is remembered as if it had been generated."""
+    if not node.expressions:
+        return _Part("uint", lambda row, params, ctx: ctx.last_insert_id)
+    inner = _compile(node.expressions[0], table, pc)
+    if inner is None or inner.kind not in ("int", "uint") or len(node.expressions) > 1:
+        return None
+    argument = inner.run
+
+    def remember(row: Row, params: Sequence[Value], ctx: SessionContext) -> Value:
+        value = argument(row, params, ctx)
+        ctx.last_insert_id = ctx.id_from_function = value or 0
+        return value
+
+    return _Part("uint", remember)
 
 
 __all__ = ["RowFunction", "compile_row_expression"]

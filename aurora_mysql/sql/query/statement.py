@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class SelectPlan:
-    """See :class:`aurora_mysql.sql.plan.Plan`."""
+    """See :class:`aurora_mysql.sql.plan.Plan`. `latest`: part of a write, so it reads the newest committed state."""
 
     services: InstanceServices
     select: SelectSql
@@ -45,6 +45,7 @@ class SelectPlan:
     writes: bool = False
     is_ddl: bool = False
     needs_transaction: bool = True
+    latest: bool = False
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
@@ -62,7 +63,9 @@ class SelectPlan:
         assert columns is not None
         values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
-        stream = await tx.query_stream(select.sql, values, tables=select.tables, relations=relations)
+        stream = await tx.query_stream(
+            select.sql, values, tables=select.tables, latest=self.latest, relations=relations
+        )
         batches = aiter(stream)
         first = await anext(batches, None)
         if first is None or len(first) < STREAM_BATCH_ROWS:
@@ -80,7 +83,7 @@ class SelectPlan:
         values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
         found = await tx.query(
-            select.sql, values, tables=select.tables, latest=self.lock is not None, relations=relations
+            select.sql, values, tables=select.tables, latest=self.latest or self.lock is not None, relations=relations
         )
         rows: list[Any] = found.rows
         if self.hidden_keys:

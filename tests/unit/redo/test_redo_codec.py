@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aurora_mysql.catalog import model
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.redo.catalog_codec import decode_catalog, decode_delta, encode_catalog, encode_delta
-from aurora_mysql.redo.codec import CommitAssembler, encode_commit
+from aurora_mysql.redo.codec import CommitAssembler, encode_changes, encode_commit
 from aurora_mysql.redo.columns import COLUMNAR_ROWS
 from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 from aurora_mysql.storage.layout import Record
@@ -202,3 +202,20 @@ def test_a_flipped_byte_of_a_real_record_never_escapes() -> None:
             CommitAssembler().feed(Record(1, 1, True, damaged))
         except (CorruptRecordError, VolumeFormatError):
             pass
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+def test_rows_encoded_before_give_the_same_record(count: int) -> None:
+    commit = Commit(commit_time_us=7, changes=[TableChange(1, [EVERY_TYPE] * count, [(3,)])], counters={1: 9})
+    assert encode_commit(commit, encode_changes(commit.changes)) == encode_commit(commit)
+
+
+def test_a_large_body_is_decoded_change_by_change() -> None:
+    changes = [TableChange(1, [(n, i, f"{i * 7919 % 100_003}") for i in range(50_000)]) for n in range(3)]
+    commit = Commit(commit_time_us=7, changes=changes, counters={1: 9})
+    body = encode_changes(changes)
+    assert len(body) > 1 << 20
+    assembler = CommitAssembler()
+    found = [assembler.feed(record) for record in records(encode_commit(commit, body))][-1]
+    assert found is not None and found.counters == {1: 9} and found.commit_time_us == 7
+    assert [list(change.upserts) for change in found.changes] == [change.upserts for change in changes]

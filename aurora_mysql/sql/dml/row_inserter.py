@@ -1,0 +1,329 @@
+"""New rows into a table, for INSERT, REPLACE and LOAD DATA: numbered, converted, checked, put into the transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aurora_mysql.catalog.model import Column
+from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.redo.record import Row
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dml import foreign_keys
+from aurora_mysql.sql.dml.clean_columns import clean
+from aurora_mysql.sql.dml.row_value import RowExpression
+from aurora_mysql.sql.dml.table_writer import IGNORABLE, TableWriter, is_strict
+from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.result import Value
+
+#: Stands for DEFAULT among given values.
+DEFAULT: Any = object()
+
+#: Rows that are put at once. From so many on, one query tells which of their unique values are taken.
+BATCH_ROWS = 5_000
+_BULK_ROWS = 16
+
+#: Largest portion of AUTO_INCREMENT values reserved for rows whose number is not known before.
+_LARGEST_PORTION = 65_536
+
+
+@dataclass(frozen=True)
+class InsertRules:
+    """What an inserting statement says, besides values.
+
+    Attributes:
+        targets: the columns that are given, in order.
+        update: ON DUPLICATE KEY UPDATE: (position, value), None for DEFAULT.
+    """
+
+    targets: Sequence[Column]
+    replace: bool = False
+    ignore: bool = False
+    update: Sequence[tuple[int, RowExpression | None]] | None = None
+
+
+class RowInserter:
+    """One execution. Counts what happened: `number` rows seen, `affected` as the client is told, `duplicates` and
+    `deleted` (by REPLACE); `first_id` is the first generated AUTO_INCREMENT value, `last_id` the last explicit one.
+
+    `rows_to_come`, when known, is how many rows the statement has.
+    """
+
+    def __init__(
+        self,
+        pc: PlanContext,
+        writer: TableWriter,
+        rules: InsertRules,
+        ctx: SessionContext,
+        tx: Transaction,
+        params: Sequence[Value],
+        *,
+        several: bool,
+    ) -> None:
+        self.pc, self.writer, self.rules = pc, writer, rules
+        self.ctx, self.tx, self.params = ctx, tx, params
+        table = writer.table
+        # One row must not have NULL where NOT NULL is declared, whatever the mode; of several, each gets the default.
+        self.nulls_lenient = rules.ignore or (several and not is_strict(ctx))
+        self.converters = writer.converters(ctx, lenient=rules.ignore)
+        self.positions = [table.position[c.name.lower()] for c in rules.targets]
+        given = set(self.positions)
+        self.missing = [(p, c) for p, c in enumerate(writer.columns) if p not in given]
+        self.zero_generates = "NO_AUTO_VALUE_ON_ZERO" not in str(ctx.variables.get("sql_mode", ""))
+        self.number = self.affected = self.duplicates = self.deleted = 0
+        self.first_id = self.last_id = 0
+        self.rows_to_come = 0
+        self._portion = 1
+        self._reserved: list[int] = []
+        self._parents: set[tuple[str, tuple[Value, ...]]] = set()
+        auto = table.auto_increment_column
+        self._auto_is_key = auto is not None and table.key_columns == (auto.name,)
+
+    # --- rows ------------------------------------------------------------------------------------------------
+
+    async def row(self, given: Sequence[Value], more: Sequence[Value] = ()) -> None:
+        """Insert one row of values for the rules' columns; `more` is what a query selected beyond them.
+
+        Raises:
+            MySQLError: 1048, 1062, 1364, 1452, 3819 and what conversions raise.
+        """
+        try:
+            row, fresh = await self._made(given)
+            await self._put(row, fresh, more)
+        except MySQLError as error:
+            self._pass_over(error)
+
+    async def rows(self, given: Sequence[Sequence[Value]]) -> None:
+        """Insert many rows; the outcome is that of :meth:`row` for each."""
+        # Other sessions get their turn between batches.
+        await asyncio.sleep(0)
+        if len(given) < _BULK_ROWS or self.rules.update is not None:
+            for values in given:
+                await self.row(values)
+            return
+        made = self._made_clean(given)
+        if made is None:
+            made = []
+            for values in given:
+                try:
+                    made.append(await self._made(values))
+                except MySQLError as error:
+                    if not self.rules.ignore:
+                        # Whatever is wrong with an earlier row comes first.
+                        await self._put_each(made)
+                    self._pass_over(error)
+        generated = bool(made) and all(fresh for _, fresh in made)
+        rows = [row for row, _ in made]
+        known = self.writer.table.key_index if generated and self._auto_is_key else None
+        if await self._all_have_parents(rows) and await self.tx.put_new(
+            self.writer.table, rows, self.writer.unique, surely_new=known
+        ):
+            self.affected += len(rows)
+            if generated and rows and self.writer.auto_position is not None:
+                self.first_id = self.first_id or rows[0][self.writer.auto_position]
+        else:
+            await self._put_each(made)
+
+    async def _all_have_parents(self, rows: Sequence[Row]) -> bool:
+        """Whether all parents are there before the first of `rows` is; no if they may be among them."""
+        table = self.writer.table
+        if any((fk.ref_database, fk.ref_table) == (table.database, table.name) for fk in table.foreign_keys):
+            return not foreign_keys.enforced(self.ctx)
+        try:
+            for row in rows:
+                await self._parents_exist(row)
+        except MySQLError as error:
+            if error.errno != 1452:
+                raise
+            return False
+        return True
+
+    def _made_clean(self, given: Sequence[Sequence[Value]]) -> list[tuple[Row, bool]] | None:
+        """The rows of :meth:`_made`, column by column, when no value needs a closer look; else None."""
+        writer, count = self.writer, len(given)
+        if writer.checks or writer.generated:
+            return None
+        columns: list[Sequence[Any] | None] = [None] * len(writer.columns)
+        for position, column, values in zip(self.positions, self.rules.targets, zip(*given, strict=True), strict=True):
+            if position == writer.auto_position:
+                numbers = [1 if v is None else v for v in values]
+                if any(v is not None for v in values) and len(set(map(type, values))) > 1:
+                    return None
+                columns[position] = None if values[0] is None else clean(column, numbers)
+                if values[0] is None:
+                    continue
+                if columns[position] is None or min(columns[position] or (0,)) <= 0:
+                    return None
+            else:
+                columns[position] = clean(column, values)
+            if columns[position] is None:
+                return None
+        for position, column in self.missing:
+            if position == writer.auto_position:
+                continue
+            constant = writer.constant_default(column)
+            if constant is None:
+                return None
+            columns[position] = clean(column, constant * count) if constant[0] is not None else constant * count
+            if columns[position] is None:
+                return None
+        auto = writer.auto_position
+        fresh = auto is not None and columns[auto] is None
+        if auto is not None and fresh:
+            numbers = [self._generated() for _ in range(count)]
+            columns[auto] = clean(writer.columns[auto], numbers)
+            if columns[auto] is None:
+                raise mysql_error(1467)
+        elif auto is not None:
+            self.last_id = max(columns[auto] or (0,))
+            writer.engine.bump_auto_increment(writer.table, self.last_id)
+        self.number += count
+        whole: list[Sequence[Any]] = [values for values in columns if values is not None]
+        return [(row, fresh) for row in zip(*whole, strict=True)]
+
+    async def _put_each(self, made: Sequence[tuple[Row, bool]]) -> None:
+        for row, fresh in made:
+            try:
+                await self._put(row, fresh, ())
+            except MySQLError as error:
+                self._pass_over(error)
+
+    def _pass_over(self, error: MySQLError) -> None:
+        if not self.rules.ignore or error.errno not in IGNORABLE:
+            raise error
+        self.duplicates += 1
+        self.ctx.warn("Warning", error.errno, error.message)
+
+    async def _made(self, given: Sequence[Value]) -> tuple[Row, bool]:
+        """The row to store, and whether its AUTO_INCREMENT value was generated."""
+        self.number += 1
+        writer, ctx, tx = self.writer, self.ctx, self.tx
+        ignore = self.rules.ignore
+        values: list[Any] = [None] * len(writer.columns)
+        for position, value in zip(self.positions, given, strict=True):
+            values[position] = value
+        for position, column in enumerate(writer.columns):
+            if values[position] is DEFAULT:
+                values[position] = await writer.default(column, tuple(values), ctx, tx, ignore)
+        for position, column in self.missing:
+            values[position] = await writer.default(column, tuple(values), ctx, tx, ignore)
+        auto = writer.auto_position
+        fresh = auto is not None and (values[auto] is None or (self.zero_generates and values[auto] in (0, "0")))
+        if auto is not None and fresh:
+            values[auto] = 1
+        row = writer.convert(values, self.converters, self.number, ctx, self.nulls_lenient)
+        if auto is not None and fresh:
+            number = self.converters[auto](self._generated(), self.number, ctx.warn)
+            row = (*row[:auto], number, *row[auto + 1 :])
+        elif auto is not None:
+            explicit = row[auto]
+            if isinstance(explicit, int) and explicit > 0:
+                writer.engine.bump_auto_increment(writer.table, explicit)
+                self.last_id = explicit
+        if writer.generated:
+            row = await writer.generate(row, ctx, tx, number=self.number, lenient=ignore)
+        if writer.checks:
+            await writer.check(row, ctx, tx)
+        return row, fresh
+
+    def _generated(self) -> int:
+        """The next AUTO_INCREMENT value of the statement. As InnoDB does, values are reserved for all given rows at
+        once, for a query's rows in doubling portions; what is left over is lost."""
+        if self._reserved:
+            return self._reserved.pop()
+        count = self.rows_to_come or self._portion
+        self._portion = min(self._portion * 2, _LARGEST_PORTION)
+        self.rows_to_come = 0
+        first = self.writer.engine.next_auto_increment(self.writer.table, count)
+        self._reserved = list(range(first + count - 1, first, -1))
+        return first
+
+    def _give_back(self, row: Row, fresh: bool) -> None:
+        """A generated value that was not stored serves the statement's next row."""
+        if fresh and self.writer.auto_position is not None:
+            self._reserved.append(row[self.writer.auto_position])
+
+    async def _parents_exist(self, row: Row) -> None:
+        table = self.writer.table
+        if table.foreign_keys:
+            await foreign_keys.need_parents(self.pc, self.ctx, self.tx, table, row, known=self._parents)
+
+    async def _put(self, row: Row, fresh: bool, more: Sequence[Value]) -> None:
+        rules, writer, ctx, tx = self.rules, self.writer, self.ctx, self.tx
+        table = writer.table
+        while True:
+            found = await writer.conflict(tx, row, fresh_key=fresh and self._auto_is_key)
+            if found is None:
+                break
+            index, other = found
+            if rules.update is not None:
+                self._give_back(row, fresh)
+                await self._update(rules.update, other, row, more)
+                return
+            if not rules.replace:
+                self._give_back(row, fresh)
+                raise writer.duplicate(index, row)
+            await foreign_keys.parent_changes(self.pc, ctx, tx, table, other, None)
+            tx.delete(table, other)
+            self.affected += 1
+            self.deleted += 1
+            self.duplicates += 1
+        await self._parents_exist(row)
+        tx.insert(table, row)
+        self.affected += 1
+        if fresh and writer.auto_position is not None:
+            self.first_id = self.first_id or row[writer.auto_position]
+
+    async def _update(
+        self,
+        assignments: Sequence[tuple[int, RowExpression | None]],
+        old: Row,
+        proposed: Row,
+        more: Sequence[Value],
+    ) -> None:
+        """ON DUPLICATE KEY UPDATE: assignments see the row as changed so far, and the proposed one."""
+        writer, ctx, tx = self.writer, self.ctx, self.tx
+        width = len(writer.columns)
+        new = list(old)
+        for position, expression in assignments:
+            column = writer.columns[position]
+            if expression is None:
+                value = await writer.default(column, old, ctx, tx, self.rules.ignore)
+            else:
+                value = await expression.value((*new[:width], *proposed, *more), self.params, ctx, tx)
+            if value is None:
+                new[position] = writer.null(column, ctx, lenient=self.nulls_lenient)
+            else:
+                new[position] = self.converters[position](value, self.number, ctx.warn)
+        changed = writer.stamped(old, tuple(new), {position for position, _ in assignments}, ctx)
+        self.duplicates += 1
+        if writer.auto_position is not None:
+            self.last_id = changed[writer.auto_position]
+        if changed == old:
+            self.affected += 1 if ctx.found_rows_flag else 0
+            return
+        await replace_row(self.pc, writer, ctx, tx, old, changed)
+        self.affected += 2
+
+
+async def replace_row(
+    pc: PlanContext, writer: TableWriter, ctx: SessionContext, tx: Transaction, old: Row, new: Row
+) -> None:
+    """Put `new` for `old` (locked): unique values, checks and foreign keys hold. Raises 1062, 3819, 1451, 1452."""
+    table = writer.table
+    new = await writer.generate(new, ctx, tx)
+    for index in writer.unique:
+        values = writer.values_of(index, new)
+        if values == writer.values_of(index, old):
+            continue
+        found = await tx.find_unique(table, index, values)
+        if found is not None and found != old:
+            raise writer.duplicate(index, new)
+    if writer.checks:
+        await writer.check(new, ctx, tx)
+    await foreign_keys.need_parents(pc, ctx, tx, table, new, old)
+    await foreign_keys.parent_changes(pc, ctx, tx, table, old, new)
+    tx.update(table, old, new)

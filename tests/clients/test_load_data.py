@@ -1,0 +1,153 @@
+"""LOAD DATA and SELECT ... INTO OUTFILE with a real client and real files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from tests.support.cluster import Cluster
+
+pytestmark = pytest.mark.client
+
+TABLE = """CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(20), amount DECIMAL(8,2) NOT NULL DEFAULT 9,
+    at DATETIME, raw VARBINARY(10), note VARCHAR(50) DEFAULT 'none')"""
+
+
+@pytest.fixture(scope="module")
+def server_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, server_files: Path) -> Iterator[Cluster]:
+    # What is tested is the load, not how soon a busy machine looks hung.
+    config = f'[sessions]\nsecure_file_dir = "{server_files}"\n[failover]\nhang_timeout_s = 10.0\n'
+    found = Cluster(tmp_path_factory.mktemp("load"), readers=1, config=config)
+    try:
+        found.start()
+        found.query("CREATE DATABASE app")
+        yield found
+        found.assert_clean_logs()
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def connection(cluster: Cluster) -> Iterator[pymysql.connections.Connection[Any]]:
+    found = cluster.connect(database="app", autocommit=True, local_infile=True)
+    found.cursor().execute("DROP TABLE IF EXISTS t")
+    found.cursor().execute(TABLE)
+    yield found
+    found.close()
+
+
+def rows(connection: pymysql.connections.Connection[Any], sql: str) -> list[tuple[Any, ...]]:
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    return list(cursor.fetchall())
+
+
+def run(connection: pymysql.connections.Connection[Any], sql: str) -> tuple[int, str]:
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    message = cursor._result.message or b""
+    return cursor.rowcount, message.decode()[1:]
+
+
+def test_a_client_file_with_everything(connection: pymysql.connections.Connection[Any], tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(
+        b"id,name,amount,at,x\r\n"
+        b'1,"a, b",1.50,2024-01-02 03:04:05,q\r\n'
+        b'2,\\N,2.25,2024-02-02,"say ""x"""\r\n'
+        b"3,bad,oops,2024-02-02,z\r\n"
+        b"1,again,1,2024-01-01,z\r\n"
+        b"4,short\r\n"
+        b'5,"two\r\nlines",1,2024-01-01,z,more\r\n'
+    )
+    done = run(
+        connection,
+        f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE t FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' "
+        "LINES TERMINATED BY '\\r\\n' IGNORE 1 LINES (id, name, amount, at, @x) SET note = CONCAT(@x, '/', id)",
+    )
+    assert done[0] == 5 and done[1].startswith("Records: 6  Deleted: 0  Skipped: 1  ")
+    warnings = rows(connection, "SHOW WARNINGS")
+    assert sorted(number for _, number, _ in warnings) == [1062, 1261, 1261, 1262, 1366], warnings
+    assert rows(connection, "SELECT id, name, amount, at, note FROM t ORDER BY id") == [
+        (1, "a, b", Decimal("1.50"), dt.datetime(2024, 1, 2, 3, 4, 5), "q/1"),
+        (2, None, Decimal("2.25"), dt.datetime(2024, 2, 2), 'say "x"/2'),
+        (3, "bad", Decimal("0.00"), dt.datetime(2024, 2, 2), "z/3"),
+        (4, "short", Decimal("0.00"), None, None),
+        (5, "two\r\nlines", Decimal("1.00"), dt.datetime(2024, 1, 1), "z/5"),
+    ]
+
+
+def test_replace_is_strict_and_all_or_nothing(connection: pymysql.connections.Connection[Any], tmp_path: Path) -> None:
+    file = tmp_path / "in.txt"
+    file.write_text("1\tone\t1\n2\ttwo\tx\n")
+    cursor = connection.cursor()
+    cursor.execute("INSERT INTO t (id, name) VALUES (1, 'old')")
+    cursor.execute("BEGIN")
+    cursor.execute("INSERT INTO t (id, name) VALUES (9, 'kept')")
+    with pytest.raises(pymysql.err.DataError, match="1366"):
+        cursor.execute(f"LOAD DATA LOCAL INFILE '{file}' REPLACE INTO TABLE t (id, name, amount)")
+    cursor.execute("COMMIT")
+    assert rows(connection, "SELECT id, name FROM t ORDER BY id") == [(1, "old"), (9, "kept")]
+    file.write_text("1\tone\t1\n2\ttwo\t2\n")
+    done = run(connection, f"LOAD DATA LOCAL INFILE '{file}' REPLACE INTO TABLE t (id, name, amount)")
+    assert done == (3, "Records: 2  Deleted: 1  Skipped: 0  Warnings: 0")
+    assert rows(connection, "SELECT ROW_COUNT()") == [(3,)]
+
+
+def test_out_and_in_again(
+    connection: pymysql.connections.Connection[Any], server_files: Path, cluster: Cluster
+) -> None:
+    values = "(1, 'tab\\tline\\n\\\\', 1.5, '2024-01-02', x'00ff0a09', ''), (2, NULL, -2, NULL, NULL, 'é,\"')"
+    run(connection, f"INSERT INTO t VALUES {values}")
+    before = rows(connection, "SELECT * FROM t ORDER BY id")
+    for number, clauses in enumerate(("", "FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY '\\\\'")):
+        name = f"out{number}"
+        assert run(connection, f"SELECT * FROM t INTO OUTFILE '{name}' {clauses}")[0] == 2
+        assert (server_files / name).exists()
+        run(connection, "DELETE FROM t")
+        assert run(connection, f"LOAD DATA INFILE '{name}' INTO TABLE t {clauses}")[0] == 2
+        assert rows(connection, "SELECT * FROM t ORDER BY id") == before
+        with pytest.raises(pymysql.err.OperationalError, match="1086"):
+            run(connection, f"SELECT * FROM t INTO OUTFILE '{name}'")
+    run(connection, "SELECT raw INTO DUMPFILE 'raw' FROM t WHERE id = 1")
+    assert (server_files / "raw").read_bytes() == b"\x00\xff\n\t"
+    for sql in ("LOAD DATA INFILE '/etc/hostname' INTO TABLE t", "SELECT 1 INTO OUTFILE '../x'"):
+        with pytest.raises(pymysql.err.OperationalError, match="1290"):
+            run(connection, sql)
+    with pytest.raises(pymysql.Error, match="13,"):
+        run(connection, "LOAD DATA INFILE 'nothing' INTO TABLE t")
+    cluster.query("CREATE USER IF NOT EXISTS u IDENTIFIED BY 'p'")
+    cluster.query("GRANT ALL ON app.* TO u")
+    with cluster.connect(user="u", password="p", database="app") as other, pytest.raises(pymysql.Error, match="1227"):
+        other.cursor().execute("SELECT 1 INTO OUTFILE 'not mine'")
+
+
+def test_a_bulk_load_is_seen_by_keys_by_scans_and_by_readers(
+    connection: pymysql.connections.Connection[Any], tmp_path: Path, cluster: Cluster
+) -> None:
+    run(connection, "CREATE TABLE IF NOT EXISTS big (id INT PRIMARY KEY, name VARCHAR(20), UNIQUE (name))")
+    run(connection, "INSERT INTO big VALUES (-1, 'first'), (7, 'to be replaced')")
+    file = tmp_path / "big.txt"
+    file.write_text("".join(f"{i}\tname {i}\n" for i in range(60_000)))
+    assert run(connection, f"LOAD DATA LOCAL INFILE '{file}' REPLACE INTO TABLE big")[0] == 60_001
+    assert rows(connection, "SELECT name FROM big WHERE id = 7") == [("name 7",)]
+    assert rows(connection, "SELECT name FROM big WHERE id = 59999") == [("name 59999",)]
+    assert rows(connection, "SELECT COUNT(*), SUM(id) FROM big") == [(60_001, Decimal(59_999 * 30_000 - 1))]
+    with pytest.raises(pymysql.err.IntegrityError, match="1062"):
+        run(connection, "INSERT INTO big VALUES (100000, 'NAME 33')")
+    assert run(connection, "UPDATE big SET name = 'changed' WHERE id = 5")[0] == 1
+    assert rows(connection, "SELECT name FROM big WHERE id = 5") == [("changed",)]
+    cluster.wait_level()
+    assert cluster.query("SELECT COUNT(*) FROM app.big", "reader") == [(60_001,)]
+    assert cluster.query("SELECT name FROM app.big WHERE id = 5", "reader") == [("changed",)]
