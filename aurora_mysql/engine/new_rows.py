@@ -65,7 +65,7 @@ async def any_in_duckdb(table: Table, index: Index, values: Sequence[Key], with_
     def ask(cursor: duckdb.DuckDBPyConnection) -> bool:
         cursor.register("aurora_new_keys", wanted)
         try:
-            return cursor.execute(sql).fetchone() is not None
+            return bool(cursor.execute(sql).fetchall())
         finally:
             cursor.unregister("aurora_new_keys")
 
