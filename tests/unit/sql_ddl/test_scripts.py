@@ -50,7 +50,7 @@ SCRIPTS: dict[str, Script] = {
         ("CREATE TABLE IF NOT EXISTS c SELECT 1", 0),
         ("CREATE TABLE k (n INT PRIMARY KEY AUTO_INCREMENT, v CHAR(1)) SELECT v, d FROM s", 2),
         ("SELECT n, v, d FROM k ORDER BY n", [(1, "a", Decimal("1.50")), (2, "b", Decimal("2.00"))]),
-        ("INSERT INTO k (v) VALUES ('z')", (1, 3)),
+        ("INSERT INTO k (v) VALUES ('z')", (1, 4)),
         ("CREATE TABLE u (v CHAR(1) PRIMARY KEY) SELECT 'q' AS v UNION ALL SELECT 'Q'", "1062"),
         ("SELECT * FROM u", "1146"),
         ("CREATE TABLE u (v CHAR(1) PRIMARY KEY) IGNORE SELECT 'q' AS v UNION ALL SELECT 'Q'", 1),
