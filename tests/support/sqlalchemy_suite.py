@@ -48,6 +48,16 @@ def run_suite(
         return _outcomes(report)
 
 
+def exception(name: str) -> str | None:
+    """Why a MySQL server does not pass the test `name` that MariaDB passes; None when nothing excuses it."""
+    for line in (SUITE / "exceptions.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern, _, why = line.partition("  ")
+            if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])):
+                return why
+    return None
+
+
 def _outcomes(report: Path) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):

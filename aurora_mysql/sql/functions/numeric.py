@@ -151,6 +151,16 @@ def quotient(dividend: str, divisor: str) -> str | None:
         return str(int(Decimal(dividend) / Decimal(divisor)))
 
 
+@udf("my_decimal_quotient", ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR")
+def decimal_quotient(dividend: str, divisor: str, scale: int) -> str | None:
+    """`/` on decimals, rounded half away from zero at `scale` digits."""
+    if not Decimal(divisor):
+        return None
+    with localcontext() as exact:
+        exact.prec, exact.rounding = 200, ROUND_HALF_UP
+        return str((Decimal(dividend) / Decimal(divisor)).quantize(Decimal(1).scaleb(-scale)))
+
+
 @udf("my_dstr", ["DOUBLE"], "VARCHAR")
 def my_dstr(value: float) -> str:
     return double_text(value)

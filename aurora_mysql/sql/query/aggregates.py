@@ -333,11 +333,17 @@ def _specification(tr: Translator, node: exp.Window, scope: Scope) -> str:
         frame = frame or named.args.get("spec")
         alias = named.args.get("alias")
     parts = []
+    sorted_by: list[str] = []
     if partition:
-        parts.append("PARTITION BY " + ", ".join(collated(tr.expr(p, scope)) for p in partition))
+        groups = [collated(tr.expr(p, scope)) for p in partition]
+        parts.append("PARTITION BY " + ", ".join(groups))
+        sorted_by += [f"{group} NULLS FIRST" for group in groups]
     if order is not None:
         keys = [_direction(sort_key(tr.expr(o.this, scope)), o) for o in order.expressions]
         parts.append("ORDER BY " + ", ".join(keys))
+        sorted_by += keys
+    # MySQL sorts the rows for a window, and they stay as the last one left them.
+    scope.window_order = sorted_by or scope.window_order
     if frame is not None:
         parts.append(_frame(tr, frame, scope))
     return " ".join(parts)

@@ -82,6 +82,10 @@ def comparable(b: Builder, a: Ex, c: Ex) -> tuple[str, str]:
         if left is not None and right is not None:
             return left, right
     if a.t.kind == "json" or c.t.kind == "json":
+        if "bool" in (a.t.kind, c.t.kind):
+            # The literals TRUE and FALSE are JSON's when they meet JSON.
+            left, right = (x.sql if x.t.kind == "json" else f"CAST({x.sql} AS VARCHAR)" for x in (a, c))
+            return left, right
         if a.t.numeric or c.t.numeric:
             return double(a), double(c)
         sides = [f"my_json_unquote({x.sql})" if x.t.kind == "json" else text(x) for x in (a, c)]
@@ -218,6 +222,10 @@ def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     exact = _exact_quotient(x, y, t)
     if exact is not None:
         return _watched(b, exact, x, y, t)
+    if t.precision >= types.MAX_DIGITS:
+        # Too wide for 128 bits; a double would not have the digits either.
+        wide = f"my_decimal_quotient({text(x)}, {text(y)}, {t.scale})"
+        return _watched(b, f"CAST({wide} AS {types.duckdb_type(t)})", x, y, t)
     return _watched(b, f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", x, y, t)
 
 

@@ -84,6 +84,7 @@ class Scope:
     item_number: int = 0
     windows: dict[str, exp.Window] = field(default_factory=dict)
     barrier: bool = False
+    window_order: list[str] = field(default_factory=list)
 
     def common_table(self, name: str) -> CommonTable | None:
         scope: Scope | None = self

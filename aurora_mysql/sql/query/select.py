@@ -140,6 +140,8 @@ class SelectTranslator:
             terms = [f"{part} NULLS FIRST" for g in groups for part in (f"GROUPING({g})", g)]
             if distinct:
                 terms = []
+        elif scope.window_order and not distinct and scope.group is None:
+            terms = scope.window_order
         if terms and distinct and not all(t.split(" ")[0].isdigit() for t in terms):
             query.sql = f"SELECT * FROM ({sql}) AS distinct_rows"
         if terms:
