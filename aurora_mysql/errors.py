@@ -212,6 +212,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1273: ("HY000", "Unknown collation: '%s'"),
     1274: ("HY000", "SLAVE is running in multi-threaded execution mode"),
     1280: ("42000", "Incorrect index name '%s'"),
+    1283: ("HY000", "Column '%s' cannot be part of FULLTEXT index"),
     1286: ("42000", "Unknown storage engine '%s'"),
     1288: ("HY000", "The target table %s of the %s is not updatable"),
     1290: ("HY000", "The MySQL server is running with the %s option so it cannot execute this statement"),
@@ -358,6 +359,12 @@ ERRORS: dict[int, tuple[str, str]] = {
         "Referencing column '%s' and referenced column '%s' in foreign key constraint '%s' are incompatible.",
     ),
     3813: ("HY000", "Column check constraint '%s' references other column."),
+    3756: ("HY000", "The primary key cannot be a functional index"),
+    3757: (
+        "HY000",
+        "Cannot create a functional index on an expression that returns a BLOB or TEXT. Please consider using CAST.",
+    ),
+    3758: ("HY000", "Functional index on a column is not supported. Consider using a regular index instead."),
     3763: ("HY000", "Expression of generated column '%s' contains a disallowed function: %s."),
     3767: (
         "HY000",
@@ -365,6 +372,7 @@ ERRORS: dict[int, tuple[str, str]] = {
         "generated column or has an expression as default value.",
     ),
     3768: ("HY000", "Default value expression of column '%s' cannot refer to an auto-increment column."),
+    3837: ("HY000", "Column '%s' has a functional index dependency and cannot be dropped or renamed."),
     3819: ("HY000", "Check constraint '%s' is violated."),
     3820: ("HY000", "Check constraint '%s' refers to non-existing column '%s'."),
     3822: ("HY000", "Duplicate check constraint name '%s'."),

@@ -16,6 +16,9 @@ from typing import Any
 #: Name of the hidden auto-numbered key column of a table that has no usable primary or unique key.
 HIDDEN_KEY = "__rowid"
 
+#: Prefix of the generated columns that hold the values of functional key parts; nobody sees them.
+FUNCTIONAL_PREFIX = "!hidden!"
+
 #: Prefix of hidden DuckDB columns that hold the collation key of a case-insensitive indexed column.
 COLLATION_KEY_PREFIX = "__k_"
 
@@ -167,6 +170,11 @@ class Table:
     @cached_property
     def key_positions(self) -> tuple[int, ...]:
         return tuple(self.position[c.lower()] for c in self.key_columns)
+
+    @cached_property
+    def user_columns(self) -> tuple[Column, ...]:
+        """The columns that the definition names, invisible ones included."""
+        return tuple(c for c in self.columns if c.name != HIDDEN_KEY and not c.name.startswith(FUNCTIONAL_PREFIX))
 
     @cached_property
     def visible_columns(self) -> tuple[Column, ...]:

@@ -338,7 +338,7 @@ class Engine:
                     continue
                 current = self.catalog.tables.get(key)
                 taken = self.catalog.tables_by_id.get(table.id)
-                renamed = taken is not None and delta.tables.get((taken.database, taken.name), taken) is None
+                renamed = taken is not None and delta.tables.get((taken.database, taken.name), taken) is not taken
                 if taken is not None and taken is not current and not renamed:
                     raise StalePlanError(f"table id {table.id} is taken")
             commit = Commit(

@@ -13,7 +13,16 @@ from typing import Any, TypeVar
 import duckdb
 
 from aurora_mysql.catalog.convert_text import column_conversion, conversion_spec, source_sql, target_sql, zone_named
-from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, HIDDEN_KEY, CatalogDelta, Column, ForeignKey, Index, Table
+from aurora_mysql.catalog.model import (
+    COLLATION_KEY_PREFIX,
+    HIDDEN_KEY,
+    Catalog,
+    CatalogDelta,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+)
 from aurora_mysql.catalog.physical import (
     collation_key_columns,
     duckdb_type,
@@ -25,6 +34,7 @@ from aurora_mysql.catalog.values import converter, render_key
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row, TableChange
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
+from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.generated import (
     evaluate,
     fill_generated,
@@ -52,6 +62,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
     async with run.engine.with_table_exclusive(run.ctx, [table]):
         engine = run.engine
         catalog = engine.catalog
+        spec = with_functional_actions(run, table, spec)
         altered = alter_definition(table, spec, catalog, fk_checked=run.foreign_key_checks)
         parents = [
             p for fk in altered.table.foreign_keys if (p := catalog.table(fk.ref_database, fk.ref_table)) is not None
@@ -90,7 +101,24 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             delta = replace(delta, next_table_id=new.id + 1)
         if delta.tables:
             await run.commit(delta, statements, [table, *(p for p in parents if p is not table)], changes)
-    return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: 0")
+    return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")
+
+
+def with_functional_actions(run: Run, table: Table, spec: AlterSpec) -> AlterSpec:
+    """`spec` in which the expressions among the parts of added keys are hidden columns, added as well."""
+    keys = [action for action in spec.actions if action.key is not None and is_functional(action.key)]
+    if not keys:
+        return spec
+    others = replace(spec, actions=[a for a in spec.actions if a.key is None and a.foreign_key is None])
+    over = alter_definition(table, others, Catalog(tables={(table.database, table.name): table}), fk_checked=False)
+    done = AlterSpec(spec.database, spec.name, list(spec.actions), spec.options)
+    for action in keys:
+        assert action.key is not None, "these were chosen by their keys"
+        (key,), added = with_hidden_columns(run, over.table, [action.key], [i.name for i in over.table.indexes])
+        done.actions[done.actions.index(action)] = replace(action, key=key)
+        for column in added:
+            done.add("add column", column=column)
+    return done
 
 
 async def refuse_violated_checks(run: Run, new: Table, altered: Altered, rows: list[Row]) -> None:
@@ -255,9 +283,7 @@ class Rebuild:
             if source is None or column.generated is not None:
                 continue
             if source.nullable and not column.nullable:
-                found = cursor.execute(f"SELECT 1 FROM {name} WHERE {quote(source.name)} IS NULL LIMIT 1").fetchall()
-                if found:
-                    raise mysql_error(1138)
+                self._refuse_nulls(cursor, source, column)
             if source.type == column.type:
                 continue
             convert = column_conversion(source.type, column, self._zone, strict=run.strict)
@@ -271,6 +297,17 @@ class Rebuild:
         for index in self._altered.table.indexes:
             if index.unique and not self.computes:
                 self._refuse_duplicates(cursor, index)
+
+    def _refuse_nulls(self, cursor: duckdb.DuckDBPyConnection, source: Column, column: Column) -> None:
+        """1138 when a column that becomes NOT NULL holds NULL; without strict mode, warnings (see :meth:`_item`)."""
+        rows = cursor.execute(
+            f"SELECT n FROM (SELECT row_number() OVER (ORDER BY {self._order}) AS n, {quote(source.name)} AS v "
+            f"FROM {self._from}) WHERE v IS NULL ORDER BY n LIMIT 1024"
+        ).fetchall()
+        if rows and self._run.strict:
+            raise mysql_error(1138)
+        for (number,) in rows:
+            self._run.ctx.warn("Warning", 1265, mysql_error(1265, column.name, number).message)
 
     def _refuse_duplicates(self, cursor: duckdb.DuckDBPyConnection, index: Index) -> None:
         new = self._altered.table
@@ -302,6 +339,13 @@ class Rebuild:
         return f"SELECT {', '.join(items)} FROM {self._from}"
 
     def _item(self, column: Column) -> str:
+        source = self._source(column)
+        item = self._value(column)
+        if source is not None and source.nullable and not column.nullable and column.generated is None:
+            item = f"coalesce({item}, {literal(implicit_default(column), duckdb_type(column.type))})"
+        return item
+
+    def _value(self, column: Column) -> str:
         if column.name == HIDDEN_KEY:
             kept = self._old.column(HIDDEN_KEY)
             return quote(HIDDEN_KEY) if kept is not None else f"row_number() OVER (ORDER BY {self._order})"

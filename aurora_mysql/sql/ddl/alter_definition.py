@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from aurora_mysql.catalog.charsets import CHARSETS, resolve
-from aurora_mysql.catalog.model import HIDDEN_KEY, Catalog, Check, Column, Index, Table
+from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, HIDDEN_KEY, Catalog, Check, Column, Index, Table
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import (
     CHARACTER,
@@ -19,6 +19,7 @@ from aurora_mysql.sql.ddl.build import (
 from aurora_mysql.sql.ddl.create import add_check, checked_engine, kept_options
 from aurora_mysql.sql.ddl.expressions import referenced
 from aurora_mysql.sql.ddl.foreign_keys import add_foreign_keys, index_needed_by
+from aurora_mysql.sql.ddl.functional import hidden_columns_of
 from aurora_mysql.sql.ddl.parse_alter import AlterAction, AlterSpec
 from aurora_mysql.sql.ddl.spec import ColumnSpec, KeySpec
 
@@ -242,7 +243,7 @@ def _drop_column(work: Altered, action: AlterAction, catalog: Catalog) -> None:
 def _refuse_generated_from(table: Table, column: Column, errno: int) -> None:
     for other in table.columns:
         if other.generated is not None and column.name.lower() in referenced(other.generated):
-            raise mysql_error(errno, column.name)
+            raise mysql_error(3837 if other.name.startswith(FUNCTIONAL_PREFIX) else errno, column.name)
 
 
 def _add_key(work: Altered, key: KeySpec) -> None:
@@ -270,7 +271,14 @@ def _drop_key(work: Altered, action: AlterAction, catalog: Catalog) -> None:
     needed = index_needed_by(work.table, index, catalog)
     if needed is not None:
         raise mysql_error(1553, index.name)
-    work.table = replace(work.table, indexes=tuple(i for i in work.table.indexes if i is not index))
+    hidden = hidden_columns_of(work.table.columns, index.columns)
+    for name in hidden:
+        work.origin.pop(name)
+    work.table = replace(
+        work.table,
+        indexes=tuple(i for i in work.table.indexes if i is not index),
+        columns=tuple(c for c in work.table.columns if c.name.lower() not in hidden),
+    )
 
 
 def _rename_key(work: Altered, action: AlterAction, catalog: Catalog) -> None:

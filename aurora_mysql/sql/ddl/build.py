@@ -153,8 +153,6 @@ def _finished_type(spec: ColumnSpec, table_charset: tuple[str, str]) -> ColumnTy
 
 def build_index(key: KeySpec, columns: Sequence[Column], taken: Sequence[str]) -> Index:
     """An index over `columns`; an implicit name avoids those in `taken`."""
-    if key.kind == "FULLTEXT":
-        raise mysql_error(1214)
     if key.kind == "SPATIAL":
         raise unsupported("SPATIAL indexes")
     by_name = {c.name.lower(): c for c in columns}
@@ -168,6 +166,11 @@ def build_index(key: KeySpec, columns: Sequence[Column], taken: Sequence[str]) -
             raise mysql_error(1072, name)
         if any(p.column.lower() == name.lower() for p in parts):
             raise mysql_error(1060, column.name)
+        if key.kind == "FULLTEXT":
+            if column.type.name not in CHARACTER - {"enum", "set"}:
+                raise mysql_error(1283, column.name)
+            parts.append(IndexPart(column.name))
+            continue
         part, size = _part(column, length, descending)
         if size > MAX_KEY_BYTES:
             raise mysql_error(1071, MAX_KEY_BYTES)
@@ -182,7 +185,8 @@ def build_index(key: KeySpec, columns: Sequence[Column], taken: Sequence[str]) -
         raise mysql_error(1059, name)
     if name.upper() == "PRIMARY":
         raise mysql_error(1280, name)
-    return Index(name, tuple(parts), unique=key.kind == "UNIQUE", comment=key.comment, visible=key.visible)
+    kind = "FULLTEXT" if key.kind == "FULLTEXT" else "BTREE"
+    return Index(name, tuple(parts), key.kind == "UNIQUE", kind, key.comment, key.visible)
 
 
 def implicit_index_name(column: str, taken: Sequence[str]) -> str:
@@ -234,7 +238,7 @@ def storage_bytes(column: Column) -> int:
 
 
 def sorted_indexes(indexes: Sequence[Index], columns: Sequence[Column]) -> tuple[Index, ...]:
-    """In MySQL's order: PRIMARY, unique keys without NULL, other unique keys, the rest."""
+    """In MySQL's order: PRIMARY, unique keys without NULL, other unique keys, the rest, full-text keys."""
     nullable = {c.name.lower() for c in columns if c.nullable}
 
     def rank(index: Index) -> int:
@@ -242,7 +246,7 @@ def sorted_indexes(indexes: Sequence[Index], columns: Sequence[Column]) -> tuple
             return 0
         if index.unique:
             return 2 if any(c.lower() in nullable for c in index.columns) else 1
-        return 3
+        return 4 if index.kind == "FULLTEXT" else 3
 
     return tuple(sorted(indexes, key=rank))
 

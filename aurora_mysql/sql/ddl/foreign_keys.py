@@ -98,6 +98,8 @@ def check_against_parent(table: Table, fk: ForeignKey, parent: Table) -> Foreign
 
 def _covers(index: Index, columns: Sequence[str]) -> bool:
     """True when `index` starts with `columns` (in order), whole."""
+    if index.kind != "BTREE":
+        return False
     parts = index.parts[: len(columns)]
     return [p.column.lower() for p in parts] == [c.lower() for c in columns] and all(p.length is None for p in parts)
 

@@ -71,6 +71,8 @@ def _type(cur: TokenCursor, name: str) -> ColumnSpec:
             raise cur.syntax_error()
     if base == "double":
         cur.accept_word("PRECISION")
+    if base == "char" and not national and cur.accept_word("BYTE"):
+        base = "binary"
     if base == "char" and cur.accept_any("VARYING"):
         base = "varchar"
     length, scale = None, None

@@ -104,15 +104,14 @@ def _using(cur: TokenCursor) -> None:
 
 
 def key_parts_and_options(cur: TokenCursor, kind: str, name: str) -> KeySpec:
-    """``(col [(n)] [ASC|DESC], ...) options``."""
+    """``(col [(n)] | (expr) [ASC|DESC], ...) options``. An expression keeps its parentheses."""
     cur.expect_op("(")
     parts: list[tuple[str, int | None, bool]] = []
     while True:
-        if cur.peek_op("("):
-            raise unsupported("functional indexes")
-        column = cur.expect_ident()
+        functional = cur.peek_op("(")
+        column = f"({cur.skip_parentheses()})" if functional else cur.expect_ident()
         length = None
-        if cur.accept_op("("):
+        if not functional and cur.accept_op("("):
             length = cur.expect_integer()
             cur.expect_op(")")
         descending = cur.accept_any("ASC", "DESC") == "DESC"

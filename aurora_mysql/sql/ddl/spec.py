@@ -41,7 +41,8 @@ class ColumnSpec:
 
 @dataclass
 class KeySpec:
-    """`kind` is PRIMARY, UNIQUE, KEY, FULLTEXT or SPATIAL; parts are (column, prefix length, descending)."""
+    """`kind` is PRIMARY, UNIQUE, KEY, FULLTEXT or SPATIAL; parts are (column or expression in
+    parentheses, prefix length, descending)."""
 
     kind: str
     name: str

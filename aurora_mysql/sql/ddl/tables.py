@@ -13,8 +13,9 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import check_identifier
 from aurora_mysql.sql.ddl.create import build_table, like_table
 from aurora_mysql.sql.ddl.fill import as_change, in_memory, insert_selected, run_select, with_selected_columns
+from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.plan import SYSTEM_SCHEMAS, Run, note
-from aurora_mysql.sql.ddl.spec import TableSpec
+from aurora_mysql.sql.ddl.spec import KeySpec, TableSpec
 from aurora_mysql.sql.ddl.temporary import temporary_table, truncate_temporary
 from aurora_mysql.sql.result import Ok, Result
 
@@ -35,6 +36,19 @@ def physical_drop(table: Table) -> str:
     return f"DROP TABLE vol.main.{table.physical_name}"
 
 
+def with_functional_keys(run: Run, spec: TableSpec, database: Database) -> TableSpec:
+    """`spec` with a hidden column for every expression among its keys' parts."""
+    if not any(is_functional(key) for key in spec.keys):
+        return spec
+    plain = dataclasses.replace(spec, keys=[], foreign_keys=[], checks=[])
+    for column in plain.columns:
+        if column.auto_increment:
+            plain.keys.append(KeySpec("KEY", "", [(column.name, None, False)]))
+    over = build_table(plain, database, Catalog(next_table_id=1), fk_checked=False)
+    keys, added = with_hidden_columns(run, over, spec.keys, [])
+    return dataclasses.replace(spec, keys=keys, columns=[*spec.columns, *added])
+
+
 async def create_table(run: Run, spec: TableSpec) -> Result:
     selected = None
     async with run.engine.with_table_exclusive(run.ctx, ()):
@@ -52,7 +66,9 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
             if spec.select:
                 selected = await run_select(run, spec.select)
                 spec = with_selected_columns(spec, selected)
-            table = build_table(spec, database, catalog, fk_checked=run.foreign_key_checks)
+            table = build_table(
+                with_functional_keys(run, spec, database), database, catalog, fk_checked=run.foreign_key_checks
+            )
         delta = CatalogDelta(tables={key: table}, next_table_id=table.id + 1)
         parents = [p for fk in table.foreign_keys if (p := catalog.table(fk.ref_database, fk.ref_table)) is not None]
         if selected is None:

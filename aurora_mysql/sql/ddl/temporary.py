@@ -32,6 +32,8 @@ def _add(run: Run, table: Table) -> None:
 
 async def create_temporary(run: Run, spec: TableSpec) -> Result:
     """CREATE TEMPORARY TABLE, also LIKE and AS SELECT."""
+    from aurora_mysql.sql.ddl.tables import with_functional_keys
+
     database = run.writable_schema(spec.database)
     key = (database.name, spec.name)
     if key in run.ctx.temporary.tables:
@@ -49,7 +51,7 @@ async def create_temporary(run: Run, spec: TableSpec) -> Result:
         source = temporary_table(run, spec.like) or run.table(*spec.like)
         table = like_table(source, database.name, spec.name, alone)
     else:
-        table = build_table(spec, database, alone, fk_checked=False)
+        table = build_table(with_functional_keys(run, spec, database), database, alone, fk_checked=False)
     table = dataclasses.replace(table, temporary=True)
     _add(run, table)
     if selected is None:
@@ -88,10 +90,11 @@ async def truncate_temporary(run: Run, table: Table) -> Result:
 
 async def alter_temporary(run: Run, table: Table, spec: AlterSpec) -> Result:
     """ALTER TABLE, CREATE INDEX and DROP INDEX: the rows are copied into a new table in memory."""
-    from aurora_mysql.sql.ddl.alter import Rebuild, refuse_violated_checks
+    from aurora_mysql.sql.ddl.alter import Rebuild, refuse_violated_checks, with_functional_actions
     from aurora_mysql.sql.ddl.generated import fill_generated, refuse_duplicates
 
     key = (table.database, table.name)
+    spec = with_functional_actions(run, table, spec)
     altered = alter_definition(table, spec, Catalog(tables={key: table}), fk_checked=False)
     if altered.new_foreign_keys:
         raise mysql_error(1215)
@@ -127,4 +130,4 @@ async def alter_temporary(run: Run, table: Table, spec: AlterSpec) -> Result:
     run.ctx.temporary.remove(key)
     _add(run, new)
     run.ctx.temporary.apply([TableChange(new.id, upserts=rows)])
-    return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: 0")
+    return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")

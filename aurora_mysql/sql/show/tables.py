@@ -191,9 +191,10 @@ def plan_index(cur: TokenCursor, pc: PlanContext) -> Plan:
         if not isinstance(found, Table):
             return []
         return [
-            (found.name, non_unique, name, seq, column, order, 0, sub_part, None, nullable, "BTREE", "", comment,
-             shown, None)
-            for non_unique, name, seq, column, order, sub_part, nullable, comment, shown in statistics_rows(found)
+            (found.name, non_unique, name, seq, column, order, 0, sub_part, None, nullable, kind, "", comment,
+             shown, expression)
+            for non_unique, name, seq, column, order, sub_part, nullable, kind, comment, shown, expression
+            in statistics_rows(found)
         ]  # fmt: skip
 
     columns: list[Any] = [

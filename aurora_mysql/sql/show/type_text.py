@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aurora_mysql.catalog.charsets import CHARSETS
-from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, ForeignKey, Index, Table, View
+from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Column, ColumnType, ForeignKey, Index, Table, View
 from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.ddl.parse_column import quote_string
 
@@ -122,10 +122,13 @@ def _default_collation(charset: str) -> str:
     return CHARSETS[charset].default_collation
 
 
-def index_line(index: Index) -> str:
+def index_line(index: Index, table: Table) -> str:
     parts = []
     for part in index.parts:
         text = backtick(part.column)
+        if part.column.startswith(FUNCTIONAL_PREFIX):
+            column = table.column(part.column)
+            text = f"({in_parentheses(column.generated or '') if column is not None else ''})"
         if part.length is not None:
             text += f"({part.length})"
         parts.append(text + (" DESC" if part.descending else ""))
@@ -133,7 +136,8 @@ def index_line(index: Index) -> str:
     if index.name == "PRIMARY":
         text = f"PRIMARY KEY {columns}"
     else:
-        text = f"{'UNIQUE ' if index.unique else ''}KEY {backtick(index.name)} {columns}"
+        kind = "UNIQUE " if index.unique else "FULLTEXT " if index.kind == "FULLTEXT" else ""
+        text = f"{kind}KEY {backtick(index.name)} {columns}"
     if index.comment:
         text += f" COMMENT {quote_string(index.comment)}"
     return text + ("" if index.visible else " /*!80000 INVISIBLE */")
@@ -153,8 +157,8 @@ def foreign_key_line(fk: ForeignKey, table: Table) -> str:
 
 def create_table_text(table: Table, *, auto_increment: int = 1) -> str:
     """SHOW CREATE TABLE, byte for byte as MySQL 8.0; `auto_increment` is the table's next value."""
-    lines = [column_line(c, table) for c in table.columns if c.name != HIDDEN_KEY]
-    lines += [index_line(i) for i in table.indexes]
+    lines = [column_line(c, table) for c in table.user_columns]
+    lines += [index_line(i, table) for i in table.indexes]
     lines += [foreign_key_line(f, table) for f in sorted(table.foreign_keys, key=lambda f: f.name)]
     for check in table.checks:
         enforced = "" if check.enforced else " /*!80016 NOT ENFORCED */"

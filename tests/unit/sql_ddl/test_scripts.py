@@ -59,6 +59,45 @@ SCRIPTS: dict[str, Script] = {
         ("CREATE TABLE long_text SELECT REPEAT('x', 300) AS r", 1),
         ("SELECT LENGTH(r) FROM long_text", [(300,)]),
     ],
+    "full-text and functional keys": [
+        (
+            "CREATE TABLE f (id INT PRIMARY KEY, t TEXT, v VARCHAR(20), FULLTEXT KEY ft (t, v), KEY fx ((id + 1)), "
+            "UNIQUE KEY fu ((LOWER(v))))",
+            0,
+        ),
+        ("INSERT INTO f VALUES (1, 'some text', 'Abc')", 1),
+        ("INSERT INTO f VALUES (2, 'x', 'ABC')", "1062"),
+        ("SELECT * FROM f", [(1, "some text", "Abc")]),
+        ("ALTER TABLE f RENAME COLUMN v TO w", "3837"),
+        ("ALTER TABLE f DROP KEY fu, ADD KEY g ((id * 2), v), DROP KEY ft", 1),
+        ("INSERT INTO f VALUES (2, 'x', 'ABC')", 1),
+        (
+            "SHOW CREATE TABLE f",
+            [
+                (
+                    "f",
+                    "CREATE TABLE `f` (\n  `id` int NOT NULL,\n  `t` text,\n  `v` varchar(20) DEFAULT NULL,\n"
+                    "  PRIMARY KEY (`id`),\n  KEY `fx` (((`id` + 1))),\n  KEY `g` (((`id` * 2)),`v`)\n) "
+                    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci",
+                )
+            ],
+        ),
+        ("CREATE TABLE n (a INT, KEY ((a)))", "3758"),
+        ("CREATE TABLE n (a TEXT, PRIMARY KEY ((LENGTH(a))))", "3756"),
+        ("CREATE TABLE n (a INT, FULLTEXT KEY (a))", "1283"),
+    ],
+    "names swap, and strictness decides about NULLs": [
+        ("CREATE TABLE a (id INT PRIMARY KEY, v INT)", 0),
+        ("CREATE TABLE b (id INT PRIMARY KEY, v INT)", 0),
+        ("INSERT INTO a VALUES (1, NULL)", 1),
+        ("RENAME TABLE a TO c, b TO a, c TO b", 0),
+        ("RENAME TABLE a TO d, b TO a", 0),
+        ("SELECT * FROM a", [(1, None)]),
+        ("ALTER TABLE a MODIFY v INT NOT NULL", "1138"),
+        ("SET sql_mode = ''", 0),
+        ("ALTER TABLE a MODIFY v INT NOT NULL", 1),
+        ("SELECT * FROM a", [(1, 0)]),
+    ],
     "generated columns follow their row": [
         ("CREATE TABLE p (id INT PRIMARY KEY)", 0),
         ("INSERT INTO p VALUES (5), (6), (7)", 3),

@@ -57,7 +57,7 @@ ERRORS = [
     ("CREATE TABLE t (a INT NULL PRIMARY KEY)", 1171),
     ("CREATE TABLE t (a VARCHAR(16384))", 1074),
     ("CREATE TABLE t (a VARCHAR(1000), KEY (a))", 1071),
-    ("CREATE TABLE t (a INT, FULLTEXT (a))", 1214),
+    ("CREATE TABLE t (a INT, FULLTEXT (a))", 1283),
     ("CREATE TABLE t (a INT, FOREIGN KEY (a) REFERENCES nope (id))", 1824),
     ("CREATE TABLE t (a INT) ENGINE=nope", 1286),
     ("CREATE TABLE t (a INT) CHARSET=nope", 1115),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aurora_mysql.catalog.charsets import CHARSETS
-from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, Table
+from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Column, ColumnType, Table
 from aurora_mysql.catalog.values import TEXT_BYTES
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.expressions import in_parentheses
@@ -48,7 +48,7 @@ def visible_tables(ctx: SessionContext, services: InstanceServices) -> Iterator[
 
 
 def shown_columns(table: Table) -> list[Column]:
-    return [c for c in table.columns if c.name != HIDDEN_KEY]
+    return list(table.user_columns)
 
 
 def local_moment(us: int) -> dt.datetime:
@@ -158,24 +158,30 @@ def _columns(ctx: SessionContext, services: InstanceServices) -> list[Row]:
 
 
 def statistics_rows(table: Table) -> Iterator[Row]:
-    """(NON_UNIQUE, INDEX_NAME, SEQ, COLUMN, COLLATION, SUB_PART, NULLABLE, COMMENT, VISIBLE) of every key part."""
+    """(NON_UNIQUE, INDEX_NAME, SEQ, COLUMN, COLLATION, SUB_PART, NULLABLE, INDEX_TYPE, COMMENT, VISIBLE, EXPRESSION) of
+    every key part."""
     for index in table.indexes:
         for number, part in enumerate(index.parts, 1):
             column = table.column(part.column)
+            functional = column is not None and column.name.startswith(FUNCTIONAL_PREFIX)
+            order = None if index.kind == "FULLTEXT" else "D" if part.descending else "A"
             yield (
-                0 if index.unique else 1, index.name, number, part.column, "D" if part.descending else "A",
-                part.length, "YES" if column is not None and column.nullable else "", index.comment,
+                0 if index.unique else 1, index.name, number, None if functional else part.column, order,
+                part.length, "YES" if column is not None and column.nullable else "", index.kind, index.comment,
                 "YES" if index.visible else "NO",
+                in_parentheses(column.generated or "") if functional and column is not None else None,
             )  # fmt: skip
 
 
 def _statistics(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     rows: list[Row] = []
     for table in visible_tables(ctx, services):
-        for non_unique, name, seq, column, order, sub_part, nullable, comment, shown in statistics_rows(table):
+        for non_unique, name, seq, column, order, sub_part, nullable, kind, comment, shown, expr in statistics_rows(
+            table
+        ):
             rows.append(
                 ("def", table.database, table.name, non_unique, table.database, name, seq, column, order, 0, sub_part,
-                 None, nullable, "BTREE", "", comment, shown, None)
+                 None, nullable, kind, "", comment, shown, expr)
             )  # fmt: skip
     return rows
 
