@@ -11,7 +11,7 @@ import heapq
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aurora_mysql.engine.applier import Applier
@@ -30,6 +30,7 @@ def commit_rows(commit: Commit) -> int:
 class ApplyQueue:
     """Invariant: `pending` holds exactly the visible commits beyond `applied_lsn`, ascending.
 
+    `before_apply(lsn)` is awaited before DuckDB moves to `lsn`.
     `on_applied(commits)` runs on the loop after DuckDB committed a batch; `on_failure(error)` when the applier can't
     go on (the materialisation is then useless to this process).
     """
@@ -40,12 +41,14 @@ class ApplyQueue:
         options: EngineOptions,
         *,
         counters: Callable[[], bytes | None],
+        before_apply: Callable[[int], Awaitable[None]],
         on_applied: Callable[[list[Commit]], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._applier = applier
         self._options = options
         self._counters = counters
+        self._before_apply = before_apply
         self._on_applied = on_applied
         self._on_failure = on_failure
         self.pending: deque[Commit] = deque()
@@ -138,6 +141,7 @@ class ApplyQueue:
                 self._urgent.clear()
                 batch = self._next_batch()
                 if batch:
+                    await self._before_apply(batch[-1].lsn)
                     await loop.run_in_executor(self._thread, self._applier.apply, batch, self._counters())
                     self._finish(batch)
                 if not self.pending:

@@ -14,25 +14,28 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgpack
 
 from aurora_mysql.catalog.model import Catalog, CatalogDelta, Table
+from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.commit_log import CommitLog, InFlight, WritableVolume
+from aurora_mysql.engine.key_pages import PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.engine.options import EngineOptions
-from aurora_mysql.engine.row_store import RowStore
+from aurora_mysql.engine.row_store import RowStore, TableRows
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
-from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
+from aurora_mysql.redo.record import Commit, Row, SchemaChange, TableChange
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
@@ -83,9 +86,13 @@ class Engine:
             self._applier,
             options,
             counters=self._take_counters,
+            before_apply=self._pin_views,
             on_applied=self._applied,
             on_failure=self._failed,
         )
+        #: Transactions with a read view, by id.
+        self.read_views: dict[int, Transaction] = {}
+        self.row_store.oldest_view_lsn = self._oldest_view_lsn
 
     @classmethod
     async def open(
@@ -159,6 +166,52 @@ class Engine:
         self.transactions[transaction.id] = transaction
         return transaction
 
+    def _oldest_view_lsn(self) -> int | None:
+        views = self.read_views
+        return min([view.snapshot_lsn for view in views.values()]) if views else None
+
+    async def _pin_views(self, lsn: int) -> None:
+        """Before DuckDB moves to `lsn`: read views of before it that memory has served so far are pinned in DuckDB."""
+        older = [view for view in self.read_views.values() if view.snapshot_lsn < lsn and not view.is_pinned]
+        if older:
+            await asyncio.gather(*(view.pin() for view in older))
+
+    async def load_pages(self, stored: TableRows, numbers: Sequence[int] | range) -> None:
+        """Bring pages of a table with an integer key into the row store; waits also for loads that others began.
+
+        Raises:
+            duckdb.Error: DuckDB could not read them.
+        """
+        pages = stored.pages
+        assert pages is not None
+        loop = asyncio.get_running_loop()
+        while stored.bulk_lsn > self.applied_lsn:
+            await self.apply_queue.wait(stored.bulk_lsn)
+        for stretch in pages.missing(numbers):
+            load = PageLoad(stretch, loop.create_future())
+            pages.begin(load)
+            load.done = loop.run_in_executor(self.executor, self._read_stretch, stored.keys, load.low, load.high)
+            load.done.add_done_callback(partial(self._pages_read, stored, load))
+        for load in {id(x): x for n in numbers if (x := pages.loading.get(n)) is not None}.values():
+            await asyncio.shield(load.done)
+
+    def _read_stretch(self, keys: TableKeys, low: int, high: int) -> list[Row]:
+        table = keys.table
+        names = ", ".join(quote(c.name) for c in table.columns)
+        key = quote(table.key_columns[0])
+        cursor = self.duck.borrow()
+        try:
+            rows: list[Row] = cursor.execute(
+                f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {key} BETWEEN $1 AND $2", [low, high]
+            ).fetchall()
+        finally:
+            self.duck.give_back(cursor)
+        return rows
+
+    def _pages_read(self, stored: TableRows, load: PageLoad, done: asyncio.Future[list[Row]]) -> None:
+        failed = done.cancelled() or done.exception() is not None
+        self.row_store.end_load(stored, load, None if failed else done.result())
+
     # --- AUTO_INCREMENT --------------------------------------------------------------------------------------
 
     def next_auto_increment(self, table: Table, count: int = 1) -> int:
@@ -225,7 +278,7 @@ class Engine:
             self.apply_queue.add(commit)
             if commit.schema is not None:
                 await self.apply_queue.wait(commit.lsn)
-                self._swap_catalog(commit.schema.delta)
+                self._swap_catalog(commit.schema.delta, commit.lsn)
             self.visible_lsn = commit.lsn
             self.last_commit_time_us = commit.commit_time_us
         if self.apply_queue.pending_rows > self.options.dirty_rows_limit:
@@ -348,12 +401,13 @@ class Engine:
             )
             lsn = await self.commit_log.commit(commit)
             await self.apply_queue.wait(lsn)
-            self._swap_catalog(delta)
+            self._swap_catalog(delta, lsn)
             ctx.seen_lsn = max(ctx.seen_lsn, lsn)
 
-    def _swap_catalog(self, delta: CatalogDelta) -> None:
+    def _swap_catalog(self, delta: CatalogDelta, lsn: int) -> None:
         before = self.catalog
         self.catalog = before.apply(delta)
+        self.row_store.schema_changed(lsn)
         for table_id, table in before.tables_by_id.items():
             current = self.catalog.tables_by_id.get(table_id)
             if current is table:

@@ -10,6 +10,8 @@ from aurora_mysql.catalog.model import HIDDEN_KEY, Index, Table
 from aurora_mysql.catalog.physical import needs_collation_key
 from aurora_mysql.redo.record import KeyValues, Row
 
+INTEGER_TYPES = frozenset(("tinyint", "smallint", "mediumint", "int", "bigint"))
+
 #: A normalised key: equal exactly when MySQL holds the key values equal.
 Key = tuple[Any, ...]
 
@@ -19,14 +21,16 @@ class TableKeys:
 
     `of_row` maps a row to its key, `of_values` maps key-column values to it, `unique` maps an index name to the
     function that gives a row's value in that unique index, or None when a part is NULL (NULLs never collide).
+    `is_integer`: the key is one integer column.
     """
 
-    __slots__ = ("has_hidden_key", "of_row", "of_values", "table", "unique", "values_of_row")
+    __slots__ = ("has_hidden_key", "is_integer", "of_row", "of_values", "table", "unique", "values_of_row")
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.has_hidden_key = table.key_columns == (HIDDEN_KEY,)
         positions = table.key_positions
+        self.is_integer = len(positions) == 1 and table.columns[positions[0]].type.name in INTEGER_TYPES
         self.of_values = normaliser(table, table.key_columns)
         self.values_of_row = _picker(positions)
         plain = not any(needs_collation_key(table.columns[p]) for p in positions)

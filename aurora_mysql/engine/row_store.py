@@ -1,15 +1,17 @@
 """The row store: committed rows by key, in front of DuckDB.
 
 *Dirty* rows are newer than DuckDB: pinned until the applier has reached them. *Clean* rows equal DuckDB's and may
-be evicted at any time (oldest first, bounded in bytes). A key that is in neither is as DuckDB has it.
+be evicted at any time (oldest first, bounded in bytes). A key that is in neither is as DuckDB has it. Tables whose
+key is one integer keep their clean rows in pages (key_pages.py), which hold the newest image of dirty rows, too.
 It belongs to the event loop thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, PageLoad
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.redo.record import Row, TableChange
 
@@ -49,6 +51,7 @@ class TableRows:
     reading: dict[Key, PointRead] = field(default_factory=dict)
     clean_bytes: int = 0
     bulk_lsn: int = 0
+    pages: KeyPages | None = None
 
     def find(self, key: Key) -> Version | None:
         return self.dirty.get(key) or self.clean.get(key)
@@ -75,6 +78,11 @@ class RowStore:
         self._keys_of = keys_of
         self._tables: dict[int, TableRows] = {}
         self._last_lsn: dict[int, int] = {}
+        self._schema_lsn = 0
+        #: LSN of the newest bulk change of any table.
+        self.bulk_lsn = 0
+        #: LSN of the oldest open read view, None without any; kept by the engine.
+        self.oldest_view_lsn: Callable[[], int | None] = lambda: None
         self._clean_limit_bytes = clean_limit_bytes
         self._clean_bytes = 0
         self.dirty_rows = 0
@@ -88,6 +96,8 @@ class RowStore:
             if keys is None:
                 return None
             rows = self._tables[table_id] = TableRows(keys)
+            if keys.is_integer:
+                rows.pages = KeyPages()
         return rows
 
     def forget_table(self, table_id: int) -> None:
@@ -95,6 +105,12 @@ class RowStore:
         if rows is not None:
             self.dirty_rows -= len(rows.dirty)
             self._clean_bytes -= rows.clean_bytes
+            if rows.pages is not None:
+                self._clean_bytes -= rows.pages.size_bytes
+
+    def schema_changed(self, lsn: int) -> None:
+        """Tables may have come or changed with the commit `lsn`: nothing loaded from now on tells of before."""
+        self._schema_lsn = lsn
 
     def last_lsn(self, table_id: int) -> int:
         """LSN of the newest commit that touched the table's rows, 0 when there was none since the start."""
@@ -102,6 +118,7 @@ class RowStore:
 
     def install(self, lsn: int, changes: Iterable[TableChange]) -> None:
         """Make a commit's rows the newest (dirty) ones. LSNs only grow."""
+        oldest_view_lsn = self.oldest_view_lsn()
         for change in changes:
             table = self.table(change.table_id)
             if table is None:
@@ -111,12 +128,18 @@ class RowStore:
                 self._pass_by(table, lsn, change)
                 continue
             keys = table.keys
+            pages = table.pages
             for values in change.deletes:
-                self._put_dirty(table, keys.of_values(values), Version(lsn, None))
+                key = keys.of_values(values)
+                self._put_dirty(table, key, Version(lsn, None))
+                if pages is not None:
+                    pages.change(lsn, key[0], None, oldest_view_lsn)
             of_row = keys.of_row
             for row in change.upserts:
                 key = of_row(row)
                 self._put_dirty(table, key, Version(lsn, row))
+                if pages is not None:
+                    pages.change(lsn, key[0], row, oldest_view_lsn)
                 for name, unique_of in keys.unique.items():
                     value = unique_of(row)
                     if value is not None:
@@ -124,7 +147,10 @@ class RowStore:
 
     def _pass_by(self, table: TableRows, lsn: int, change: TableChange) -> None:
         """Forget what a bulk change made old; only keys that are dirty already get their newest image here."""
-        table.bulk_lsn = lsn
+        table.bulk_lsn = self.bulk_lsn = lsn
+        if table.pages is not None:
+            self._clean_bytes -= table.pages.size_bytes
+            table.pages.clear()
         self._clean_bytes -= table.clean_bytes
         table.clean_bytes = 0
         table.clean.clear()
@@ -147,7 +173,9 @@ class RowStore:
         for key, version in [(k, v) for k, v in table.dirty.items() if v.lsn == lsn]:
             del table.dirty[key]
             self.dirty_rows -= 1
-            if version.row is not None:
+            if table.pages is not None:
+                self._applied_to_pages(table, key, version.row)
+            elif version.row is not None:
                 self._put_clean(table, key, version)
 
     def _put_dirty(self, table: TableRows, key: Key, version: Version) -> None:
@@ -177,6 +205,7 @@ class RowStore:
                 if version is not None and version.lsn == lsn:
                     del table.dirty[key]
                     self.dirty_rows -= 1
+                    self._applied_to_pages(table, key, None)
             for row in change.upserts:
                 key = keys.of_row(row)
                 version = table.dirty.get(key)
@@ -191,7 +220,39 @@ class RowStore:
                 if version is not None and version.lsn == lsn:
                     del table.dirty[key]
                     self.dirty_rows -= 1
-                    self._put_clean(table, key, version)
+                    if table.pages is None:
+                        self._put_clean(table, key, version)
+                    else:
+                        self._applied_to_pages(table, key, version.row)
+
+    @staticmethod
+    def _applied_to_pages(table: TableRows, key: Key, row: Row | None) -> None:
+        """A dirty row leaves: a load that began before DuckDB had it must still get it."""
+        if table.pages is not None and table.pages.loading:
+            table.pages.touched(key[0] >> PAGE_BITS, key[0], row)
+
+    def end_load(self, table: TableRows, load: PageLoad, rows: Sequence[Row] | None) -> None:
+        """A load of pages has ended; `rows` as DuckDB had them, None when it failed or the table is another now."""
+        pages, keys = table.pages, table.keys
+        assert pages is not None
+        if self._tables.get(keys.table.id) is not table or load.overtaken:
+            rows = None
+        if rows is None:
+            pages.end(load, None, {}, 0, 0)
+            return
+        dirty: dict[int, Row | None] = {}
+        if table.dirty:
+            for key in range(load.low, load.high + 1):
+                version = table.dirty.get((key,))
+                if version is not None:
+                    dirty[key] = version.row
+        before = pages.size_bytes
+        since_lsn = max(self.last_lsn(keys.table.id), self._schema_lsn)
+        row_bytes = estimate_row_bytes(rows[0]) if rows else 0
+        pages.end(load, [(keys.of_row(row)[0], row) for row in rows], dirty, since_lsn, row_bytes)
+        self._clean_bytes += pages.size_bytes - before
+        while self._clean_bytes > self._clean_limit_bytes and self._evict_one(table):
+            pass
 
     def begin_read(self, table: TableRows, key: Key) -> PointRead:
         """A read of `key` from DuckDB starts; those that overlap share one mark."""
@@ -226,10 +287,20 @@ class RowStore:
 
     def _evict_one(self, preferred: TableRows) -> bool:
         """Drop the oldest row of the table that was just added to, or of the largest one if that was its only row."""
+        if preferred.pages is not None and len(preferred.pages.pages) > 1:
+            freed_bytes = preferred.pages.evict_one()
+            self._clean_bytes -= freed_bytes
+            return bool(freed_bytes)
         victim = preferred
         if len(preferred.clean) <= 1:
+            paged = [t.pages for t in self._tables.values() if t.pages is not None and t.pages.pages]
             others = [t for t in self._tables.values() if t.clean and t is not preferred]
             victim = max(others, key=lambda t: t.clean_bytes, default=preferred)
+            largest = max(paged, key=lambda p: p.size_bytes, default=None)
+            if largest is not None and largest.size_bytes >= victim.clean_bytes:
+                freed_bytes = largest.evict_one()
+                self._clean_bytes -= freed_bytes
+                return bool(freed_bytes)
         if not victim.clean:
             return False
         self._drop_clean(victim, next(iter(victim.clean)))

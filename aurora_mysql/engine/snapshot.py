@@ -123,18 +123,16 @@ def collect_images(keys: TableKeys, commits: Iterable[Commit], after_lsn: int, u
     return images
 
 
-def open_snapshot(
-    borrow: Callable[[], duckdb.DuckDBPyConnection], visible_lsn: int, pending: Sequence[Commit]
-) -> Snapshot:
-    """Open a read view (runs on a worker thread). `pending` and `visible_lsn` were taken together on the loop.
+def open_snapshot(borrow: Callable[[], duckdb.DuckDBPyConnection], lsn: int, pending: Sequence[Commit]) -> Snapshot:
+    """Open DuckDB's part of a read view of `lsn` (runs on a worker thread). `pending`: commits up to `lsn` that DuckDB
+    may not have yet.
 
     DuckDB takes its snapshot at the first table access, so reading `aurora_applied` both pins it and tells where
-    it is. If the applier got past `visible_lsn` meanwhile, the view simply is that newer (committed) point.
+    it is.
     """
     cursor = borrow()
     cursor.execute("BEGIN")
     base_lsn = int(cursor.execute("SELECT lsn FROM vol.main.aurora_applied").fetchall()[0][0])
-    lsn = max(visible_lsn, base_lsn)
     return Snapshot(lsn, base_lsn, cursor, [c for c in pending if base_lsn < c.lsn <= lsn])
 
 

@@ -8,6 +8,7 @@ before COMMIT logs it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -19,10 +20,11 @@ import duckdb
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.buffer import RedoBuffer
+from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPage
 from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
 from aurora_mysql.engine.locks import LockOwner
 from aurora_mysql.engine.new_rows import any_in_duckdb, distinct_values
-from aurora_mysql.engine.row_store import TableRows, is_bulk
+from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.snapshot import (
     Overlay,
     QueryResult,
@@ -47,6 +49,11 @@ _T = TypeVar("_T")
 _LATER = re.compile(r"does not exist|not found in FROM clause|does not have a column")
 
 _INTERRUPT_AGAIN_S = 0.02
+
+#: Wider ranges of keys are DuckDB's.
+_MOST_RANGE_KEYS = 1024
+
+log = logging.getLogger(__name__)
 
 #: Rows per batch of a streamed result.
 STREAM_BATCH_ROWS = 2048
@@ -74,7 +81,8 @@ class Transaction:
     """One transaction of one session; used by one statement at a time, on the event loop.
 
     Attributes:
-        snapshot_lsn: LSN of the read view once it exists, else 0.
+        snapshot_lsn: LSN of the read view once it exists, else 0. The view is a number until something must be read
+            from DuckDB, or until DuckDB is about to move past it (:meth:`pin`).
     """
 
     def __init__(
@@ -97,7 +105,9 @@ class Transaction:
         self._ctx = ctx
         self.owner = LockOwner(transaction_id, ctx, lambda: self.rows_written)
         self._buffer = RedoBuffer()
+        self.snapshot_lsn = 0
         self._snapshot: Snapshot | None = None
+        self._opening: asyncio.Future[None] | None = None
         self._savepoints: list[tuple[str, int]] = []
         self._used_tables: set[int] = set()
 
@@ -112,8 +122,9 @@ class Transaction:
         return sum(len(t.rows) for t in self._buffer.tables.values())
 
     @property
-    def snapshot_lsn(self) -> int:
-        return 0 if self._snapshot is None else self._snapshot.lsn
+    def is_pinned(self) -> bool:
+        """DuckDB holds the read view."""
+        return self._snapshot is not None
 
     @property
     def _consistent(self) -> bool:
@@ -145,7 +156,7 @@ class Transaction:
     async def start_snapshot(self) -> None:
         """Take the read view now (START TRANSACTION WITH CONSISTENT SNAPSHOT)."""
         if self._consistent:
-            await self._view()
+            await self._take_view()
 
     async def query(
         self,
@@ -240,15 +251,67 @@ class Transaction:
             return row
         if table.temporary or not self._consistent:
             return await self._latest(keys, normal)
+        lsn = await self._take_view()
+        stored = self._engine.row_store.table(table.id)
+        if stored is not None and stored.pages is not None and normal[0].__class__ is int:
+            page = await self._page(stored, normal[0])
+            if page is not None:
+                known, row = page.row_at(normal[0], lsn)
+                if known:
+                    return row
+        elif stored is not None:
+            version = stored.find(normal)
+            if version is not None and version.lsn <= lsn:
+                return version.row
         snapshot = await self._view(table)
-        store = self._engine.row_store.table(table.id)
-        version = None if store is None else store.find(normal)
-        if version is not None and version.lsn <= snapshot.lsn:
-            return version.row
         images = snapshot.images(keys)
         if normal in images:
             return images[normal]
         return await self._call(snapshot.cursor, lambda c: self._fetch_key(c, keys, normal))
+
+    async def rows_between(self, table: Table, low: int, high: int) -> list[Row] | None:
+        """Rows of a table with an integer key whose low <= key <= high, in key order, as a plain read sees them; None
+        when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
+        await self.use_table(table)
+        stored = self._engine.row_store.table(table.id)
+        if stored is None or stored.pages is None or high - low >= _MOST_RANGE_KEYS:
+            return None
+        lsn = await self._take_view() if self._consistent else None
+        numbers = range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1)
+        pages = stored.pages
+        if any(number not in pages.pages for number in numbers):
+            await self._engine.load_pages(stored, numbers)
+        found: list[tuple[int, Row]] = []
+        for number in numbers:
+            page = pages.find(number << PAGE_BITS)
+            part = None if page is None else page.between(low, high, lsn)
+            if part is None:
+                return None
+            found += part
+        own = self._buffer.tables.get(table.id)
+        if own is None or not own.rows:
+            return [row for _, row in found]
+        merged = dict(found)
+        for key, row in self._buffer.rows(table.id):
+            if low <= key[0] <= high:
+                if row is None:
+                    merged.pop(key[0], None)
+                else:
+                    merged[key[0]] = row
+        return [merged[key] for key in sorted(merged)]
+
+    async def _page(self, stored: TableRows, key: int) -> KeyPage | None:
+        """The page of `key`, loaded if need be; None when it was evicted at once."""
+        assert stored.pages is not None
+        store = self._engine.row_store
+        page = stored.pages.find(key)
+        if page is None:
+            store.misses += 1
+            await self._engine.load_pages(stored, (key >> PAGE_BITS,))
+            page = stored.pages.find(key)
+        else:
+            store.hits += 1
+        return page
 
     async def get_for_update(
         self,
@@ -440,7 +503,7 @@ class Transaction:
         """
         if not self.active:
             return 0
-        self.active = False
+        self._deactivate()
         engine = self._engine
         try:
             await self._close_snapshot()
@@ -472,11 +535,16 @@ class Transaction:
     async def rollback(self) -> None:
         """Drop everything. Never fails."""
         if self.active:
-            self.active = False
+            self._deactivate()
             try:
                 await self._close_snapshot()
             finally:
                 self._close()
+
+    def _deactivate(self) -> None:
+        """It reads no more."""
+        self.active = False
+        self._engine.read_views.pop(self.id, None)
 
     def _close(self) -> None:
         self._engine.locks.release_all(self.owner)
@@ -561,6 +629,11 @@ class Transaction:
         table = store.table(keys.table.id)
         if table is None:
             raise StalePlanError(keys.table.name)
+        if table.pages is not None and normal[0].__class__ is int:
+            page = table.pages.find(normal[0])
+            if page is not None:
+                store.hits += 1
+                return page.rows.get(normal[0])
         version = table.find(normal)
         if version is None and table.bulk_lsn > self._engine.applied_lsn:
             await self._engine.apply_queue.wait(table.bulk_lsn)
@@ -568,6 +641,10 @@ class Transaction:
         if version is not None:
             store.hits += 1
             return version.row
+        if table.pages is not None and normal[0].__class__ is int:
+            page = await self._page(table, normal[0])
+            if page is not None:
+                return page.rows.get(normal[0])
         store.misses += 1
         read = store.begin_read(table, normal)
         lsn = self._engine.applied_lsn
@@ -642,26 +719,61 @@ class Transaction:
             await self._engine.apply_queue.wait(store.bulk_lsn)
         return store
 
+    async def _take_view(self) -> int:
+        """LSN of the read view, which begins here at the latest. Never with a bulk change that DuckDB lacks: what it
+        lacks is laid over it row by row."""
+        if not self.snapshot_lsn:
+            engine = self._engine
+            while engine.row_store.bulk_lsn > engine.applied_lsn:
+                await engine.apply_queue.wait(engine.row_store.bulk_lsn)
+            self.snapshot_lsn = engine.visible_lsn
+            engine.read_views[self.id] = self
+            self._ctx.seen_lsn = max(self._ctx.seen_lsn, self.snapshot_lsn)
+        return self.snapshot_lsn
+
+    async def pin(self) -> None:
+        """Let DuckDB hold the read view, since DuckDB is about to move past it. A failure costs this transaction
+        later reads (1412), nobody else anything."""
+        try:
+            await self._open_snapshot()
+        except duckdb.Error as error:
+            log.warning("transaction %d: its read view is lost: %s", self.id, error)
+
+    async def _open_snapshot(self) -> Snapshot | None:
+        """None when the transaction ended meanwhile."""
+        while self._snapshot is None and self.active:
+            if self._opening is not None:
+                await asyncio.shield(self._opening)
+                continue
+            engine, loop = self._engine, asyncio.get_running_loop()
+            pending = [c for c in engine.apply_queue.pending if c.lsn <= self.snapshot_lsn]
+            opening = self._opening = loop.create_future()
+            try:
+                snapshot = await loop.run_in_executor(
+                    engine.executor, open_snapshot, engine.duck.borrow, self.snapshot_lsn, pending
+                )
+            finally:
+                self._opening = None
+                opening.set_result(None)
+            if self.active:
+                self._snapshot = snapshot
+            else:
+                engine.executor.submit(self._end_cursor, snapshot.cursor, [])
+        return self._snapshot
+
     async def _view(self, *tables: Table) -> Snapshot:
-        """The snapshot, fit for reading `tables`.
+        """DuckDB's part of the read view, fit for reading `tables`.
 
         Raises:
-            MySQLError: 1412 when DuckDB has lost the snapshot and one of them has changed since.
+            MySQLError: 1412 when DuckDB is past the view and one of them has changed since.
         """
         engine = self._engine
-        snapshot, loop = self._snapshot, asyncio.get_running_loop()
+        await self._take_view()
+        snapshot = self._snapshot or await self._open_snapshot()
         if snapshot is None:
-            # What is pending becomes images in this view; a bulk change is better waited for.
-            while bulk := [c.lsn for c in engine.apply_queue.pending if any(map(is_bulk, c.changes))]:
-                await engine.apply_queue.wait(bulk[-1])
-            pending = list(engine.apply_queue.pending)
-            visible_lsn = engine.visible_lsn
-            snapshot = self._snapshot = await loop.run_in_executor(
-                engine.executor, open_snapshot, engine.duck.borrow, visible_lsn, pending
-            )
-            self._ctx.seen_lsn = max(self._ctx.seen_lsn, snapshot.lsn)
-        elif snapshot.broken:
-            await loop.run_in_executor(engine.executor, reopen_snapshot, snapshot)
+            raise mysql_error(1317)
+        if snapshot.broken:
+            await asyncio.get_running_loop().run_in_executor(engine.executor, reopen_snapshot, snapshot)
         if snapshot.base_lsn > snapshot.lsn and any(engine.row_store.last_lsn(t.id) > snapshot.lsn for t in tables):
             raise mysql_error(1412)
         return snapshot

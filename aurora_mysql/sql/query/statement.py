@@ -16,6 +16,7 @@ from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.failures import mysql_failure
+from aurora_mysql.sql.query.key_range import key_range_select
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
 from aurora_mysql.sql.query.point import point_select
 from aurora_mysql.sql.query.relations import materialise
@@ -166,6 +167,7 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
         point = point_select(ast, pc, wish)
         if point is not None:
             return point
+    original = ast.copy() if isinstance(ast, exp.Select) else ast
     modifiers = {str(m).upper() for m in ast.args.get("operation_modifiers") or []}
     count_all = "SQL_CALC_FOUND_ROWS" in modifiers
     skipping = wish is not None and wish.skip_locked and isinstance(ast, exp.Select)
@@ -191,7 +193,7 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
     columns = select.columns[: len(select.columns) - hidden] if hidden else select.columns
     if into and len(into) != len(columns):
         raise mysql_error(1222)
-    return SelectPlan(
+    plan = SelectPlan(
         pc.services,
         select,
         columns,
@@ -203,6 +205,11 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
         into=into,
         cacheable=select.cacheable,
     )
+    if wish is None and not into and not count_all:
+        in_memory = key_range_select(original, pc, plan)
+        if in_memory is not None:
+            return in_memory
+    return plan
 
 
 def _into(ast: exp.Expression) -> list[str]:

@@ -176,6 +176,10 @@ def test_a_crash_between_batches(tmp_path: Path) -> None:
     close(applier)
 
 
+async def _nothing_to_pin(lsn: int) -> None:
+    """No read views here."""
+
+
 class Queue:
     def __init__(self, path: Path, **options: Any) -> None:
         self.applier = opened(path)
@@ -185,6 +189,7 @@ class Queue:
             self.applier,
             replace(OPTIONS, **options),
             counters=lambda: None,
+            before_apply=_nothing_to_pin,
             on_applied=lambda batch: self.applied.append([c.lsn for c in batch]),
             on_failure=self.failures.append,
         )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aurora_mysql.catalog.model import ColumnType
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.row_store import RowStore, TableRows, estimate_row_bytes
 from aurora_mysql.redo.record import Row, TableChange
 from tests.support.engine_world import ITEMS
 
-OTHER = replace(ITEMS, id=2, name="other")
+#: A key that is no integer: its clean rows are kept one by one (tables with an integer key have pages).
+LOOSE = replace(ITEMS, columns=(replace(ITEMS.columns[0], type=ColumnType("double")), *ITEMS.columns[1:]))
+OTHER = replace(LOOSE, id=2, name="other")
 
 
 def store(limit_bytes: int = 1 << 20) -> RowStore:
-    keys = {1: TableKeys(ITEMS), 2: TableKeys(OTHER)}
+    keys = {1: TableKeys(LOOSE), 2: TableKeys(OTHER)}
     return RowStore(keys.get, limit_bytes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -222,19 +223,23 @@ def test_a_stale_point_read(tmp_path: Path) -> None:
         assert rows is not None
         w.engine.row_store.forget_table(1)
         reader = w.begin(isolation="READ-COMMITTED")
-        plain = reader._with_cursor
+        plain, overtaken = w.engine._read_stretch, threading.Event()
 
-        async def overtaken(read: Any) -> Any:
-            row = await plain(read)
-            deleter = w.begin()
-            await remove(deleter, 1)
-            await deleter.commit()
-            await w.engine.apply_queue.wait(w.engine.visible_lsn)
-            return row
+        def slow(*arguments: Any) -> Any:
+            found = plain(*arguments)
+            assert overtaken.wait(10)
+            return found
 
-        reader._with_cursor = overtaken  # type: ignore[method-assign]
-        assert await reader.get(ITEMS, (1,)) is None
-        reader._with_cursor = plain  # type: ignore[method-assign]
+        w.engine._read_stretch = slow  # type: ignore[method-assign]
+        reading = asyncio.create_task(reader.get(ITEMS, (1,)))
+        await until(lambda: (found := w.engine.row_store.table(1)) is not None and found.pages.loading, "the load")
+        deleter = w.begin()
+        await deleter.lock_keys(ITEMS, [(1,)])
+        deleter.delete(ITEMS, (1, "a", 1))
+        await deleter.commit()
+        await w.engine.apply_queue.wait(w.engine.visible_lsn)
+        overtaken.set()
+        assert await reading is None
         assert await reader.get(ITEMS, (1,)) is None, "nor is the stale row kept"
         await reader.rollback()
 
