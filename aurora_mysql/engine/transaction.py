@@ -273,7 +273,7 @@ class Transaction:
         """Rows of a table with an integer key whose low <= key <= high, in key order, as a plain read sees them; None
         when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
         await self.use_table(table)
-        stored = self._engine.row_store.table(table.id)
+        stored = None if table.temporary else self._engine.row_store.table(table.id)
         if stored is None or stored.pages is None or high - low >= _MOST_RANGE_KEYS:
             return None
         lsn = await self._take_view() if self._consistent else None
