@@ -19,6 +19,9 @@ HIDDEN_KEY = "__rowid"
 #: Prefix of the generated columns that hold the values of functional key parts; nobody sees them.
 FUNCTIONAL_PREFIX = "!hidden!"
 
+#: The parts of a catalog that a delta changes by key.
+DELTA_KINDS = ("databases", "tables", "views", "users", "grants", "globals")
+
 #: Prefix of hidden DuckDB columns that hold the collation key of a case-insensitive indexed column.
 COLLATION_KEY_PREFIX = "__k_"
 
@@ -264,7 +267,7 @@ class Catalog:
     def apply(self, delta: CatalogDelta) -> Catalog:
         """The catalog after `delta`; `self` is unchanged."""
         fields: dict[str, Any] = {"version": self.version + 1}
-        for name in ("databases", "tables", "views", "users", "grants", "globals"):
+        for name in DELTA_KINDS:
             changes = getattr(delta, name)
             if changes:
                 merged = {**getattr(self, name), **changes}
@@ -272,6 +275,20 @@ class Catalog:
         if delta.next_table_id is not None:
             fields["next_table_id"] = max(self.next_table_id, delta.next_table_id)
         return dataclasses.replace(self, **fields)
+
+    def inverse(self, delta: CatalogDelta) -> CatalogDelta:
+        """What takes `delta` back: of everything it names, what is there now. (Version and table ids only grow.)"""
+        return CatalogDelta(
+            **{name: {key: getattr(self, name).get(key) for key in getattr(delta, name)} for name in DELTA_KINDS}
+        )
+
+    def difference(self, other: Catalog) -> CatalogDelta:
+        """What makes everything but version and table ids as in `other`."""
+        kinds: dict[str, dict[Any, Any]] = {}
+        for name in DELTA_KINDS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            kinds[name] = {key: theirs.get(key) for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)}
+        return CatalogDelta(**kinds)
 
 
 @dataclass(frozen=True)

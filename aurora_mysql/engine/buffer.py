@@ -8,7 +8,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.keys import Key, TableKeys
-from aurora_mysql.redo.record import Row, TableChange
+from aurora_mysql.redo.record import KeyValues, Row, RowsBefore, TableChange, differences
 
 #: Rows of one change in a record, at most.
 CHANGE_ROWS = 50_000
@@ -16,12 +16,14 @@ CHANGE_ROWS = 50_000
 
 @dataclass(slots=True)
 class TableBuffer:
-    """Own writes on one table: key -> new row, or None for a deleted one. `version` grows with every change, so
-    that an overlay built from it knows when it is out of date."""
+    """Own writes on one table: key -> new row, or None for a deleted one. `before` has the committed row of each of
+    these keys (None: there was none). `version` grows with every change, so that an overlay built from it knows when it
+    is out of date."""
 
     table: Table
     keys: TableKeys
     rows: dict[Key, tuple[Row, Row | None]] = field(default_factory=dict)
+    before: dict[Key, Row | None] = field(default_factory=dict)
     unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
     version: int = 0
 
@@ -53,10 +55,10 @@ class RedoBuffer:
             else:
                 changed[key] = previous
 
-    def put(self, keys: TableKeys, row: Row) -> None:
-        """`row` is the new image of its key."""
+    def put(self, keys: TableKeys, row: Row, old: Row | None = None) -> None:
+        """`row` is the new image of its key, in the place of `old` (None: of nothing)."""
         key = keys.of_row(row)
-        table = self._set(keys, key, (row, row))
+        table = self._set(keys, key, (row, row), old)
         for name, unique_of in keys.unique.items():
             value = unique_of(row)
             if value is not None:
@@ -66,14 +68,18 @@ class RedoBuffer:
 
     def delete(self, keys: TableKeys, row: Row) -> None:
         """The row with `row`'s key is gone."""
-        self._set(keys, keys.of_row(row), (row, None))
+        self._set(keys, keys.of_row(row), (row, None), row)
 
-    def _set(self, keys: TableKeys, key: Key, entry: tuple[Row, Row | None]) -> TableBuffer:
+    def _set(self, keys: TableKeys, key: Key, entry: tuple[Row, Row | None], old: Row | None) -> TableBuffer:
         table = self.tables.get(keys.table.id)
         if table is None:
             table = self.tables[keys.table.id] = TableBuffer(keys.table, keys)
         self._undo.append((table, table.rows, key, table.rows.get(key, _ABSENT)))
         table.rows[key] = entry
+        if key not in table.before:
+            # The first write of a key meets the committed row; its lock keeps that row as it is.
+            self._undo.append((table, table.before, key, _ABSENT))
+            table.before[key] = old
         table.version += 1
         return table
 
@@ -108,15 +114,40 @@ class RedoBuffer:
         for table_id, table in self.tables.items():
             if not table.rows:
                 continue
-            upserts = [new for _, new in table.rows.values() if new is not None]
-            deletes = [table.keys.values_of_row(old) for old, new in table.rows.values() if new is None]
-            if len(table.rows) <= CHANGE_ROWS:
-                found.append(TableChange(table_id, upserts, deletes))
-                continue
-            found += [TableChange(table_id, (), part) for part in _parts(deletes)]
-            found += [TableChange(table_id, part) for part in _parts(upserts)]
+            change = _change(table_id, table)
+            found += [change] if len(table.rows) <= CHANGE_ROWS else _parts(change)
         return found
 
 
-def _parts(rows: list[Row]) -> list[list[Row]]:
-    return [rows[start : start + CHANGE_ROWS] for start in range(0, len(rows), CHANGE_ROWS)]
+def _change(table_id: int, table: TableBuffer) -> TableChange:
+    upserts: list[Row] = []
+    deletes: list[KeyValues] = []
+    changed: list[tuple[Any, ...] | None] = []
+    deleted: list[Row | None] = []
+    replaces = False
+    before = table.before
+    for key, (old, new) in table.rows.items():
+        committed = before[key]
+        if new is None:
+            deletes.append(table.keys.values_of_row(old))
+            deleted.append(committed)
+        else:
+            upserts.append(new)
+            replaces = replaces or committed is not None
+            changed.append(None if committed is None else differences(committed, new))
+    return TableChange(table_id, upserts, deletes, RowsBefore(changed if replaces else None, deleted))
+
+
+def _parts(change: TableChange) -> list[TableChange]:
+    """`change` in several of at most CHANGE_ROWS rows."""
+    found: list[TableChange] = []
+    before = change.before
+    assert before is not None
+    for start in range(0, len(change.deletes), CHANGE_ROWS):
+        part = slice(start, start + CHANGE_ROWS)
+        found.append(TableChange(change.table_id, (), change.deletes[part], RowsBefore(None, before.deletes[part])))
+    for start in range(0, len(change.upserts), CHANGE_ROWS):
+        part = slice(start, start + CHANGE_ROWS)
+        changed = None if before.upserts is None else before.upserts[part]
+        found.append(TableChange(change.table_id, change.upserts[part], (), RowsBefore(changed)))
+    return found

@@ -375,12 +375,12 @@ class Engine:
         *,
         lock: Sequence[Table] = (),
         changes: Sequence[TableChange] = (),
-    ) -> None:
-        """Log a schema change, apply it everywhere, and make it the catalog.
+    ) -> int:
+        """Log a schema change, apply it everywhere, and make it the catalog; returns its LSN.
 
         `statements` are DuckDB statements; they run in the applier of every instance, so they must be deterministic
-        and may read what is in ``vol`` only. `changes` are the first rows of tables that `delta` makes. Returns when
-        all is durable and visible here.
+        and may read what is in ``vol`` only. `changes` are the first rows of tables that `delta` makes, or rows of
+        tables that are there before it, which the caller has locked. Returns when all is durable and visible here.
 
         Raises:
             StalePlanError: `delta` was planned on an older catalog (a table id is taken).
@@ -397,12 +397,13 @@ class Engine:
             commit = Commit(
                 commit_time_us=time.time_ns() // 1000,
                 changes=changes,
-                schema=SchemaChange(delta, list(statements)),
+                schema=SchemaChange(delta, list(statements), self.catalog.inverse(delta)),
             )
             lsn = await self.commit_log.commit(commit)
             await self.apply_queue.wait(lsn)
             self._swap_catalog(delta, lsn)
             ctx.seen_lsn = max(ctx.seen_lsn, lsn)
+            return lsn
 
     def _swap_catalog(self, delta: CatalogDelta, lsn: int) -> None:
         before = self.catalog

@@ -457,7 +457,9 @@ class Transaction:
         keys = self._engine.keys_of(table)
         if keys.of_row(old) != keys.of_row(new):
             self._buffer.delete(keys, old)
-        self._buffer.put(keys, new)
+            self._buffer.put(keys, new)
+        else:
+            self._buffer.put(keys, new, old)
 
     def delete(self, table: Table, old: Row) -> None:
         self._buffer.delete(self._engine.keys_of(table), old)

@@ -18,7 +18,7 @@ import zstandard
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.redo.catalog_codec import decode_delta, encode_delta
 from aurora_mysql.redo.columns import COLUMNAR_ROWS, pack_columns, unpack_columns
-from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
+from aurora_mysql.redo.record import Commit, RowsBefore, SchemaChange, TableChange
 from aurora_mysql.redo.values import pack_value, unpack_value
 
 #: First byte of every record.
@@ -33,7 +33,7 @@ COMPRESS_FROM_BYTES = 1024
 #: Bodies from here on are decoded change by change (bytes).
 _STREAM_FROM_BYTES = 1 << 20
 
-_ZSTD, _PARTIAL = 1, 2
+_ZSTD, _PARTIAL, _BEFORE = 1, 2, 4
 _PART = struct.Struct(">II")
 _RAW_LENGTH = struct.Struct(">Q")
 _PLAIN_HEAD = bytes((FORMAT, 0))
@@ -84,11 +84,16 @@ def encode_changes(changes: Sequence[TableChange]) -> bytes:
 def _packable(changes: Sequence[TableChange]) -> list[Any]:
     packable: list[Any] = []
     for change in changes:
-        if len(change.upserts) > COLUMNAR_ROWS:
-            columns = pack_columns(change.upserts)
+        bulk = len(change.upserts) > COLUMNAR_ROWS
+        columns = pack_columns(change.upserts) if bulk else None
+        upserts = None if bulk else change.upserts
+        if change.before is not None:
+            before = (change.before.upserts, change.before.deletes)
+            packable.append((change.table_id, upserts, change.deletes, columns, before))
+        elif bulk:
             packable.append((change.table_id, None, change.deletes, columns))
         else:
-            packable.append((change.table_id, change.upserts, change.deletes))
+            packable.append((change.table_id, upserts, change.deletes))
     return packable
 
 
@@ -100,20 +105,23 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
     Raises:
         TypeError: a row has something that is not a storage value.
     """
-    schema = None
+    flags = _BEFORE if any(change.before is not None for change in commit.changes) else 0
+    schema: tuple[Any, ...] | None = None
     if commit.schema is not None:
         schema = (encode_delta(commit.schema.delta), list(commit.schema.statements))
+        if commit.schema.before is not None:
+            schema += (encode_delta(commit.schema.before),)
+            flags = _BEFORE
     body: bytes
     if changes is None:
         body = _packb((commit.commit_time_us, _packable(commit.changes), commit.counters, schema), default=pack_value)
     else:
         tail = _packb(commit.counters, default=pack_value) + _packb(schema, default=pack_value)
         body = b"".join((_ARRAY_OF_4, _packb(commit.commit_time_us), changes, tail))
-    flags = 0
     if len(body) >= COMPRESS_FROM_BYTES:
         packed = _contexts.compressor.compress(body)
         if len(packed) + _RAW_LENGTH.size < len(body) * 0.9:
-            body, flags = _RAW_LENGTH.pack(len(body)) + packed, _ZSTD
+            body, flags = _RAW_LENGTH.pack(len(body)) + packed, flags | _ZSTD
     if len(body) <= part_bytes:
         return [(_PLAIN_HEAD if not flags else bytes((FORMAT, flags))) + body]
     count = -(-len(body) // part_bytes)
@@ -144,8 +152,9 @@ def decode_body(flags: int, body: bytes) -> Commit:
             commit_time_us, changes, counters, schema = _unpack_stepwise(body)
         change = None
         if schema is not None:
-            delta, statements = schema
-            change = SchemaChange(decode_delta(delta), list(statements))
+            delta, statements = schema[:2]
+            before = decode_delta(schema[2]) if len(schema) > 2 else None
+            change = SchemaChange(decode_delta(delta), list(statements), before)
         return Commit(commit_time_us=commit_time_us, changes=changes, counters=counters, schema=change)
     except (CorruptRecordError, VolumeFormatError):
         raise
@@ -202,8 +211,9 @@ def _change(packed: Sequence[Any]) -> TableChange:
     if len(packed) == 3:
         table_id, upserts, deletes = packed
         return TableChange(table_id, upserts, deletes)
-    table_id, _, deletes, columns = packed
-    return TableChange(table_id, unpack_columns(columns), deletes)
+    table_id, upserts, deletes, columns = packed[:4]
+    before = RowsBefore(*packed[4]) if len(packed) > 4 and packed[4] is not None else None
+    return TableChange(table_id, upserts if columns is None else unpack_columns(columns), deletes, before)
 
 
 class CommitAssembler:
@@ -240,7 +250,7 @@ class CommitAssembler:
                 raise VolumeFormatError(f"record {record.lsn} has format {payload[0]}; this version knows {FORMAT}")
             raise CorruptRecordError(f"record {record.lsn} has unknown format {payload[0]}")
         flags = payload[1]
-        if flags & ~(_ZSTD | _PARTIAL):
+        if flags & ~(_ZSTD | _PARTIAL | _BEFORE):
             raise VolumeFormatError(f"record {record.lsn} has unknown flags {flags:#x}")
         if not flags & _PARTIAL:
             if self._parts:

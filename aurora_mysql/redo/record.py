@@ -17,22 +17,57 @@ KeyValues = tuple[Any, ...]
 
 
 @dataclass(slots=True)
+class RowsBefore:
+    """What a table change replaced; with it one can go back without looking anything up.
+
+    `upserts` has one entry for each of the change's upserts: None for a row that was not there, else what its old image
+    has differently, as (column position, old value, position, old value, ...). None as a whole: none was there.
+    `deletes` has the old row of each deleted key (None: there was none).
+    """
+
+    upserts: Sequence[tuple[Any, ...] | None] | None = None
+    deletes: Sequence[Row | None] = ()
+
+    def of_upsert(self, number: int, row: Row) -> Row | None:
+        """The row before upsert `number`, whose new image is `row`."""
+        found = None if self.upserts is None else self.upserts[number]
+        if found is None:
+            return None
+        old = list(row)
+        for at in range(0, len(found), 2):
+            old[found[at]] = found[at + 1]
+        return tuple(old)
+
+
+def differences(old: Row, new: Row) -> tuple[Any, ...]:
+    """What `old` has differently from `new`, in the form of :class:`RowsBefore`."""
+    found: list[Any] = []
+    for position, (before, after) in enumerate(zip(old, new, strict=True)):
+        if before is not after and before != after:
+            found += (position, before)
+    return tuple(found)
+
+
+@dataclass(slots=True)
 class TableChange:
     """Net effect on one table: first every key in `deletes` goes, then every row of `upserts` replaces the row
-    that has its key. A key is in at most one of the two."""
+    that has its key. A key is in at most one of the two. `before` None: what was there is not known."""
 
     table_id: int
     upserts: Sequence[Row] = ()
     deletes: Sequence[KeyValues] = ()
+    before: RowsBefore | None = None
 
 
 @dataclass(slots=True)
 class SchemaChange:
     """One DDL statement: the catalog change, and the DuckDB statements that bring the materialisation along
-    (deterministic, run by every applier in order)."""
+    (deterministic, run by every applier in order). `before` is the catalog change that takes `delta` back (None: not
+    known)."""
 
     delta: CatalogDelta
     statements: Sequence[str] = ()
+    before: CatalogDelta | None = None
 
 
 @dataclass(slots=True)

@@ -158,6 +158,11 @@ def states(commits: list[Commit]) -> dict[int, State]:
     last = 0
     for commit in commits:
         assert commit.lsn > last
+        for change in commit.changes:
+            assert change.before is not None
+            for number, row in enumerate(change.upserts):
+                assert change.before.of_upsert(number, row) == state.get(row[0]), "the image before"
+            assert list(change.before.deletes) == [state.get(key[0]) for key in change.deletes]
         state = dict(state)
         for change in commit.changes:
             for key in change.deletes:
