@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.backup.difference import (
     SCRATCH_DATABASE,
     TablePlan,
     Touched,
+    TouchedTable,
     catalog_change,
     plan_tables,
 )
@@ -31,11 +32,14 @@ from aurora_mysql.backup.times import format_instant
 from aurora_mysql.catalog.model import HIDDEN_KEY, Catalog, CatalogDelta, Table
 from aurora_mysql.catalog.physical import create_table_statements
 from aurora_mysql.engine.engine import Engine
+from aurora_mysql.engine.keys import Key
 from aurora_mysql.errors import MySQLError, StorageError
 from aurora_mysql.redo.codec import CommitAssembler
 from aurora_mysql.redo.record import Commit, RowsBefore, TableChange
-from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.storage.layout import Record
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.context import SessionContext
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +101,7 @@ class Backtrack:
         self._close_sessions = close_sessions
         self._file: PastFile | None = None
         self._filled: dict[int, Table] = {}
+        self._reached = 0
         self._directory = engine.directory / "backtrack"
 
     async def run(self, until_us: int) -> BacktrackState:
@@ -129,26 +134,27 @@ class Backtrack:
             state.to, state.lsn = format_instant(target.time_us), target.lsn
             log.info("backtrack to LSN %d of %s", target.lsn, state.to)
             touched = Touched(engine.catalog)
-            reached = await self._gather(touched, target.lsn)
+            self._reached = target.lsn
             for _ in range(_ROUNDS):
+                await self._gather(touched)
                 catalog = await self._past_catalog(touched, target)
                 await self._fill(catalog, touched, target)
                 try:
-                    await self._finish(touched, target, reached)
+                    await self._finish(touched, target)
                     return
                 except _Again:
-                    reached = await self._gather(touched, reached)
+                    continue
             raise StorageError("tables are changed faster than they can be filled")
 
     # -- gathering ----------------------------------------------------------------------------------------------
 
-    async def _gather(self, touched: Touched, after_lsn: int) -> int:
-        """Feed `touched` everything durable after `after_lsn`; returns the LSN reached."""
+    async def _gather(self, touched: Touched) -> None:
+        """Feed `touched` everything that became durable since the last time."""
         to_lsn = self._engine.visible_lsn
-        if to_lsn > after_lsn:
+        if to_lsn > self._reached:
             self.state.phase = "reading what was changed since"
-            await asyncio.to_thread(self._read, touched, after_lsn + 1, to_lsn)
-        return max(to_lsn, after_lsn)
+            await asyncio.to_thread(self._read, touched, self._reached + 1, to_lsn)
+            self._reached = to_lsn
 
     def _read(self, touched: Touched, from_lsn: int, to_lsn: int) -> None:
         assembler = CommitAssembler()
@@ -210,8 +216,7 @@ class Backtrack:
                 table = touched.tables.get(table_id)
                 if table is not None and (unknown := table.unknown()):
                     definition = catalog.tables_by_id[table_id]
-                    rows = await asyncio.to_thread(lambda d=definition, u=unknown: list(file.look_up(d, u)))
-                    table.learn(iter(rows))
+                    await asyncio.to_thread(_learn, table, file, definition, unknown)
         for definition in plan.missing:
             if definition.id not in self._filled:
                 await self._fill_table(definition, await self._past_file(target))
@@ -248,7 +253,7 @@ class Backtrack:
 
     # -- the commit ---------------------------------------------------------------------------------------------
 
-    async def _finish(self, touched: Touched, target: PastState, reached: int) -> None:
+    async def _finish(self, touched: Touched, target: PastState) -> None:
         """Under all locks: gather the rest, log the difference."""
         engine, state = self._engine, self.state
         state.phase = "waiting for transactions to end"
@@ -267,7 +272,7 @@ class Backtrack:
                         raise
                     continue
                 try:
-                    await self._commit(touched, target, reached)
+                    await self._commit(touched, target)
                 finally:
                     await locked.__aexit__(None, None, None)
                 return
@@ -278,9 +283,9 @@ class Backtrack:
             else:
                 self._ctx.variables["lock_wait_timeout"] = timeout
 
-    async def _commit(self, touched: Touched, target: PastState, reached: int) -> None:
+    async def _commit(self, touched: Touched, target: PastState) -> None:
         engine, state = self._engine, self.state
-        await self._gather(touched, reached)
+        await self._gather(touched)
         present = engine.catalog
         if touched.schema_unknown and self._file is None:
             raise _Again
@@ -290,8 +295,8 @@ class Backtrack:
         state.phase = "logging the difference"
         changes = await asyncio.to_thread(_changes, touched, plan)
         delta = catalog_change(catalog, present, self._filled)
-        wanted = set(self._filled.values())
-        statements = [_drop(table) for table in plan.surplus if table.id not in {t.id for t in wanted}]
+        kept = {table.id for table in self._filled.values()}
+        statements = [_drop(table) for table in plan.surplus if table.id not in kept]
         state.rows = sum(len(change.upserts) + len(change.deletes) for change in changes)
         state.change_records = touched.commits
         await engine.commit_schema(self._ctx, delta, statements, changes=changes)
@@ -303,6 +308,10 @@ class Backtrack:
     def _check_filled(self, plan: TablePlan, touched: Touched) -> None:
         if any(table.id not in self._filled for table in plan.missing) or touched.has_unknown_rows(plan):
             raise _Again
+
+
+def _learn(table: TouchedTable, file: PastFile, definition: Table, unknown: list[Key]) -> None:
+    table.learn(file.look_up(definition, unknown))
 
 
 def _changes(touched: Touched, plan: TablePlan) -> list[TableChange]:

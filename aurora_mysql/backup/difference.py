@@ -77,7 +77,7 @@ class Touched:
         self.rows = 0
         #: True when a schema change does not say what it replaced.
         self.schema_unknown = False
-        self._definitions: dict[str, dict[Any, Any]] = {kind: {} for kind in DELTA_KINDS}
+        self._definitions: dict[str, Any] = {kind: {} for kind in DELTA_KINDS}
 
     def feed(self, commit: Commit) -> None:
         self.commits += 1

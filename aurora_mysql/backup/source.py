@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aurora_mysql.backup.times import format_instant
 from aurora_mysql.errors import StorageError
@@ -16,14 +17,6 @@ from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
 from aurora_mysql.storage.chunks import CHUNK_BYTES
 from aurora_mysql.storage.layout import Record, default_layout
 from aurora_mysql.storage.reader import VolumeReader
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The instants one can return to, Unix microseconds."""
-
-    earliest_us: int
-    latest_us: int
 
 
 class PastState:
@@ -39,15 +32,27 @@ class PastState:
         self.lsn, self.time_us = base.lsn, base.time_us
         self._store, self._reader, self._vdl, self._until_us = store, reader, vdl, until_us
 
+    def locate(self) -> None:
+        """Find out `lsn` and `time_us` without doing anything with the records."""
+        for _ in self._records_of_volume():
+            pass
+
+    def write_file(self, target: Path) -> None:
+        """Put the file of `base` together at `target`; nothing is written for the empty database."""
+        self._store.write_file(self.base, target)
+
     def records(self) -> Iterator[Record]:
         """Whole commits after the file of `base`, in order.
 
         Raises:
             StorageError: a record that must be there can't be read.
         """
+        if self.base.redo:
+            yield from unarchive(self._store.redo_of(self.base))
+        yield from self._records_of_volume()
+
+    def _records_of_volume(self) -> Iterator[Record]:
         base = self.base
-        if base.redo:
-            yield from unarchive(self._store.redo_of(base))
         wanted = base.lsn + 1
         time_us = base.time_us
         for record in self._reader.read(wanted, self._vdl):
@@ -106,6 +111,21 @@ class Past:
             raise StorageError("there is no checkpoint, and the log does not begin at its beginning")
         return min(checkpoint.time_us for checkpoint in checkpoints)
 
+    def begin(self) -> tuple[int, int]:
+        """The earliest state: when its last commit was made, or when the first commit of a whole log was (Unix
+        microseconds), and its LSN.
+
+        Raises:
+            StorageError: as :meth:`earliest_us`.
+        """
+        checkpoints = self.store.all()
+        if self._reader.first_lsn() > 1:
+            earliest_us = self._earliest_us(checkpoints)
+            return earliest_us, min(checkpoint.lsn for checkpoint in checkpoints)
+        for record in self._reader.read(1, 1):
+            return commit_time_of(record) or 1, 0
+        return 1, 0
+
     @contextmanager
     def at(self, until_us: int | None) -> Iterator[PastState]:
         """The state at an instant (Unix microseconds; None: now).
@@ -129,3 +149,25 @@ class Past:
 
         with self.store.pinned(choose) as base:
             yield PastState(self.store, self._reader, base, vdl, until_us)
+
+
+def backup_document(past: Past, retention_s: float, backtrack_window_s: float) -> dict[str, Any]:
+    """The `backup` object of `aurora-mysql status`. `change_records` are the records that a backtrack can use.
+
+    Raises:
+        StorageError: the volume can't be read.
+    """
+    now_us = time.time_ns() // 1000
+    begin_us, begin_lsn = past.begin()
+    return {
+        "earliest_restorable": format_instant(max(begin_us, now_us - round(retention_s * 1e6))),
+        "retention_s": retention_s,
+        "checkpoints": len(past.store.all()),
+        "snapshots": [snapshot.name for snapshot in past.store.snapshots()],
+        "backtrack": {
+            "window_s": backtrack_window_s,
+            "window_actual_s": round(min(backtrack_window_s, (now_us - begin_us) / 1e6), 3) if begin_us > 1 else 0.0,
+            "earliest": format_instant(max(begin_us, now_us - round(backtrack_window_s * 1e6))),
+            "change_records": past.vdl() - begin_lsn,
+        },
+    }

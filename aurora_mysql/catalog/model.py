@@ -278,13 +278,14 @@ class Catalog:
 
     def inverse(self, delta: CatalogDelta) -> CatalogDelta:
         """What takes `delta` back: of everything it names, what is there now. (Version and table ids only grow.)"""
-        return CatalogDelta(
-            **{name: {key: getattr(self, name).get(key) for key in getattr(delta, name)} for name in DELTA_KINDS}
-        )
+        kinds: dict[str, Any] = {}
+        for name in DELTA_KINDS:
+            kinds[name] = {key: getattr(self, name).get(key) for key in getattr(delta, name)}
+        return CatalogDelta(**kinds)
 
     def difference(self, other: Catalog) -> CatalogDelta:
         """What makes everything but version and table ids as in `other`."""
-        kinds: dict[str, dict[Any, Any]] = {}
+        kinds: dict[str, Any] = {}
         for name in DELTA_KINDS:
             mine, theirs = getattr(self, name), getattr(other, name)
             kinds[name] = {key: theirs.get(key) for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)}

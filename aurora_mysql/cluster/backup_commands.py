@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,8 @@ class BackupCommands:
 
         clone = command("clone", self.clone, "Make a new cluster with the present data, sharing what is stored.")
         _add_target(clone)
+        back = command("backtrack", self.backtrack, "Return the running cluster to a past time, or forward again.")
+        back.add_argument("--to", required=True, metavar="TIME", help=_TIME_HELP)
         to = command("restore", self.restore, "Make a new cluster with the data as of a time.")
         to.add_argument("--to", required=True, metavar="TIME", help=_TIME_HELP)
         _add_target(to)
@@ -139,6 +142,31 @@ class BackupCommands:
         snapshot = import_snapshot(past.store, options.directory, options.name, progress.add)
         progress.finish()
         print(f"snapshot {snapshot.name} imported")
+        return 0
+
+    def backtrack(self, options: argparse.Namespace) -> int:
+        """Ask the writer, and follow what it does."""
+        parse_instant(options.to, time.time_ns() // 1000)
+        self._ask(options, "backtrack", to=options.to)
+        shown = ""
+        while True:
+            state = self._ask(options, "backtrack_state")
+            if state is None:
+                raise ControlError("the writer has changed; nothing was committed unless it says so in its log")
+            if state["state"] == "failed":
+                raise ControlError(f"backtrack failed, nothing has changed: {state['error']}")
+            if state["state"] == "done":
+                break
+            line = f"{state['phase']}: {state['done']} rows"
+            if line != shown:
+                print(line, file=sys.stderr, flush=True)
+                shown = line
+            time.sleep(0.25)
+        print(
+            f"the cluster is as of {state['to']} (LSN {state['lsn']}): {state['rows']} rows differed,"
+            f" {state['filled_tables']} tables came back, {state['change_records']} commits since"
+        )
+        print(f"took {state['elapsed_s']:.1f} s, clients waited {state['paused_s']:.1f} s")
         return 0
 
     # -- new clusters -------------------------------------------------------------------------------------------

@@ -116,6 +116,11 @@ def _status(options: argparse.Namespace) -> int:
         print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
         for copy in volume["copies"]:
             print(f"  copy {copy['id']} {copy['az']}  {copy['state']}  SCL {copy['scl']}  {copy['path']}")
+    backup = document["backup"]
+    if backup is not None:
+        window = backup["backtrack"]
+        print(f"backup            since {backup['earliest_restorable']}, {len(backup['snapshots'])} snapshots")
+        print(f"backtrack         since {window['earliest']}, {window['change_records']} change records")
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import CatalogDelta, Grant, User
 from aurora_mysql.catalog.passwords import make_auth_string
+from aurora_mysql.cluster.backtracking import Backtracking
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import DataDir
@@ -76,6 +77,7 @@ class Instance:
             log_floor=self._log_floor,
         )
         self._checkpointer: Checkpointer | None = None
+        self.backtracking = Backtracking(self)
         self._status = "starting"
         self._engine: Engine | None = None
         self._server: SqlServer | None = None
@@ -268,6 +270,11 @@ class Instance:
             return await asyncio.to_thread(InstanceView(self).volume_status)
         if op == "checkpoint":
             return await self._checkpoint()
+        if op == "backtrack":
+            self.backtracking.start(str(args["to"]))
+            return True
+        if op == "backtrack_state":
+            return self.backtracking.state()
         async with self._role_lock:
             if op == "promote":
                 return await self._promote(int(args["min_epoch"]))

@@ -15,6 +15,7 @@ import shutil
 import time
 from typing import IO, Any
 
+from aurora_mysql.backup.source import Past, backup_document
 from aurora_mysql.cluster.config import MAX_READERS, ClusterConfig, InstanceSpec
 from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir, write_private
@@ -22,7 +23,7 @@ from aurora_mysql.cluster.failover import assign_endpoints, choose_writer
 from aurora_mysql.cluster.heartbeat import HeartbeatReceiver
 from aurora_mysql.cluster.member import Member
 from aurora_mysql.cluster.membership import free_port, next_instance
-from aurora_mysql.errors import ConfigError
+from aurora_mysql.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -264,6 +265,12 @@ class Supervisor:
     async def _handle(self, op: str, args: dict[str, Any]) -> Any:
         if op == "status":
             return await self.status()
+        if op in ("backtrack", "backtrack_state"):
+            # Not under the lock: a failover must not wait for one.
+            writer = self._writer()
+            if writer is None or writer.control is None:
+                raise ControlError("there is no writer now; try again")
+            return await writer.control.call(op, timeout_s=10, **args)
         async with self._busy:
             if self._stopping:
                 raise ControlError("the cluster is stopping")
@@ -292,7 +299,16 @@ class Supervisor:
             },
             "instances": [m.status() for m in self.members.values()],
             "volume": volume,
+            "backup": await asyncio.to_thread(self._backup_status, volume),
         }
+
+    def _backup_status(self, volume: Any) -> dict[str, Any] | None:
+        past = Past(self.directory.root, self.state.cluster_id, None if volume is None else int(volume["vdl"]))
+        try:
+            return backup_document(past, self.config.backup_retention_s, self.config.backtrack_window_s)
+        except StorageError as error:
+            log.warning("the backup window can't be told: %s", error)
+            return None
 
     async def _fail_over(self, target: str | None) -> dict[str, Any]:
         """An ordered failover: the writer lets go first, so nothing that runs is lost but open transactions."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.sql.cluster_view import ReplicaStatus
+from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.storage.layout import VolumeStatus
 from replicas import topology
 
@@ -74,6 +75,9 @@ class InstanceView:
 
     def reset_status(self) -> None:
         self._instance.lag.forget_samples()
+
+    async def backtrack(self, ctx: SessionContext, to: str) -> Mapping[str, Any]:
+        return await self._instance.backtracking.call(ctx, to)
 
     def volume_status(self) -> Mapping[str, Any] | None:
         volume = self._instance.volume

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.context import SessionContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,15 @@ class ClusterView(Protocol):
 
     def reset_status(self) -> None:
         """FLUSH STATUS: measure anew."""
+        ...
+
+    async def backtrack(self, ctx: SessionContext, to: str) -> Mapping[str, Any]:
+        """Return the cluster to the time `to` names; closes every session but `ctx`. What was done, by name: `to`,
+        `rows`, `change_records`, `elapsed_s`.
+
+        Raises:
+            MySQLError: 1105 for what is no time or can't be reached, 1836 on a reader.
+        """
         ...
 
     def volume_status(self) -> Mapping[str, Any] | None:

@@ -6,7 +6,8 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pymysql
@@ -88,18 +89,24 @@ class MarkedLoad:
             assert time.monotonic() < deadline_s, f"only {self.transactions} of {wanted} transactions"
             time.sleep(0.005)
 
-    def mark(self, tables: tuple[str, ...] = ("past.item",)) -> Mark:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No transaction begins, none is open."""
         for gate in self._gates:
             gate.acquire()
         try:
+            yield
+        finally:
+            for gate in self._gates:
+                gate.release()
+
+    def mark(self, tables: tuple[str, ...] = ("past.item",)) -> Mark:
+        with self.held():
             found = digest(self._connect, tables)
             time.sleep(0.002)  # an instant strictly between two commits
             moment_s = time.time()
             time.sleep(0.002)
             return Mark(moment_s, found)
-        finally:
-            for gate in self._gates:
-                gate.release()
 
     def _work(self, number: int) -> None:
         chance = random.Random(self._seed * 100 + number)

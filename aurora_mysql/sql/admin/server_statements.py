@@ -66,6 +66,8 @@ def plan_flush(cur: TokenCursor, pc: PlanContext) -> Plan:
 def plan_call(cur: TokenCursor, pc: PlanContext) -> Plan:
     """The procedures that Aurora brings; there are no others."""
     database, name = cur.expect_name()
+    if (database or pc.database).lower() == "mysql" and name.lower() == "aurora_backtrack":
+        return _plan_backtrack(cur, pc)
     if (database or pc.database).lower() != "mysql" or name.lower() not in ("rds_kill", "rds_kill_query"):
         raise mysql_error(1305, "PROCEDURE", f"{database or pc.database}.{name}")
     cur.expect_op("(")
@@ -77,6 +79,28 @@ def plan_call(cur: TokenCursor, pc: PlanContext) -> Plan:
         _kill(pc, ctx, target, whole=name.lower() == "rds_kill")
 
     return ActionPlan(run)
+
+
+def _plan_backtrack(cur: TokenCursor, pc: PlanContext) -> Plan:
+    """`CALL mysql.aurora_backtrack('time')`: Aurora does this by its API only; the procedure is ours."""
+    pc.need("SUPER")
+    cur.expect_op("(")
+    to = cur.expect_string()
+    cur.expect_op(")")
+    cur.expect_end()
+    text, number = ColumnType("varchar", 64), ColumnType("bigint")
+    columns = [
+        from_type("Backtracked_to", text),
+        from_type("Rows_changed_back", number),
+        from_type("Change_records", number),
+        from_type("Seconds", ColumnType("double")),
+    ]
+
+    async def run(ctx: SessionContext) -> Result:
+        done = await pc.services.cluster.backtrack(ctx, to)
+        return ResultSet(columns, [(done["to"], done["rows"], done["change_records"], done["elapsed_s"])])
+
+    return ActionPlan(run, schema=True, columns=columns)
 
 
 def plan_do(cur: TokenCursor, pc: PlanContext) -> Plan:

@@ -17,7 +17,7 @@ from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.redo.catalog_codec import decode_catalog, decode_delta, encode_catalog, encode_delta
 from aurora_mysql.redo.codec import CommitAssembler, encode_changes, encode_commit
 from aurora_mysql.redo.columns import COLUMNAR_ROWS
-from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
+from aurora_mysql.redo.record import Commit, RowsBefore, SchemaChange, TableChange, differences
 from aurora_mysql.storage.layout import Record
 
 
@@ -219,3 +219,26 @@ def test_a_large_body_is_decoded_change_by_change() -> None:
     found = [assembler.feed(record) for record in records(encode_commit(commit, body))][-1]
     assert found is not None and found.counters == {1: 9} and found.commit_time_us == 7
     assert [list(change.upserts) for change in found.changes] == [change.upserts for change in changes]
+
+
+@pytest.mark.parametrize("count", [1, 600])
+def test_what_was_there_before(count: int) -> None:
+    old = [(i, f"old {i}", Decimal(i)) for i in range(count)]
+    new = [(i, f"new {i}", Decimal(i)) for i in range(count)]
+    changes = [
+        TableChange(1, new, [(-1,), (-2,)], RowsBefore([differences(o, n) for o, n in zip(old, new, strict=True)],
+                                                       [(-1, "gone", None), None])),
+        TableChange(2, new, (), RowsBefore()),
+        TableChange(3, new),
+    ]  # fmt: skip
+    back = model.CatalogDelta(tables={("d", "t"): None})
+    found = there_and_back(Commit(changes=changes, schema=SchemaChange(DELTA, ["x"], back)))
+    one, two, three = found.changes
+    assert one.before is not None and two.before is not None and three.before is None
+    assert [one.before.of_upsert(i, row) for i, row in enumerate(one.upserts)] == old
+    assert list(one.before.deletes) == [(-1, "gone", None), None]
+    assert [two.before.of_upsert(i, row) for i, row in enumerate(two.upserts)] == [None] * count
+    assert [tuple(row) for row in three.upserts] == new
+    assert found.schema is not None and found.schema.before == back
+    silent = there_and_back(Commit(schema=SchemaChange(DELTA, ["x"])))
+    assert silent.schema is not None and silent.schema.before is None
