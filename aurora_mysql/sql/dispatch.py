@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dml.export import is_export, plan_export
-from aurora_mysql.sql.fingerprint import Shape, Statement
+from aurora_mysql.sql.fingerprint import SHAPED, Shape, Statement
 from aurora_mysql.sql.parse import parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext
-
-#: Statements whose literals are lifted and whose plans are cached.
-SHAPED = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE"))
 
 _QUERIES = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE"))
 _SCHEMA_OBJECTS = frozenset(("DATABASE", "SCHEMA", "TABLE", "INDEX", "VIEW", "TABLES"))
@@ -99,3 +96,6 @@ def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:
     tree, _ = parse_shape(shape, inner.text)
     pc.params = shape.params
     return plan_explain(tree, pc, form=form, analyze=analyze)
+
+
+__all__ = ["SHAPED", "plan_shaped", "plan_text"]

@@ -28,6 +28,14 @@ from aurora_mysql.sql.result import Consume, LocalInfile, Ok, Result, ResultColu
 log = logging.getLogger(__name__)
 
 _REPLANS = 20
+#: What PREPARE takes beside queries and changes of rows; anything else is no statement.
+_PREPARABLE = frozenset(
+    (
+        "ALTER", "ANALYZE", "BEGIN", "CALL", "CHECK", "CHECKSUM", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE",
+        "DO", "DROP", "EXPLAIN", "FLUSH", "GRANT", "KILL", "OPTIMIZE", "RENAME", "REPAIR", "RESET", "REVOKE",
+        "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "SHOW", "START", "TRUNCATE", "UNLOCK", "XA", "SIGNAL",
+    )
+)  # fmt: skip
 _KNOWN_VARIANTS = 16
 _IN_TRANS, _AUTOCOMMIT, _NO_BACKSLASH, _IN_TRANS_READONLY = 1, 2, 512, 8192
 #: Statements that leave the diagnostics area for the next one to read.
@@ -314,6 +322,8 @@ class Executor:
         statement = statements[0]
         if statement.verb in ("PREPARE", "EXECUTE", "DEALLOCATE", "USE", "LOAD", "LOCK"):
             raise mysql_error(1295)
+        if statement.verb not in _PREPARABLE and statement.verb not in SHAPED:
+            raise mysql_error(1064, statement.text[:80], 1)
         prepared = Prepared(sql, statement, statement.param_count)
         if statement.verb in SHAPED or statement.verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
             probe = bind(statement, [1] * statement.param_count) if statement.param_count else statement

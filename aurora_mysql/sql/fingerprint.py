@@ -203,6 +203,10 @@ def _time_text(value: dt.timedelta) -> str:
     return f"{text}.{fraction:06d}" if fraction else text
 
 
+#: Statements whose literals are lifted and whose plans are cached.
+SHAPED = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE"))
+
+
 def bind(statement: Statement, values: Sequence[Value]) -> Statement:
     """A statement with its ``?`` replaced by values. Raises 1210 for a wrong number."""
     if len(values) != statement.param_count:
@@ -216,7 +220,9 @@ def bind(statement: Statement, values: Sequence[Value]) -> Statement:
         bound_kind, bound_value, pieces[at] = bound(next(given))
         if bound_kind:
             literals[at] = (bound_kind, bound_value)
-    return Statement(statement.text, pieces, literals, statement.verb)
+    # Statements that are parsed by hand are parsed from their text.
+    text = statement.text if statement.verb in SHAPED else " ".join(pieces)
+    return Statement(text, pieces, literals, statement.verb)
 
 
 @dataclass(slots=True)

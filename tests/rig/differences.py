@@ -103,11 +103,16 @@ def _rows(ours: Observation, reference: Observation, sql: str) -> list[Differenc
         "json" if _JSON in (a[1], b[1]) else "double" if {a[1], b[1]} & set(_DOUBLES) else ""
         for a, b in zip(ours.columns, reference.columns, strict=True)
     ]
+    # A DOUBLE that the reference shows with fixed decimals is compared to as many.
+    digits = [
+        y[4] if k == "double" and y[4] < 31 and x[4] >= 31 else None
+        for x, y, k in zip(ours.columns, reference.columns, kinds, strict=True)
+    ]
     a = [[_plain(v, k) for v, k in zip(row, kinds, strict=True)] for row in ours.rows]
     b = [[_plain(v, k) for v, k in zip(row, kinds, strict=True)] for row in reference.rows]
-    if _same(a, b):
+    if _same(a, b, digits):
         return []
-    if _same(sorted(a, key=repr), sorted(b, key=repr)):
+    if _same(sorted(a, key=repr), sorted(b, key=repr), digits):
         return [Difference("order", ours.rows[:20], reference.rows[:20])] if ordered(sql) else []
     return [Difference("rows", ours.rows[:20], reference.rows[:20])]
 
@@ -123,14 +128,15 @@ def _plain(value: Any, kind: str) -> Any:
     return float(value) if _NUMBER.fullmatch(value) else value
 
 
-def _same(a: list[list[Any]], b: list[list[Any]]) -> bool:
+def _same(a: list[list[Any]], b: list[list[Any]], digits: list[int | None]) -> bool:
     if len(a) != len(b):
         return False
     for x, y in zip(a, b, strict=True):
-        for v, w in zip(x, y, strict=True):
+        for v, w, d in zip(x, y, digits, strict=True):
             if v == w:
                 continue
-            if not (isinstance(v, float) and isinstance(w, float) and math.isclose(v, w, rel_tol=1e-13)):
+            slack = 0.0 if d is None else 0.5000001 * 10.0**-d
+            if not (isinstance(v, float) and isinstance(w, float) and math.isclose(v, w, rel_tol=1e-13, abs_tol=slack)):
                 return False
     return True
 

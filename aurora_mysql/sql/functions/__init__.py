@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import duckdb
 
-from aurora_mysql.sql.functions import diagnostics, json_functions, numeric, regexps, strings, temporal
+from aurora_mysql.sql.functions import diagnostics, json_functions, json_table, numeric, regexps, strings, temporal
 from aurora_mysql.sql.functions.registry import install
 
-__all__ = ["bootstrap", "diagnostics", "json_functions", "numeric", "regexps", "strings", "temporal"]
+__all__ = ["bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "strings", "temporal"]
 
 bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install]

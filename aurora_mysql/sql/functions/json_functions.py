@@ -12,7 +12,7 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.functions.registry import udf
 
 _STEP = re.compile(
-    r"\s*(?:\.\s*(?:\"((?:[^\"\\]|\\.)*)\"|([A-Za-z_$\u0080-\uffff][\w$]*)|(\*))|\[\s*(?:(\*)|(last)?\s*(-?\s*\d+)?)\s*\]|(\*\*))"
+    r"\s*(?:\.\s*(?:\"((?:[^\"\\]|\\.)*)\"|([A-Za-z_$\u0080-\uffff][\w$]*)|(\*))|\[\s*(?:(\*)|(last)?\s*(-?\s*\d+)?(?:\s+to\s+(last)?\s*(-?\s*\d+)?)?)\s*\]|(\*\*))"
 )
 
 
@@ -66,7 +66,11 @@ def parse_path(path: str) -> tuple[Any, ...]:
         found = _STEP.match(text, position)
         if found is None:
             raise mysql_error(3143, position + 1, "")
-        quoted, name, any_key, any_item, last, number, deep = found.groups()
+        quoted, name, any_key, any_item, last, number, last_end, number_end, deep = found.groups()
+        if last_end or number_end is not None:
+            steps.append(("to", _position(last, number), _position(last_end, number_end)))
+            position = found.end()
+            continue
         if quoted is not None:
             steps.append(json.loads(f'"{quoted}"'))
         elif name is not None:
@@ -85,6 +89,12 @@ def parse_path(path: str) -> tuple[Any, ...]:
             raise mysql_error(3143, position + 1, "")
         position = found.end()
     return tuple(steps)
+
+
+def _position(last: str | None, number: str | None) -> int:
+    """An array position; from the end (`last`, `last-1`) it is negative."""
+    count = int((number or "0").replace(" ", ""))
+    return count - 1 if last else count
 
 
 def _walk(value: Any) -> list[Any]:
@@ -109,6 +119,10 @@ def find(document: Any, path: str) -> list[Any]:
                 index = step if step >= 0 else len(items) + step
                 if 0 <= index < len(items):
                     following.append(items[index])
+            elif step[0] == "to":
+                items = value if isinstance(value, list) else [value]
+                first, final = (s if s >= 0 else len(items) + s for s in step[1:])
+                following += items[max(first, 0) : final + 1]
             elif step == ("*",):
                 following += value.values() if isinstance(value, dict) else ()
             elif step == ("[*]",):
@@ -117,6 +131,32 @@ def find(document: Any, path: str) -> list[Any]:
                 following += _walk(value)
         values = following
     return values
+
+
+def _single(path: str) -> tuple[Any, ...]:
+    """The steps of a path to one value. Raises 3149 for one with wildcards or ranges."""
+    steps = parse_path(path)
+    if any(isinstance(step, tuple) for step in steps):
+        raise mysql_error(3149)
+    return steps
+
+
+def _at(document: Any, steps: tuple[Any, ...]) -> list[Any]:
+    """The value at the end of `steps` in a list, or an empty list."""
+    value = document
+    for step in steps:
+        if isinstance(value, dict) and isinstance(step, str):
+            if step not in value:
+                return []
+            value = value[step]
+        elif isinstance(value, list):
+            if not isinstance(step, int) or not -len(value) <= step < len(value):
+                return []
+            value = value[step]
+        elif step not in (0, -1):
+            # A value that is no array is the only item of one.
+            return []
+    return [value]
 
 
 def _is_multi(path: str) -> bool:
@@ -239,6 +279,8 @@ def json_contains(document: str, candidate: str, path: str) -> bool | None:
 @udf("my_json_contains_path", None, "BOOLEAN")
 def json_contains_path(document: str, mode: str, *paths: str) -> bool:
     value = _load_argument(document, 1, "json_contains_path")
+    if mode.lower() not in ("one", "all"):
+        raise mysql_error(3154, "json_contains_path")
     present = [bool(find(value, p)) for p in paths]
     return all(present) if mode.lower() == "all" else any(present)
 
@@ -260,10 +302,16 @@ def json_search(document: str | None, mode: str | None, pattern: str | None, *re
     from aurora_mysql.sql.functions.strings import like
 
     escape = (rest[0] or "\\") if rest else "\\"
+    if mode.lower() not in ("one", "all"):
+        raise mysql_error(3154, "json_search")
+    if None in rest[1:]:
+        return None
+    below = [p for path in rest[1:] for p in _spelled(loads(document), parse_path(str(path)))]
     found: list[str] = []
 
     def visit(value: Any, path: str) -> None:
-        if isinstance(value, str) and like(value, pattern, escape, True):
+        within = not rest[1:] or any(path == p or path.startswith((p + ".", p + "[")) for p in below)
+        if isinstance(value, str) and within and like(value, pattern, escape, True):
             found.append(path)
         elif isinstance(value, dict):
             for key, child in value.items():
@@ -278,24 +326,35 @@ def json_search(document: str | None, mode: str | None, pattern: str | None, *re
     return dumps(found[0] if mode.lower() == "one" or len(found) == 1 else found)
 
 
+def _spelled(document: Any, steps: tuple[Any, ...], path: str = "$") -> list[str]:
+    """The paths that `steps` lead to, written out."""
+    if not steps:
+        return [path]
+    step, rest = steps[0], steps[1:]
+    out: list[str] = []
+    if isinstance(document, dict):
+        for key, child in document.items():
+            named = f"{path}.{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"{path}.{json.dumps(key)}"
+            if step in (key, ("*",)):
+                out += _spelled(child, rest, named)
+            elif step == ("**",):
+                out += _spelled(child, steps, named) + _spelled(child, rest, named)
+    elif isinstance(document, list):
+        for index, child in enumerate(document):
+            named = f"{path}[{index}]"
+            if step == ("[*]",) or (isinstance(step, int) and step % max(len(document), 1) == index):
+                out += _spelled(child, rest, named)
+            elif step == ("**",):
+                out += _spelled(child, steps, named) + _spelled(child, rest, named)
+    return out
+
+
 def _assign(document: Any, path: str, value: Any, *, create: bool, replace: bool) -> Any:
-    steps = parse_path(path)
+    steps = _single(path)
     if not steps:
         return value if replace else document
-    parents = [document]
-    for step in steps[:-1]:
-        parents = [
-            child
-            for parent in parents
-            for child in (
-                [parent[step]]  # type: ignore[index]
-                if (isinstance(step, str) and isinstance(parent, dict) and step in parent)
-                or (isinstance(step, int) and isinstance(parent, list) and -len(parent) <= step < len(parent))
-                else []
-            )
-        ]
     last = steps[-1]
-    for parent in parents:
+    for parent in _at(document, steps[:-1]):
         if isinstance(last, str) and isinstance(parent, dict):
             if (last in parent and replace) or (last not in parent and create):
                 parent[last] = value
@@ -338,13 +397,10 @@ def json_remove(document: str | None, *paths: str | None) -> str | None:
         return None
     value = _load_argument(document, 1, "json_remove")
     for path in paths:
-        steps = parse_path(str(path))
-        parent: Any = value
-        for step in steps[:-1]:
-            try:
-                parent = parent[step]
-            except (KeyError, IndexError, TypeError):
-                parent = None
+        steps = _single(str(path))
+        if not steps:
+            raise mysql_error(3153)
+        parent: Any = next(iter(_at(value, steps[:-1])), None)
         if isinstance(parent, dict):
             parent.pop(steps[-1], None)
         elif isinstance(parent, list) and isinstance(steps[-1], int) and -len(parent) <= steps[-1] < len(parent):
@@ -405,6 +461,57 @@ def json_merge_patch(*documents: str) -> str:
 @udf("my_json_pretty", ["VARCHAR"], "VARCHAR")
 def json_pretty(document: str) -> str:
     return json.dumps(_ordered(_load_argument(document, 1, "json_pretty")), ensure_ascii=False, indent=2)
+
+
+#: JSON types from lowest to highest in a comparison.
+_RANKS: list[type] = [type(None), int, str, dict, list, bool]
+
+
+def _rank(value: Any) -> int:
+    return _RANKS.index(int if isinstance(value, float) else type(value))
+
+
+def compare(first: Any, second: Any) -> int:
+    """-1, 0 or 1: numbers by value, texts by code points, arrays item by item, objects only equal or not."""
+    ranks = _rank(first), _rank(second)
+    if ranks[0] != ranks[1]:
+        return -1 if ranks[0] < ranks[1] else 1
+    if first is None:
+        return 0
+    if isinstance(first, list):
+        for a, b in zip(first, second, strict=False):
+            found = compare(a, b)
+            if found:
+                return found
+        return (len(first) > len(second)) - (len(first) < len(second))
+    if isinstance(first, dict):
+        if len(first) != len(second):
+            return -1 if len(first) < len(second) else 1
+        a_text, b_text = dumps(first), dumps(second)
+        return (a_text > b_text) - (a_text < b_text)
+    return int(first > second) - int(first < second)
+
+
+@udf("my_json_compare", ["VARCHAR", "VARCHAR"], "BIGINT")
+def json_compare(first: str, second: str) -> int:
+    return compare(loads(first), loads(second))
+
+
+@udf("my_json_array_insert", None, "VARCHAR", nulls=True)
+def json_array_insert(document: str | None, *items: str | None) -> str | None:
+    """JSON_ARRAY_INSERT(). Raises 3165 for a path that does not end in an array cell."""
+    if document is None or None in items[::2]:
+        return None
+    value = _load_argument(document, 1, "json_array_insert")
+    for path, new in zip(items[::2], items[1::2], strict=True):
+        steps = _single(str(path))
+        if not steps or not isinstance(steps[-1], int):
+            raise mysql_error(3165)
+        for parent in _at(value, steps[:-1]):
+            if isinstance(parent, list):
+                at = steps[-1] if steps[-1] >= 0 else max(0, len(parent) + steps[-1] + 1)
+                parent.insert(at, None if new is None else loads(new))
+    return dumps(value)
 
 
 @udf("my_json_objectagg", ["VARCHAR[]", "VARCHAR[]"], "VARCHAR")

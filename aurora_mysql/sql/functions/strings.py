@@ -39,6 +39,15 @@ def locate(needle: str, haystack: str, start: int, sensitive: bool) -> int:
     return _index(haystack, needle, start, sensitive)
 
 
+@udf("my_join_distinct", ["VARCHAR[]", "VARCHAR", "BOOLEAN"], "VARCHAR")
+def join_distinct(values: list[str], divider: str, sensitive: bool) -> str:
+    """The values in their order, each once."""
+    seen: dict[str, str] = {}
+    for value in values:
+        seen.setdefault(_fold(value, sensitive), value)
+    return divider.join(seen.values())
+
+
 @udf("my_weight", ["VARCHAR", "VARCHAR"], "VARCHAR")
 def weight(text: str, collation: str) -> str:
     """The key by which a collation compares: equal texts have equal keys."""

@@ -14,6 +14,7 @@ from aurora_mysql.sql.query.expression import (
     document,
     double,
     integer,
+    is_ci,
     number,
     sort_key,
     text,
@@ -170,7 +171,6 @@ def _group_concat(tr: Translator, node: exp.GroupConcat, scope: Scope) -> Ex:
     separator = node.args.get("separator")
     divider = "," if separator is None else str(tr.constant(tr.expr(separator, scope)))
     inner = node.this
-    order = ""
     ordered: list[exp.Expression] = []
     if isinstance(inner, exp.Order):
         ordered = list(inner.expressions)
@@ -182,37 +182,34 @@ def _group_concat(tr: Translator, node: exp.GroupConcat, scope: Scope) -> Ex:
         parts = argument.expressions if isinstance(argument, exp.Concat) else [argument]
         items += [tr.expr(p, scope) for p in parts]
     value = text(items[0]) if len(items) == 1 else "(" + " || ".join(text(i) for i in items) + ")"
+    keys = []
+    for o in ordered:
+        position = position_of(tr, o.this, len(items), "order clause")
+        key = tr.expr(o.this, scope) if position is None else items[position]
+        if key.t.kind != "null":
+            keys.append(_direction(sort_key(key), o))
+    order = " ORDER BY " + ", ".join(keys) if keys else ""
+    limit = int(tr.b.pc.ctx.variables.get("group_concat_max_len", 1024))
+    if distinct and ordered:
+        # DuckDB sorts a DISTINCT aggregate by nothing but its own value: the first of equal texts is kept here.
+        sensitive = not any(i.t.kind == "string" and is_ci(i.t.collation) for i in items)
+        listed = f"list({value}{order}) FILTER (WHERE {value} IS NOT NULL)"
+        return Ex(f"left(my_join_distinct({listed}, {text_literal(divider)}, {sensitive}), {limit})", types.STRING)
     if distinct and any(i.t.kind == "string" for i in items):
         value = value if items[0].collated and len(items) == 1 else f"({value} COLLATE NOCASE.NOACCENT)"
-    if ordered:
-        if distinct:
-            # DuckDB sorts a DISTINCT list only by the value itself: sort keys that are the value become it.
-            keys = []
-            for o in ordered:
-                key = tr.expr(o.this, scope)
-                if key.sql != items[0].sql:
-                    raise unsupported("GROUP_CONCAT(DISTINCT ... ORDER BY another expression)")
-                keys.append(
-                    _direction(sort_key(key) if key.t.kind == "string" and not value.startswith("(") else value, o)
-                )
-                if key.t.numeric:
-                    return _distinct_numbers(tr, key, bool(o.args.get("desc")), divider)
-        else:
-            keys = [_direction(sort_key(tr.expr(o.this, scope)), o) for o in ordered]
-        order = " ORDER BY " + ", ".join(keys)
-    limit = int(tr.b.pc.ctx.variables.get("group_concat_max_len", 1024))
     sql = f"string_agg({'DISTINCT ' if distinct else ''}{value}, {text_literal(divider)}{order})"
     return Ex(f"left({sql}, {limit})", types.STRING)
 
 
-def _distinct_numbers(tr: Translator, key: Ex, descending: bool, divider: str) -> Ex:
-    del tr
-    element = Ex("x", key.t)
-    direction = "DESC" if descending else "ASC"
-    values = f"list_sort(list(DISTINCT {key.sql}) FILTER (WHERE {key.sql} IS NOT NULL), '{direction}')"
-    return Ex(
-        f"array_to_string(list_transform({values}, lambda x: {text(element)}), {text_literal(divider)})", types.STRING
-    )
+def position_of(tr: Translator, node: exp.Expression, count: int, clause: str) -> int | None:
+    """The select item (from 0) that the integer literal `node` stands for. Raises 1054 for an impossible one."""
+    if not isinstance(node, exp.Literal) or node.is_string or not str(node.this).isdigit():
+        return None
+    tr.b.bake(node)
+    number = int(node.this)
+    if not 1 <= number <= count:
+        raise mysql_error(1054, node.this, clause)
+    return number - 1
 
 
 def _direction(sql: str, node: exp.Expression) -> str:

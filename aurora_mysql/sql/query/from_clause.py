@@ -15,6 +15,7 @@ from aurora_mysql.sql.query import operators, types
 from aurora_mysql.sql.query.builder import VirtualUse
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.headings import Headings
+from aurora_mysql.sql.query.json_table import json_table
 from aurora_mysql.sql.query.scope import Relation, RelationColumn, Scope
 from aurora_mysql.sql.show.virtual import VirtualRelation, virtual_relation
 
@@ -83,7 +84,7 @@ class FromClause:
     def factor(self, node: exp.Expression, left: Tree | None) -> Tree | None:
         tree: Tree | None
         if isinstance(node, exp.Table):
-            tree = self.table(node)
+            tree = self.table(node, left)
         elif isinstance(node, exp.Lateral):
             tree = self.derived(node.this, node.args.get("alias"), left)
         elif isinstance(node, exp.Values):
@@ -103,7 +104,13 @@ class FromClause:
             tree = self.join(tree, join)
         return tree
 
-    def table(self, node: exp.Table) -> Tree | None:
+    def table(self, node: exp.Table, left: Tree | None = None) -> Tree | None:
+        if isinstance(node.this, exp.JSONTable):
+            relations = [] if left is None else left.relations
+            before = Scope(parent=self.scope.parent, relations=relations, ctes=self.scope.ctes)
+            if left is not None:
+                before.merged = left.merged
+            return _tree(*json_table(self.selects, node.this, node.alias, before))
         if not isinstance(node.this, exp.Identifier):
             raise unsupported(node.this.sql(dialect="mysql")[:64])
         for part in ("partition", "version", "sample", "pivots", "changes"):

@@ -8,6 +8,10 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.expression import Ex, document, text
 from aurora_mysql.sql.query.function_table import function
+from aurora_mysql.sql.query.types import T
+
+#: Texts out of JSON compare by their code points.
+JSON_TEXT = T("string", collation="utf8mb4_bin")
 
 
 def _path(a: list[Ex], position: int) -> str:
@@ -21,12 +25,12 @@ def _json_extract(_: Any, a: list[Ex]) -> Ex:
 
 @function("json_unquote", low=1)
 def _json_unquote(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_json_unquote({text(a[0])})", types.STRING)
+    return Ex(f"my_json_unquote({text(a[0])})", JSON_TEXT)
 
 
 @function("json_value", low=2)
 def _json_value(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_json_unquote(my_json_extract({text(a[0])}, {text(a[1])}))", types.STRING)
+    return Ex(f"my_json_unquote(my_json_extract({text(a[0])}, {text(a[1])}))", JSON_TEXT)
 
 
 @function("json_quote", low=1)
@@ -108,7 +112,7 @@ def _modifier(name: str) -> None:
         return Ex(f"my_{name}({', '.join(items)})", types.JSON)
 
 
-for _name in ("json_set", "json_insert", "json_replace", "json_array_append"):
+for _name in ("json_set", "json_insert", "json_replace", "json_array_append", "json_array_insert"):
     _modifier(_name)
 
 

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.plan import PlanContext
-from aurora_mysql.sql.query.aggregates import contains_aggregate
+from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
 from aurora_mysql.sql.query.expression import Ex, collated
 from aurora_mysql.sql.query.scope import Grouping, Scope
 
@@ -23,17 +23,6 @@ def only_full_group_by(pc: PlanContext) -> bool:
     """Whether the session's sql_mode has ONLY_FULL_GROUP_BY (the default has)."""
     mode = pc.ctx.variables.get("sql_mode", pc.catalog.globals.get("sql_mode"))
     return mode is None or "ONLY_FULL_GROUP_BY" in str(mode).upper()
-
-
-def position_of(tr: Translator, node: exp.Expression, count: int, clause: str) -> int | None:
-    """The select item (from 0) that the integer literal `node` stands for. Raises 1054 for an impossible one."""
-    if not isinstance(node, exp.Literal) or node.is_string or not str(node.this).isdigit():
-        return None
-    tr.b.bake(node)
-    number = int(node.this)
-    if not 1 <= number <= count:
-        raise mysql_error(1054, node.this, clause)
-    return number - 1
 
 
 def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) -> tuple[Grouping, list[str], bool]:

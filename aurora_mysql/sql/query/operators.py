@@ -16,6 +16,7 @@ from aurora_mysql.sql.query.expression import (
     blob,
     boolean,
     cast_to,
+    document,
     double,
     is_ci,
     moment,
@@ -82,14 +83,8 @@ def comparable(b: Builder, a: Ex, c: Ex) -> tuple[str, str]:
         if left is not None and right is not None:
             return left, right
     if a.t.kind == "json" or c.t.kind == "json":
-        if "bool" in (a.t.kind, c.t.kind):
-            # The literals TRUE and FALSE are JSON's when they meet JSON.
-            left, right = (x.sql if x.t.kind == "json" else f"CAST({x.sql} AS VARCHAR)" for x in (a, c))
-            return left, right
-        if a.t.numeric or c.t.numeric:
-            return double(a), double(c)
-        sides = [f"my_json_unquote({x.sql})" if x.t.kind == "json" else text(x) for x in (a, c)]
-        return sides[0], sides[1]
+        # The other side becomes JSON; values of different types are ordered by type.
+        return f"my_json_compare({document(a)}, {document(c)})", "0"
     if a.t.numeric or c.t.numeric:
         return _numeric_side(b, a, c), _numeric_side(b, c, a)
     if a.t.kind == "binary" or c.t.kind == "binary":

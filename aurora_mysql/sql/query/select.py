@@ -10,12 +10,12 @@ from aurora_mysql.catalog.model import Table, View
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import operators, types
-from aurora_mysql.sql.query.aggregates import contains_aggregate
+from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
 from aurora_mysql.sql.query.builder import Builder, VirtualUse
 from aurora_mysql.sql.query.common_tables import with_clause
 from aurora_mysql.sql.query.expression import Ex, sort_key
 from aurora_mysql.sql.query.from_clause import FromClause
-from aurora_mysql.sql.query.grouping import Item, group_by, only_full_group_by, position_of
+from aurora_mysql.sql.query.grouping import Item, group_by, only_full_group_by
 from aurora_mysql.sql.query.headings import Headings
 from aurora_mysql.sql.query.output import OutputColumn, Query, converted, item_of, unified
 from aurora_mysql.sql.query.scope import Grouping, Relation, RelationColumn, Scope
@@ -82,6 +82,8 @@ class SelectTranslator:
         for part in ("laterals", "cluster", "distribute", "sort", "connect", "prewhere", "qualify", "sample", "match"):
             if node.args.get(part):
                 raise unsupported(part.upper())
+        if not node.expressions:
+            raise mysql_error(1064, "FROM", 1)
         scope = Scope(parent=parent, database=self.database)
         tr = self.tr
         source = node.args.get("from_")
@@ -286,8 +288,14 @@ class SelectTranslator:
                 break
             spine.append(left)
         query = self.query(spine[-1].this, parent)
-        for level in reversed(spine):
-            query = self.ordered(self._combine(level, query, self.query(level.expression, parent)), level, parent)
+        sides = [(level, self.query(level.expression, parent)) for level in reversed(spine)]
+        # Every branch goes to the common type at once: through that of its neighbours it would lose digits.
+        if all(len(q.columns) == len(query.columns) for _, q in sides):
+            everything = [query, *(q for _, q in sides)]
+            columns = [unified(c.name, [q.columns[i] for q in everything]) for i, c in enumerate(query.columns)]
+            query = Query(converted(query, columns, self.b.alias("u")), columns, query.level)
+        for level, side in sides:
+            query = self.ordered(self._combine(level, query, side), level, parent)
         return query
 
     def _combine(self, node: exp.SetOperation, left: Query, right: Query) -> Query:

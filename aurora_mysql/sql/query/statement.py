@@ -15,6 +15,7 @@ from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.key_range import key_range_select
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
@@ -161,6 +162,8 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
     Raises:
         MySQLError: as :func:`aurora_mysql.sql.query.translate_select`.
     """
+    if isinstance(ast, exp.Select) and assigned_names(ast):
+        return _assigning(ast, pc)
     wish = lock_wish(ast)
     into = _into(ast)
     if not into:
@@ -210,6 +213,16 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
         if in_memory is not None:
             return in_memory
     return plan
+
+
+def _assigning(ast: exp.Select, pc: PlanContext) -> Plan:
+    """A SELECT that assigns user variables: its columns are those of the whole, its rows those of the parts."""
+    columns = translate_select(ast, pc).columns
+    into = _into(ast)
+    if into:
+        raise unsupported("SELECT ... INTO with assignments in the select list")
+    assignments = Assignments.take(ast)
+    return AssigningPlan(plan_select(ast, pc), assignments, columns)
 
 
 def _into(ast: exp.Expression) -> list[str]:

@@ -479,8 +479,12 @@ class Translator:
         return NODE_FUNCTIONS["system_variable"](self, node, _)
 
     def assignment(self, node: exp.PropertyEQ, scope: Scope) -> Ex:
-        del node, scope
-        raise unsupported("assigning user variables in this expression")
+        if scope.clause != "field list" or not isinstance(node.this, exp.Parameter):
+            raise unsupported("assigning user variables outside the select list")
+        # Its type only: the value is computed row by row (assignments.py).
+        self.b.cacheable = False
+        e = self.expr(node.expression, scope)
+        return Ex(e.sql, e.t.plain(), collated=e.collated)
 
 
 def _typed_literal(kind: str, text: str) -> Ex:

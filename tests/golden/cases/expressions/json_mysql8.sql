@@ -1,0 +1,7 @@
+-- JSON of MySQL 8.0 that MariaDB lacks.
+SELECT '{"a": {"b": [1, 2]}}' -> '$.a';
+SELECT 1 MEMBER OF ('[1, 2]'), 'a' MEMBER OF ('["a"]'), 3 MEMBER OF ('[1, 2]'), CAST('[1]' AS JSON) MEMBER OF ('[[1], 2]');
+SELECT CAST('{"b": 2, "a": 1, "b": 3}' AS JSON), CAST('[1,  2]' AS JSON), CAST(1.50 AS JSON), CAST('"x"' AS JSON), CAST(NULL AS JSON);
+SELECT CAST('{' AS JSON);
+SELECT JSON_TYPE(CAST(1.5 AS JSON)), JSON_TYPE(CAST('1.5' AS JSON)), JSON_TYPE(CAST(1 AS JSON)), JSON_TYPE(CAST(CAST(1 AS UNSIGNED) AS JSON)), JSON_TYPE(CAST(DATE'2020-01-01' AS JSON)), JSON_TYPE(CAST('true' AS JSON)), JSON_TYPE(CAST('null' AS JSON));
+SELECT CAST('[1]' AS JSON) = CAST('[1]' AS JSON), CAST('1' AS JSON) = 1, CAST('"a"' AS JSON) = 'a', CAST('2' AS JSON) > 1, CAST('{"a": 1, "b": 2}' AS JSON) = CAST('{"b": 2, "a": 1}' AS JSON);
