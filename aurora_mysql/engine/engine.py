@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -26,7 +26,7 @@ from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.commit_log import CommitLog, InFlight, WritableVolume
-from aurora_mysql.engine.key_pages import PageLoad
+from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
@@ -175,6 +175,38 @@ class Engine:
         older = [view for view in self.read_views.values() if view.snapshot_lsn < lsn and not view.is_pinned]
         if older:
             await asyncio.gather(*(view.pin() for view in older))
+
+    def peek(self, table: Table, key: tuple[Any, ...]) -> tuple[bool, Row | None]:
+        """(known, row): the newest committed row with a key, if memory has it. For reads of a statement that is a
+        transaction of its own: they need no locks, since nothing can come in between."""
+        stored = self.row_store.table(table.id)
+        if stored is None:
+            return False, None
+        if stored.pages is not None:
+            page = stored.pages.find(key[0]) if key[0].__class__ is int else None
+            if page is None:
+                return False, None
+            self.row_store.hits += 1
+            return True, page.rows.get(key[0])
+        version = stored.find(stored.keys.of_values(key))
+        if version is None:
+            return False, None
+        self.row_store.hits += 1
+        return True, version.row
+
+    def peek_range(self, table: Table, low: int, high: int) -> list[Row] | None:
+        """The newest committed rows of a range of an integer key, if memory has all of it; as :meth:`peek`."""
+        stored = self.row_store.table(table.id)
+        if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
+            return None
+        found: list[Row] = []
+        for number in range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1):
+            page = stored.pages.find(number << PAGE_BITS)
+            part = None if page is None else page.between(low, high, None)
+            if part is None:
+                return None
+            found += [row for _, row in part]
+        return found
 
     async def load_pages(self, stored: TableRows, numbers: Sequence[int] | range) -> None:
         """Bring pages of a table with an integer key into the row store; waits also for loads that others began.

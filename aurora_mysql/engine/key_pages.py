@@ -20,6 +20,9 @@ PAGE_BITS = 6
 PAGE_KEYS = 1 << PAGE_BITS
 _MOST_UNDO = 512
 
+#: Wider ranges of keys are DuckDB's.
+MOST_RANGE_KEYS = 1024
+
 
 class KeyPage:
     """All rows of one stretch of keys, as of the newest visible commit.

@@ -20,7 +20,7 @@ import duckdb
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.buffer import RedoBuffer
-from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPage
+from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, KeyPage
 from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
 from aurora_mysql.engine.locks import LockOwner
 from aurora_mysql.engine.new_rows import any_in_duckdb, distinct_values
@@ -49,9 +49,6 @@ _T = TypeVar("_T")
 _LATER = re.compile(r"does not exist|not found in FROM clause|does not have a column")
 
 _INTERRUPT_AGAIN_S = 0.02
-
-#: Wider ranges of keys are DuckDB's.
-_MOST_RANGE_KEYS = 1024
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +271,7 @@ class Transaction:
         when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
         await self.use_table(table)
         stored = None if table.temporary else self._engine.row_store.table(table.id)
-        if stored is None or stored.pages is None or high - low >= _MOST_RANGE_KEYS:
+        if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
             return None
         lsn = await self._take_view() if self._consistent else None
         numbers = range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 import logging
 import socket
 import time
@@ -34,6 +35,8 @@ from aurora_mysql.redo.frames import (
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.1
+#: The topology is made anew with every n-th heartbeat.
+_TOPOLOGY_BEATS = 5
 _HANDSHAKE_S = 5.0
 #: 15 readers and their reconnections.
 _MAX_CONNECTIONS = 64
@@ -154,9 +157,11 @@ class RedoStreamServer:
             del self.followers[follower.id]
 
     async def _heartbeats(self) -> None:
-        while True:
+        rows: list[list[Any]] = []
+        for number in itertools.count():
             await asyncio.sleep(HEARTBEAT_S)
-            rows = [list(row) for row in self._topology()]
+            if number % _TOPOLOGY_BEATS == 0:
+                rows = [list(row) for row in self._topology()]
             self._flush()  # a heartbeat's VDL never runs ahead of the records
             self._send(frame(HEARTBEAT, [self.vdl, self.epoch, time.time_ns() // 1000, rows]))
 

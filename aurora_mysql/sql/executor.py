@@ -100,6 +100,11 @@ class Executor:
             assert known.statement is not None
             return await verbs.run_verb(self.engine, ctx, known.statement)
         self._check_privileges(ctx, known.found)
+        if known.peek is not None and ctx.transaction is None and ctx.autocommit:
+            result = known.peek(ctx, self.engine, params)
+            if result is not None:
+                ctx.next_isolation = ctx.next_read_only = None
+                return result
         return await self._run_plan(ctx, known.found.plan, params)
 
     def _learn(

@@ -8,19 +8,27 @@ the key, so another text with this key can't be read in another way.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from aurora_mysql.sql.fingerprint import Statement
 from aurora_mysql.sql.plan_cache import CachedPlan
-from aurora_mysql.sql.result import Value
+from aurora_mysql.sql.result import Result, Value
+
+if TYPE_CHECKING:
+    from aurora_mysql.engine.engine import Engine
+    from aurora_mysql.sql.context import SessionContext
+
+Peek = Callable[["SessionContext", "Engine", Sequence[Value]], Result | None]
 
 _LITERAL = re.compile(r"((?<![\w$.@`'])(?:\d{1,18}(?![\w$.])|'[^'\\]*'(?!')))")
 _UNSURE = re.compile(r"['\"\\#;?]|--|/\*|\*/")
 _LONGEST_CHARS = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownStatement:
     """What serves every text with the same key: a plan, or the `statement` of a verb without one; and its counter."""
 
@@ -28,6 +36,11 @@ class KnownStatement:
     verb: str
     counter: str
     statement: Statement | None = None
+
+    @cached_property
+    def peek(self) -> Peek | None:
+        """The plan's way to answer from memory outside any transaction, if it has one."""
+        return None if self.found is None else getattr(self.found.plan, "peek", None)
 
 
 def cut(sql: str) -> tuple[tuple[str, ...], list[Value]] | None:

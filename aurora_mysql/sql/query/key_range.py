@@ -13,6 +13,7 @@ from sqlglot import exp
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.catalog.physical import needs_collation_key
+from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.keys import INTEGER_TYPES
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
@@ -53,6 +54,17 @@ class KeyRangeSelect:
         rows = await tx.rows_between(self.table, self.low(params), self.high(params))
         if rows is None:
             return await self.general.run(ctx, tx, params)
+        return self._answer(ctx, rows)
+
+    def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
+        """The answer outside any transaction, None when memory does not have it."""
+        if self.table.temporary:
+            return None
+        rows = engine.peek_range(self.table, self.low(params), self.high(params))
+        return None if rows is None else self._answer(ctx, rows)
+
+    def _answer(self, ctx: SessionContext, rows: list[Row]) -> Result:
+        assert self.columns is not None
         if self.pick is None:
             ctx.found_rows = 1
             return ResultSet(self.columns, [tuple([fold(rows) for fold in self.folds])])

@@ -10,6 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import PlanContext
@@ -35,6 +36,16 @@ class PointSelect:
     is_ddl: bool = False
     needs_transaction: bool = True
     cacheable: bool = True
+
+    def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
+        """The answer outside any transaction, None when it takes one or memory does not have it."""
+        if self.lock is not None or self.table.temporary or self.columns is None:
+            return None
+        known, row = engine.peek(self.table, tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys]))
+        if not known:
+            return None
+        ctx.found_rows = 0 if row is None else 1
+        return ResultSet(self.columns, [] if row is None else [self.pick(row)])
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None and self.columns is not None
