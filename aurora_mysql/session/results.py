@@ -45,8 +45,12 @@ class ColumnsPlan:
         append = out.append
         encoders = self.encoders
         join = b"".join
+        only = encoders[0] if len(encoders) == 1 else None
         for row in rows:
-            payload = join([encode(value) for encode, value in zip(encoders, row, strict=False)])
+            if only is not None:
+                payload = only(row[0])
+            else:
+                payload = join([encode(value) for encode, value in zip(encoders, row, strict=False)])
             size = len(payload)
             if size < MAX_FRAME:
                 append((size | sequence << 24).to_bytes(4, "little"))
