@@ -382,6 +382,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     ),
     3768: ("HY000", "Default value expression of column '%s' cannot refer to an auto-increment column."),
     3837: ("HY000", "Column '%s' has a functional index dependency and cannot be dropped or renamed."),
+    3818: ("HY000", "Check constraint '%s' cannot refer to an auto-increment column."),
     3819: ("HY000", "Check constraint '%s' is violated."),
     3820: ("HY000", "Check constraint '%s' refers to non-existing column '%s'."),
     3822: ("HY000", "Duplicate check constraint name '%s'."),

@@ -10,6 +10,7 @@ from aurora_mysql.catalog.charsets import resolve
 from aurora_mysql.catalog.model import Catalog, Database, Table
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import build_check, build_column, build_index, check_identifier, finish_table
+from aurora_mysql.sql.ddl.expressions import referenced
 from aurora_mysql.sql.ddl.foreign_keys import add_foreign_keys, next_name
 from aurora_mysql.sql.ddl.spec import CheckSpec, KeySpec, TableSpec
 
@@ -61,7 +62,7 @@ def build_table(spec: TableSpec, database: Database, catalog: Catalog, *, fk_che
 
 
 def add_check(table: Table, spec: CheckSpec, catalog: Catalog) -> Table:
-    """`table` with one more check; 3822 when the schema has that name already."""
+    """`table` with one more check; 3822 when the schema has that name already, 3818 when it is about AUTO_INCREMENT."""
     existing = [c.name for c in table.checks]
     name = spec.name or next_name(table, "_chk_", existing)
     used = {n.lower() for n in existing}
@@ -70,7 +71,11 @@ def add_check(table: Table, spec: CheckSpec, catalog: Catalog) -> Table:
             used |= {c.name.lower() for c in definition.checks}
     if name.lower() in used:
         raise mysql_error(3822, name)
-    return dataclasses.replace(table, checks=(*table.checks, build_check(spec, name, table.columns)))
+    check = build_check(spec, name, table.columns)
+    names = referenced(check.expression)
+    if any(c.auto_increment and c.name.lower() in names for c in table.columns):
+        raise mysql_error(3818, name)
+    return dataclasses.replace(table, checks=(*table.checks, check))
 
 
 def checked_engine(name: str) -> str:
