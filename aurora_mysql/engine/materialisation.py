@@ -88,6 +88,17 @@ class Materialisation:
         blob = self.meta("catalog")
         return Catalog() if blob is None else decode_catalog(blob)
 
+    def table_rows(self) -> dict[str, int]:
+        """Estimated number of rows by physical name."""
+        cursor = self.borrow()
+        try:
+            rows = cursor.execute(
+                "SELECT table_name, estimated_size FROM duckdb_tables() WHERE database_name = 'vol'"
+            ).fetchall()
+        finally:
+            self.give_back(cursor)
+        return {str(name): int(size) for name, size in rows}
+
     def put_catalog(self, catalog: Catalog) -> None:
         self.put_meta("catalog", encode_catalog(catalog))
 

@@ -57,6 +57,9 @@ class Variables:
     def all(self, scope: str) -> Iterator[tuple[str, Any]]:
         return iter([("autocommit", True), ("version_comment", "Aurora"), ("aurora_version", "3.0.0")])
 
+    def get(self, name: str, ctx: SessionContext) -> Any:
+        return dict(self.all("SESSION")).get(name)
+
 
 class Services:
     def __init__(self, engine: Engine) -> None:

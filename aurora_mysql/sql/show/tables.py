@@ -16,6 +16,7 @@ from aurora_mysql.sql.show.information_schema.objects import (
     local_moment,
     shown_columns,
     statistics_rows,
+    table_size,
 )
 from aurora_mysql.sql.show.plan import Row, ShowPlan
 from aurora_mysql.sql.show.type_text import (
@@ -101,6 +102,7 @@ def plan_table_status(cur: TokenCursor, pc: PlanContext) -> Plan:
 
     def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
         engine = services.engine
+        counts = engine.duck.table_rows()
         found: list[Row] = []
         for name, kind in _names(pc, database):
             table = engine.catalog.table(database, name)
@@ -109,8 +111,8 @@ def plan_table_status(cur: TokenCursor, pc: PlanContext) -> Plan:
                 continue
             counter = engine.auto_increment_value(table) if table.auto_increment_column is not None else None
             found.append(
-                (name, table.engine, 10, "Dynamic", 0, 0, 16384, 0, 0, 0, counter, local_moment(table.create_time_us),
-                 None, None, table.collation, None, "", table.comment)
+                (name, table.engine, 10, "Dynamic", *table_size(table, counts), 0, 0, 0, counter,
+                 local_moment(table.create_time_us), None, None, table.collation, None, "", table.comment)
             )  # fmt: skip
         return found
 

@@ -98,6 +98,33 @@ SCRIPTS: dict[str, Script] = {
         ("ALTER TABLE a MODIFY v INT NOT NULL", 1),
         ("SELECT * FROM a", [(1, 0)]),
     ],
+    "what tools read": [
+        ("CREATE TABLE r (id INT PRIMARY KEY, v VARCHAR(9), KEY ((UPPER(v))))", 0),
+        ("INSERT INTO r VALUES (1, 'a'), (2, 'b')", 2),
+        ("SELECT TABLE_ROWS <= 2 FROM information_schema.TABLES WHERE TABLE_NAME = 'r'", [(1,)]),
+        (
+            "SELECT INDEX_NAME, COLUMN_NAME, EXPRESSION FROM information_schema.STATISTICS WHERE TABLE_NAME = 'r' "
+            "ORDER BY 1",
+            [("functional_index", None, "upper(`v`)"), ("PRIMARY", "id", None)],
+        ),
+        ("SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_NAME = 'r' ORDER BY 1", [("id",), ("v",)]),
+        ("BEGIN", 0),
+        ("UPDATE r SET v = 'z' WHERE id = 2", 1),
+        (
+            "SELECT trx_state, trx_rows_modified, trx_tables_locked FROM information_schema.innodb_trx",
+            [("RUNNING", 1, 1)],
+        ),
+        (
+            "SELECT OBJECT_NAME, INDEX_NAME, LOCK_MODE, LOCK_DATA FROM performance_schema.data_locks "
+            "WHERE LOCK_TYPE = 'RECORD'",
+            [("r", "PRIMARY", "X,REC_NOT_GAP", "2")],
+        ),
+        ("ROLLBACK", 0),
+        ("SELECT COUNT(*) FROM performance_schema.data_locks", [(0,)]),
+        ("SELECT * FROM sys.innodb_lock_waits", []),
+        ("SELECT COUNT(*) FROM information_schema.optimizer_trace", [(0,)]),
+        ("SELECT Name FROM mysql.time_zone_name WHERE Name = 'Europe/Berlin'", [("Europe/Berlin",)]),
+    ],
     "generated columns follow their row": [
         ("CREATE TABLE p (id INT PRIMARY KEY)", 0),
         ("INSERT INTO p VALUES (5), (6), (7)", 3),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aurora_mysql.sql.show.information_schema import aurora, constraints, instance, objects, system
+from aurora_mysql.sql.show.information_schema import aurora, constraints, empty, instance, objects, system
 from aurora_mysql.sql.show.virtual import VirtualRelation
 
 RELATIONS: dict[str, dict[str, VirtualRelation]] = {
     "information_schema": {
+        **empty.INFORMATION_SCHEMA,
         **objects.RELATIONS,
         **constraints.RELATIONS,
         **instance.RELATIONS,
@@ -14,4 +15,5 @@ RELATIONS: dict[str, dict[str, VirtualRelation]] = {
     },
     "performance_schema": system.PERFORMANCE_SCHEMA,
     "mysql": system.MYSQL,
+    "sys": system.SYS,
 }

@@ -8,7 +8,8 @@ from typing import Any
 from aurora_mysql.catalog.charsets import CHARSETS, COLLATIONS
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.show.virtual import VirtualRelation, big, columns_of, empty, integer, longtext, moment, text
+from aurora_mysql.sql.show.information_schema.locks import INNODB_TRX
+from aurora_mysql.sql.show.virtual import VirtualRelation, big, columns_of, empty, integer, longtext, text
 
 Row = tuple[Any, ...]
 
@@ -81,16 +82,6 @@ def _plugins(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     ]
 
 
-def _transactions(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-    rows: list[Row] = []
-    for transaction in services.engine.transactions.values():
-        rows.append(
-            (transaction.id, "RUNNING", None, transaction.rows_written, transaction.isolation.replace("-", " "),
-             1 if transaction.read_only else 0)
-        )  # fmt: skip
-    return rows
-
-
 RELATIONS: dict[str, VirtualRelation] = {
     "engines": VirtualRelation(
         columns_of("ENGINE", "SUPPORT", ("COMMENT", text(80)), "TRANSACTIONS", "XA", "SAVEPOINTS"), _engines
@@ -134,11 +125,7 @@ RELATIONS: dict[str, VirtualRelation] = {
                    "PLUGIN_LICENSE", "LOAD_OPTION"),
         _plugins,
     ),
-    "innodb_trx": VirtualRelation(
-        columns_of(("trx_id", big()), "trx_state", ("trx_started", moment()), ("trx_rows_modified", big()),
-                   "trx_isolation_level", ("trx_is_read_only", integer())),
-        _transactions,
-    ),
+    "innodb_trx": INNODB_TRX,
     "innodb_tables": empty(("TABLE_ID", big()), ("NAME", text(655)), ("FLAG", integer()), ("N_COLS", integer())),
     "innodb_metrics": empty(("NAME", text(193)), ("SUBSYSTEM", text(193)), ("COUNT", big(False)), "STATUS"),
     "keywords": empty(("WORD", text(128)), ("RESERVED", integer())),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aurora_mysql.catalog.charsets import CHARSETS
 from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Column, ColumnType, Table
 from aurora_mysql.catalog.values import TEXT_BYTES
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.ddl.build import storage_bytes
 from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.show.type_text import column_key, default_text, extra_text, type_text
@@ -73,12 +74,14 @@ def _tables(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     from aurora_mysql.sql.show.information_schema import RELATIONS
 
     engine = services.engine
+    counts = engine.duck.table_rows()
     rows: list[Row] = []
     for table in visible_tables(ctx, services):
+        count, average, size = table_size(table, counts)
         counter = engine.auto_increment_value(table) if table.auto_increment_column is not None else None
         rows.append(
-            ("def", table.database, table.name, "BASE TABLE", table.engine, 10, "Dynamic", 0, 0, 16384, 0, 0, 0,
-             counter, local_moment(table.create_time_us), None, None, table.collation, None, "", table.comment)
+            ("def", table.database, table.name, "BASE TABLE", table.engine, 10, "Dynamic", count, average, size, 0, 0,
+             0, counter, local_moment(table.create_time_us), None, None, table.collation, None, "", table.comment)
         )  # fmt: skip
     seen = Visibility(engine.catalog, ctx)
     for view in engine.catalog.views.values():
@@ -95,6 +98,13 @@ def _tables(ctx: SessionContext, services: InstanceServices) -> list[Row]:
                  None, None, None, None, None, None, "", "")
             )  # fmt: skip
     return rows
+
+
+def table_size(table: Table, counts: Mapping[str, int]) -> tuple[int, int, int]:
+    """(rows, average row length, data length), estimated: bytes as InnoDB would store them, in pages of 16 KiB."""
+    rows = counts.get(table.physical_name, 0)
+    width = sum(min(storage_bytes(c), 64) for c in table.user_columns) + 20
+    return rows, width if rows else 0, max(-(-rows * width // 16384), 1) * 16384
 
 
 def column_numbers(t: ColumnType) -> tuple[int | None, int | None, int | None, int | None, int | None]:

@@ -1,14 +1,17 @@
-"""performance_schema and mysql, as far as clients read them."""
+"""performance_schema, mysql and sys, as far as clients read them."""
 
 from __future__ import annotations
 
 import time
+import zoneinfo
 from typing import Any
 
+from aurora_mysql.catalog.model import Grant
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.show.information_schema import empty, locks
 from aurora_mysql.sql.show.information_schema.instance import process_rows
-from aurora_mysql.sql.show.virtual import Rows, VirtualRelation, big, columns_of, integer, longtext, text
+from aurora_mysql.sql.show.virtual import Rows, VirtualRelation, big, columns_of, integer, longtext, moment, text
 
 Row = tuple[Any, ...]
 
@@ -76,25 +79,150 @@ PERFORMANCE_SCHEMA: dict[str, VirtualRelation] = {
 }  # fmt: skip
 
 
-def _users(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+def _threads(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
-        (u.host, u.user, "ANY" if u.require_ssl else "", u.plugin, "Y" if u.password_expired else "N",
-         "Y" if u.locked else "N")
-        for u in services.engine.catalog.users.values()
+        (number, "thread/sql/one_connection", "FOREGROUND", number, user, host, database, command, seconds, state, info,
+         None, "InnoDB", "YES", "YES", "SSL/TLS" if ctx.tls else "TCP/IP", None, None)
+        for number, user, host, database, command, seconds, state, info in process_rows(ctx, services)
+    ]  # fmt: skip
+
+
+def _accounts(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    counted: dict[tuple[str, str], int] = {}
+    for row in process_rows(ctx, services):
+        key = (row[1], str(row[2]).rpartition(":")[0] or str(row[2]))
+        counted[key] = counted.get(key, 0) + 1
+    return [(user, host, number, number) for (user, host), number in sorted(counted.items())]
+
+
+def _user_variables(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [
+        (ctx.connection_id, name, None if value is None else str(value)) for name, value in ctx.user_variables.items()
+    ]
+
+
+PERFORMANCE_SCHEMA |= {
+    "threads": VirtualRelation(
+        columns_of(("THREAD_ID", big()), ("NAME", text(128)), "TYPE", ("PROCESSLIST_ID", big()), "PROCESSLIST_USER",
+                   ("PROCESSLIST_HOST", text(255)), "PROCESSLIST_DB", "PROCESSLIST_COMMAND",
+                   ("PROCESSLIST_TIME", big(False)), "PROCESSLIST_STATE", ("PROCESSLIST_INFO", longtext()),
+                   ("PARENT_THREAD_ID", big()), "ROLE", "INSTRUMENTED", "HISTORY", "CONNECTION_TYPE",
+                   ("THREAD_OS_ID", big()), "RESOURCE_GROUP"),
+        _threads,
+    ),
+    "accounts": VirtualRelation(
+        columns_of("USER", ("HOST", text(255)), ("CURRENT_CONNECTIONS", big(False)), ("TOTAL_CONNECTIONS", big(False))),
+        _accounts,
+    ),
+    "user_variables_by_thread": VirtualRelation(
+        columns_of(("THREAD_ID", big()), "VARIABLE_NAME", ("VARIABLE_VALUE", longtext())), _user_variables
+    ),
+    **locks.PERFORMANCE_SCHEMA,
+    **empty.PERFORMANCE_SCHEMA,
+}  # fmt: skip
+
+_PRIVILEGE_COLUMNS = [
+    "Select",     "Insert",     "Update",     "Delete",     "Create",     "Drop",     "Reload",     "Shutdown",
+    "Process",     "File",     "Grant",     "References",     "Index",     "Alter",     "Show_db",     "Super",
+    "Create_tmp_table",     "Lock_tables",     "Execute",     "Repl_slave",     "Repl_client",
+    "Create_view",     "Show_view",     "Create_routine",     "Alter_routine",     "Create_user",     "Event",
+    "Trigger",     "Create_tablespace",     "Create_role",     "Drop_role",
+]  # fmt: skip
+_DATABASE_PRIVILEGE_COLUMNS = [
+    "Select",     "Insert",     "Update",     "Delete",     "Create",     "Drop",     "Grant",     "References",
+    "Index",     "Alter",     "Create_tmp_table",     "Lock_tables",     "Create_view",     "Show_view",
+    "Create_routine",     "Alter_routine",     "Execute",     "Event",     "Trigger",
+]  # fmt: skip
+_GRANTED_AS = {
+    "Show_db": "SHOW DATABASES", "Create_tmp_table": "CREATE TEMPORARY TABLES", "Repl_slave": "REPLICATION SLAVE",
+    "Repl_client": "REPLICATION CLIENT",
+}  # fmt: skip
+
+
+def _flags(grant: Grant | None, columns: list[str]) -> list[str]:
+    """Y or N for every privilege column."""
+    if grant is None:
+        return ["N"] * len(columns)
+    everything = bool({"ALL", "ALL PRIVILEGES"} & grant.privileges)
+    flags = []
+    for column in columns:
+        name = _GRANTED_AS.get(column, column.upper().replace("_", " "))
+        held = grant.grant_option if column == "Grant" else everything or name in grant.privileges
+        flags.append("Y" if held else "N")
+    return flags
+
+
+def _users(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    catalog = services.engine.catalog
+    return [
+        (u.host, u.user, *_flags(catalog.grants.get((u.user, u.host, "", "")), _PRIVILEGE_COLUMNS),
+         "ANY" if u.require_ssl else "", 0, 0, 0, 0, u.plugin, u.auth_string, "Y" if u.password_expired else "N", None,
+         None, "Y" if u.locked else "N")
+        for u in catalog.users.values()
     ]  # fmt: skip
 
 
 def _databases(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
-        (g.host, g.database, g.user, "Y" if {"SELECT", "ALL", "ALL PRIVILEGES"} & g.privileges else "N")
+        (g.host, g.database, g.user, *_flags(g, _DATABASE_PRIVILEGE_COLUMNS))
         for g in services.engine.catalog.grants.values()
         if g.database and not g.table
     ]
 
 
+def _table_grants(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [
+        (g.host, g.database, g.user, g.table, "", None,
+         ",".join(sorted(p.title() for p in g.privileges) + ["Grant"] * g.grant_option), "")
+        for g in services.engine.catalog.grants.values()
+        if g.table
+    ]  # fmt: skip
+
+
+def _zones(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [(name, number) for number, name in enumerate(sorted(zoneinfo.available_timezones()), 1)]
+
+
 MYSQL: dict[str, VirtualRelation] = {
+    **empty.MYSQL,
     "user": VirtualRelation(
-        columns_of("Host", "User", "ssl_type", "plugin", "password_expired", "account_locked"), _users
+        columns_of("Host", "User", *(f"{name}_priv" for name in _PRIVILEGE_COLUMNS), "ssl_type",
+                   ("max_questions", big()), ("max_updates", big()), ("max_connections", big()),
+                   ("max_user_connections", big()), "plugin", ("authentication_string", longtext()), "password_expired",
+                   ("password_last_changed", moment()), ("password_lifetime", integer()), "account_locked"),
+        _users,
     ),
-    "db": VirtualRelation(columns_of("Host", "Db", "User", "Select_priv"), _databases),
+    "db": VirtualRelation(
+        columns_of("Host", "Db", "User", *(f"{name}_priv" for name in _DATABASE_PRIVILEGE_COLUMNS)), _databases
+    ),
+    "tables_priv": VirtualRelation(
+        columns_of("Host", "Db", "User", "Table_name", "Grantor", ("Timestamp", moment()), ("Table_priv", text(256)),
+                   ("Column_priv", text(256))),
+        _table_grants,
+    ),
+    "time_zone_name": VirtualRelation(columns_of("Name", ("Time_zone_id", big())), _zones),
+}  # fmt: skip
+
+
+def _sessions(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    return [
+        (number, number, f"{user}@{host}", database, command, state, seconds, info)
+        for number, user, host, database, command, seconds, state, info in process_rows(ctx, services)
+    ]
+
+
+_SESSION = VirtualRelation(
+    columns_of(("thd_id", big()), ("conn_id", big()), ("user", text(288)), "db", "command", "state",
+               ("time", big(False)), ("current_statement", longtext())),
+    _sessions,
+)  # fmt: skip
+
+SYS: dict[str, VirtualRelation] = {
+    **locks.SYS,
+    "processlist": _SESSION,
+    "session": _SESSION,
+    "version": VirtualRelation(
+        columns_of("sys_version", "mysql_version"),
+        lambda ctx, services: [("2.1.2", str(services.variables.get("version", ctx)))],
+    ),
 }
