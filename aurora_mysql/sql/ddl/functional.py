@@ -9,12 +9,12 @@ from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Catalog, Column, Colum
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.expressions import canonical
 from aurora_mysql.sql.ddl.plan import Run
-from aurora_mysql.sql.ddl.spec import ColumnSpec, KeySpec
+from aurora_mysql.sql.ddl.spec import EXPRESSION, ColumnSpec, KeySpec
 from aurora_mysql.sql.plan import PlanContext
 
 
 def is_functional(key: KeySpec) -> bool:
-    return any(column.startswith("(") for column, _, _ in key.parts)
+    return any(column.startswith(EXPRESSION) for column, _, _ in key.parts)
 
 
 def with_hidden_columns(
@@ -39,8 +39,8 @@ def with_hidden_columns(
         used.add(name.lower())
         parts: list[tuple[str, int | None, bool]] = []
         for number, (column, length, descending) in enumerate(key.parts):
-            if column.startswith("("):
-                hidden = _hidden_column(run, table, name, number, column)
+            if column.startswith(EXPRESSION):
+                hidden = _hidden_column(run, table, name, number, column[len(EXPRESSION) :])
                 added.append(hidden)
                 column = hidden.name
             parts.append((column, length, descending))

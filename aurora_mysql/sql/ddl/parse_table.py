@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aurora_mysql.errors import unsupported
 from aurora_mysql.sql.ddl.parse_column import charset_name, parse_check, parse_column, reference_action
-from aurora_mysql.sql.ddl.spec import CheckSpec, ForeignKeySpec, KeySpec, TableSpec
+from aurora_mysql.sql.ddl.spec import EXPRESSION, CheckSpec, ForeignKeySpec, KeySpec, TableSpec
 from aurora_mysql.sql.lexer import TokenCursor
 
 _VALUE_OPTIONS = {
@@ -104,12 +104,12 @@ def _using(cur: TokenCursor) -> None:
 
 
 def key_parts_and_options(cur: TokenCursor, kind: str, name: str) -> KeySpec:
-    """``(col [(n)] | (expr) [ASC|DESC], ...) options``. An expression keeps its parentheses."""
+    """``(col [(n)] | (expr) [ASC|DESC], ...) options``. An expression is marked."""
     cur.expect_op("(")
     parts: list[tuple[str, int | None, bool]] = []
     while True:
         functional = cur.peek_op("(")
-        column = f"({cur.skip_parentheses()})" if functional else cur.expect_ident()
+        column = EXPRESSION + cur.skip_parentheses() if functional else cur.expect_ident()
         length = None
         if not functional and cur.accept_op("("):
             length = cur.expect_integer()

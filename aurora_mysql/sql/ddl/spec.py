@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from aurora_mysql.catalog.model import ColumnType
 
+#: Before the text of a functional key part: no column's name can start with it.
+EXPRESSION = "\0"
+
 
 @dataclass
 class CheckSpec:
@@ -41,8 +44,8 @@ class ColumnSpec:
 
 @dataclass
 class KeySpec:
-    """`kind` is PRIMARY, UNIQUE, KEY, FULLTEXT or SPATIAL; parts are (column or expression in
-    parentheses, prefix length, descending)."""
+    """`kind` is PRIMARY, UNIQUE, KEY, FULLTEXT or SPATIAL; parts are (column, or :data:`EXPRESSION` and an
+    expression; prefix length; descending)."""
 
     kind: str
     name: str
