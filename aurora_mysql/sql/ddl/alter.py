@@ -32,7 +32,7 @@ from aurora_mysql.catalog.physical import (
 )
 from aurora_mysql.catalog.values import converter, render_key
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.redo.record import Row, TableChange
+from aurora_mysql.redo.record import Row, RowsBefore, TableChange
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.generated import (
@@ -81,7 +81,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             if plan.computes:
                 rows = await fill_generated(run, new, await plan.computed_rows())
                 refuse_duplicates(new, rows)
-                changes = [TableChange(new.id, upserts=rows)]
+                changes = [TableChange(new.id, rows, (), RowsBefore())]
                 statements = [*physical_create(new), physical_drop(table)]
             else:
                 statements = [*physical_create(new), plan.copy_statement(new), physical_drop(table)]

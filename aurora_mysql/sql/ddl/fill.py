@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.engine.temporary import TemporaryRows, next_temporary_id
 from aurora_mysql.engine.transaction import Transaction
-from aurora_mysql.redo.record import TableChange
+from aurora_mysql.redo.record import RowsBefore, TableChange
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.plan import Run
 from aurora_mysql.sql.ddl.spec import ColumnSpec, TableSpec
@@ -43,7 +43,7 @@ async def in_memory(run: Run, table: Table) -> AsyncIterator[TemporaryRows]:
 
 def as_change(rows: TemporaryRows, table: Table) -> TableChange:
     """All of `rows` as the first rows of `table`."""
-    return TableChange(table.id, upserts=list(rows.rows.values()))
+    return TableChange(table.id, list(rows.rows.values()), (), RowsBefore())
 
 
 @dataclass
