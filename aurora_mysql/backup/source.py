@@ -96,35 +96,24 @@ class Past:
         """Raises StorageError when the volume can't be read."""
         return self._reader.settled_vdl() if self._vdl is None else self._vdl
 
-    def earliest_us(self) -> int:
-        """The earliest instant that can be restored: 1 while the whole log is kept.
+    def begin(self) -> tuple[int, int]:
+        """The earliest state that can be reached: when its last commit was made (Unix microseconds), and its LSN. Of a
+        whole log that is the first commit; before it there is not even an administrator.
 
         Raises:
             StorageError: there is neither a whole log nor a checkpoint.
         """
-        return self._earliest_us(self.store.all())
+        return self._begin(self.store.all())
 
-    def _earliest_us(self, checkpoints: Sequence[Checkpoint]) -> int:
+    def _begin(self, checkpoints: Sequence[Checkpoint]) -> tuple[int, int]:
         if self._reader.first_lsn() <= 1:
-            return 1
+            for record in self._reader.read(1, 1):
+                return commit_time_of(record) or 1, 0
+            return 1, 0
         if not checkpoints:
             raise StorageError("there is no checkpoint, and the log does not begin at its beginning")
-        return min(checkpoint.time_us for checkpoint in checkpoints)
-
-    def begin(self) -> tuple[int, int]:
-        """The earliest state: when its last commit was made, or when the first commit of a whole log was (Unix
-        microseconds), and its LSN.
-
-        Raises:
-            StorageError: as :meth:`earliest_us`.
-        """
-        checkpoints = self.store.all()
-        if self._reader.first_lsn() > 1:
-            earliest_us = self._earliest_us(checkpoints)
-            return earliest_us, min(checkpoint.lsn for checkpoint in checkpoints)
-        for record in self._reader.read(1, 1):
-            return commit_time_of(record) or 1, 0
-        return 1, 0
+        oldest = min(checkpoints, key=lambda checkpoint: checkpoint.lsn)
+        return oldest.time_us, oldest.lsn
 
     @contextmanager
     def at(self, until_us: int | None) -> Iterator[PastState]:
@@ -139,10 +128,10 @@ class Past:
             for checkpoint in checkpoints:
                 if checkpoint.lsn <= vdl and (until_us is None or checkpoint.time_us <= until_us):
                     return checkpoint
-            earliest_us = self._earliest_us(checkpoints)
+            earliest_us, _ = self._begin(checkpoints)
             if until_us is not None and until_us < earliest_us:
                 raise StorageError(
-                    f"{format_instant(until_us)} is before the earliest time that can be restored,"
+                    f"{format_instant(until_us)} is before the earliest time that can be reached,"
                     f" {format_instant(earliest_us)}"
                 )
             return Checkpoint(0, 0, 1, self.store.cluster_id, ())
