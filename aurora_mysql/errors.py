@@ -181,6 +181,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1213: ("40001", "Deadlock found when trying to get lock; try restarting transaction"),
     1214: ("HY000", "The used table type doesn't support FULLTEXT indexes"),
     1215: ("HY000", "Cannot add foreign key constraint"),
+    1223: ("HY000", "Can't execute the query because you have a conflicting read lock"),
     1221: ("HY000", "Incorrect usage of %s and %s"),
     1222: ("21000", "The used SELECT statements have a different number of columns"),
     1227: ("42000", "Access denied; you need (at least one of) the %s privilege(s) for this operation"),
@@ -315,6 +316,12 @@ ERRORS: dict[int, tuple[str, str]] = {
         "Your password has expired. To log in you must change it using a client that supports expired passwords.",
     ),
     3020: ("HY000", "Invalid argument for logarithm"),
+    3057: ("42000", "Incorrect user-level lock name '%s'."),
+    3058: (
+        "HY000",
+        "Deadlock found when trying to get user-level lock; try rolling back transaction/releasing locks and "
+        "restarting lock acquisition.",
+    ),
     3024: ("HY000", "Query execution was interrupted, maximum statement execution time exceeded"),
     3065: (
         "HY000",

@@ -46,14 +46,18 @@ class RedoBuffer:
         """A point that :meth:`rollback_to` returns to."""
         return len(self._undo)
 
-    def rollback_to(self, mark: int) -> None:
+    def rollback_to(self, mark: int) -> list[tuple[TableKeys, Key, Row]]:
+        """Undo what came after `mark`. Returns the insertions that are gone: key and image."""
+        gone: list[tuple[TableKeys, Key, Row]] = []
         while len(self._undo) > mark:
             table, changed, key, previous = self._undo.pop()
             table.version += 1
             if previous is _ABSENT:
-                changed.pop(key, None)
+                if changed.pop(key, None) is None and changed is table.before and key in table.rows:
+                    gone.append((table.keys, key, table.rows[key][0]))
             else:
                 changed[key] = previous
+        return gone
 
     def put(self, keys: TableKeys, row: Row, old: Row | None = None) -> None:
         """`row` is the new image of its key, in the place of `old` (None: of nothing)."""

@@ -140,6 +140,10 @@ class CommitLog:
             timer.cancel()
         return commit.lsn
 
+    async def settled(self) -> None:
+        """Wait until what is in flight now is decided."""
+        await asyncio.wait([item.durable for item in self._in_flight]) if self._in_flight else None
+
     async def _wait_writable(self) -> None:
         await in_task()
         try:

@@ -26,6 +26,7 @@ from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.commit_log import CommitLog, InFlight, WritableVolume
+from aurora_mysql.engine.freeze import Freeze
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.locks import LockManager, LockOwner
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
 
 log = logging.getLogger(__name__)
+
+
+def metadata_timeout_s(ctx: SessionContext, options: EngineOptions) -> float:
+    """How long the session waits for metadata and whole tables (lock_wait_timeout)."""
+    return float(ctx.variables.get("lock_wait_timeout", options.metadata_wait_timeout_s))
 
 
 class Engine:
@@ -66,6 +72,7 @@ class Engine:
         self.last_commit_time_us = self._applier.applied_time_us
         self.row_store = RowStore(self._keys_of_id, options.row_store_bytes)
         self.locks = LockManager()
+        self.freeze = Freeze(self.locks)
         self.transactions: dict[int, Transaction] = {}
         self._transaction_ids = itertools.count(1)
         self._keys: dict[int, TableKeys] = {}
@@ -244,6 +251,10 @@ class Engine:
         failed = done.cancelled() or done.exception() is not None
         self.row_store.end_load(stored, load, None if failed else done.result())
 
+    def new_owner(self, ctx: SessionContext) -> LockOwner:
+        """A holder of locks that outlive transactions (LOCK TABLES, GET_LOCK)."""
+        return LockOwner(next(self._transaction_ids), ctx)
+
     # --- AUTO_INCREMENT --------------------------------------------------------------------------------------
 
     def next_auto_increment(self, table: Table, count: int = 1) -> int:
@@ -393,8 +404,10 @@ class Engine:
                 self.locks.release_all(owner)
 
     async def _lock_metadata(self, owner: LockOwner, ctx: SessionContext, tables: Sequence[Table]) -> None:
-        timeout_s = float(ctx.variables.get("lock_wait_timeout", self.options.lock_wait_timeout_s))
+        timeout_s = metadata_timeout_s(ctx, self.options)
         for table in sorted(tables, key=lambda t: t.id):
+            if ctx.table_locks and ctx.table_locks.get((table.database, table.name)) != "WRITE":
+                raise mysql_error(1099 if (table.database, table.name) in ctx.table_locks else 1100, table.name)
             await self.locks.acquire(owner, ("m", table.id), "X", timeout_s)
             if not self.is_current(table):
                 raise StalePlanError(f"{table.database}.{table.name} has changed")
@@ -426,6 +439,9 @@ class Engine:
                 renamed = taken is not None and delta.tables.get((taken.database, taken.name), taken) is not taken
                 if taken is not None and taken is not current and not renamed:
                     raise StalePlanError(f"table id {table.id} is taken")
+            owner = self._schema_owner
+            assert owner is not None
+            await self.freeze.pass_through(owner, ctx, metadata_timeout_s(ctx, self.options))
             commit = Commit(
                 commit_time_us=time.time_ns() // 1000,
                 changes=changes,

@@ -316,8 +316,9 @@ class LockManager:
     def _in_the_way(
         resource: Resource, holder: LockOwner, held: str, owner: LockOwner, mode: str, into: Any = None
     ) -> bool:
-        """`holder`, who has or wants `held` on `resource`, keeps `owner` from having `mode` there."""
-        if holder is owner or held in _COMPATIBLE[mode]:
+        """`holder`, who has or wants `held` on `resource`, keeps `owner` from having `mode` there. What a
+        session holds beside its transaction (LOCK TABLES, a schema change) is never in its own way."""
+        if holder.session is owner.session or held in _COMPATIBLE[mode]:
             return False
         return mode != "I" or any(gap.covers(into) for gap in holder.gaps.get(resource, ()))
 

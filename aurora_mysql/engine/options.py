@@ -17,6 +17,7 @@ class EngineOptions:
     apply_batch_rows: rows applied in one DuckDB transaction at most (a larger commit still is one).
     checkpoint_rows: applied rows after which the DuckDB file is checkpointed.
     lock_wait_timeout_s: default of innodb_lock_wait_timeout.
+    metadata_wait_timeout_s: default of lock_wait_timeout (metadata locks, LOCK TABLES, FLUSH TABLES WITH READ LOCK).
     commit_timeout_s: how long a commit waits for the write quorum before the client is told.
     """
 
@@ -29,4 +30,5 @@ class EngineOptions:
     apply_batch_rows: int = 50_000
     checkpoint_rows: int = 500_000
     lock_wait_timeout_s: float = 50.0
+    metadata_wait_timeout_s: float = 31_536_000.0
     commit_timeout_s: float = 10.0

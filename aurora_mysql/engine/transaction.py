@@ -8,10 +8,11 @@ before COMMIT logs it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ import duckdb
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.buffer import RedoBuffer
+from aurora_mysql.engine.gaps import Entering, KeyRange, gap_resource, key_range
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, KeyPage
 from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
 from aurora_mysql.engine.locks import LockOwner
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
 
 _T = TypeVar("_T")
+
+#: A point in a transaction: in its buffer, and in the row of its locks.
+Mark = tuple[int, int]
 
 #: What DuckDB says when a snapshot is older than a table's definition.
 _LATER = re.compile(r"does not exist|not found in FROM clause|does not have a column")
@@ -105,7 +110,7 @@ class Transaction:
         self.snapshot_lsn = 0
         self._snapshot: Snapshot | None = None
         self._opening: asyncio.Future[None] | None = None
-        self._savepoints: list[tuple[str, int]] = []
+        self._savepoints: list[tuple[str, Mark]] = []
         self._used_tables: set[int] = set()
 
     # --- state -----------------------------------------------------------------------------------------------
@@ -113,6 +118,10 @@ class Transaction:
     @property
     def has_writes(self) -> bool:
         return bool(self._buffer)
+
+    @property
+    def uses_tables(self) -> bool:
+        return bool(self._used_tables)
 
     @property
     def rows_written(self) -> int:
@@ -128,11 +137,17 @@ class Transaction:
         """Reads go to one snapshot for the whole transaction."""
         return not self.autocommit and self.isolation in ("REPEATABLE-READ", "SERIALIZABLE")
 
+    @property
+    def locks_ranges(self) -> bool:
+        """Its locking reads and writes keep the ranges they searched free of new rows."""
+        return self.isolation in ("REPEATABLE-READ", "SERIALIZABLE")
+
     async def use_table(self, table: Table) -> None:
         """Shared metadata lock until the end: the table's definition can't change under this transaction.
 
         Raises:
             StalePlanError: `table` is not the definition in force; plan again.
+            MySQLError: 1100 when the session has LOCK TABLES and this one is not among them; 1205.
         """
         if table.temporary:
             self._temporary(table)
@@ -140,6 +155,8 @@ class Transaction:
         if table.id in self._used_tables:
             return
         engine = self._engine
+        if self._ctx.table_locks and (table.database, table.name) not in self._ctx.table_locks:
+            raise mysql_error(1100, table.name)
         if engine.is_writer:
             resource = ("m", table.id)
             if not engine.locks.try_acquire(self.owner, resource, "S"):
@@ -247,6 +264,11 @@ class Transaction:
         if own:
             return row
         if table.temporary or not self._consistent:
+            if self.isolation == "READ-UNCOMMITTED" and not table.temporary:
+                for other in self._engine.transactions.values():
+                    written, row = other._buffer.find(table.id, normal)
+                    if written:
+                        return row
             return await self._latest(keys, normal)
         lsn = await self._take_view()
         stored = self._engine.row_store.table(table.id)
@@ -270,7 +292,8 @@ class Transaction:
         """Rows of a table with an integer key whose low <= key <= high, in key order, as a plain read sees them; None
         when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
         await self.use_table(table)
-        stored = None if table.temporary else self._engine.row_store.table(table.id)
+        plain = not table.temporary and self.isolation != "READ-UNCOMMITTED"
+        stored = self._engine.row_store.table(table.id) if plain else None
         if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
             return None
         lsn = await self._take_view() if self._consistent else None
@@ -309,6 +332,19 @@ class Transaction:
         else:
             store.hits += 1
         return page
+
+    def unlock_absent(self, table: Table, key: KeyValues) -> None:
+        """A key that :meth:`get_for_update` locked has no row: nobody else is kept from it any more, but for an
+        insertion (InnoDB locks the gap then). It stays locked if this transaction has written it."""
+        keys = self._engine.keys_of(table)
+        normal = keys.of_values(key)
+        resource = ("r", table.id, normal)
+        if self._buffer.find(table.id, normal)[0] or resource not in self.owner.held:
+            return
+        if self.locks_ranges:
+            gap = key_range(table, table.key_columns, key, key)
+            self._engine.locks.add_gap(self.owner, gap_resource(table), gap)
+        self._engine.locks.release(self.owner, resource)
 
     async def get_for_update(
         self,
@@ -352,30 +388,115 @@ class Transaction:
         """Table lock: IS/IX (taken by row locks by themselves), S or X (where keys can't be named)."""
         if table.temporary:
             return
-        self._check_writer()
+        self._check_writer(table, mode)
         await self.use_table(table)
         await self._acquire(("t", table.id), mode)
 
-    async def find_unique(self, table: Table, index: Index, values: Sequence[Any], *, lock: bool = True) -> Row | None:
+    async def lock_ranges(
+        self, table: Table, ranges: Sequence[KeyRange] | None, *, mode: str, nowait: bool = False
+    ) -> None:
+        """Before rows in `ranges` are searched for locking: keep new ones out until the end, and wait for those that
+        others have put there and not committed. None: no index serves the search, so it goes through the table.
+
+        READ COMMITTED keeps nothing out; it waits for the rows that one key value names.
+
+        Raises:
+            MySQLError: 1205, 1213, 1317, 3572 (`nowait`).
+        """
+        if table.temporary:
+            return
+        self._check_writer(table, mode)
+        await self.use_table(table)
+        engine = self._engine
+        if ranges is None:
+            if self.locks_ranges:
+                await self._acquire(("t", table.id), mode, nowait=nowait)
+            return
+        if self.locks_ranges:
+            await self._acquire(("t", table.id), "IX" if mode == "X" else "IS", nowait=nowait)
+            for wanted in ranges:
+                engine.locks.add_gap(self.owner, gap_resource(table), wanted)
+        else:
+            ranges = [r for r in ranges if r.is_point]
+        for other in list(engine.transactions.values()):
+            if other is self or not ranges:
+                continue
+            for key, row, before in other.rows_to_come(table):
+                if any(r.covers(Entering(row, before)) for r in ranges):
+                    await self._acquire(("r", table.id, key), mode, nowait=nowait)
+
+    async def enter_gap(self, table: Table, row: Row, before: Row | None = None) -> None:
+        """Before `row` comes (in place of `before`): wait until no other transaction keeps its place free.
+
+        Raises:
+            MySQLError: 1205, 1213, 1317.
+        """
+        resource = gap_resource(table)
+        if self._engine.locks.holders(resource):
+            await self._engine.locks.pass_gaps(self.owner, resource, Entering(row, before), self._lock_timeout_s())
+
+    def writes_to(self, table: Table) -> bool:
+        own = self._buffer.tables.get(table.id)
+        return own is not None and bool(own.rows)
+
+    def rows_to_come(self, table: Table) -> list[tuple[Key, Row, Row | None]]:
+        """Uncommitted rows of the table: key, image, and what the key had before."""
+        own = self._buffer.tables.get(table.id)
+        if own is None:
+            return []
+        return [(k, row, own.before.get(k)) for k, (_, row) in own.rows.items() if row is not None]
+
+    def own_rows(self, table: Table) -> Iterator[tuple[Key, Row | None]]:
+        """What this transaction has written and not committed."""
+        return self._buffer.rows(table.id)
+
+    async def find_unique(
+        self, table: Table, index: Index, values: Sequence[Any], *, lock: bool = True, for_insert: bool = False
+    ) -> Row | None:
         """The newest committed or own row with `values` in the unique `index`; None when there is none or a value
-        is NULL. With `lock`, the value is X-locked first, so nobody else can insert or free it meanwhile."""
+        is NULL. With `lock`, the value is X-locked first, so nobody else can insert or free it meanwhile.
+
+        `for_insert`: a row that is found is only in the way, so it is locked shared, as InnoDB locks a duplicate:
+        several sessions can find it at the same time.
+        """
         if None in values:
             return None
         keys = self._engine.keys_of(table)
-        if index is table.key_index or index.name == "PRIMARY":
-            if lock:
-                return await self.get_for_update(table, tuple(values))
-            await self.use_table(table)
-            normal = keys.of_values(values)
-            own, row = self._buffer.find(table.id, normal)
-            return row if own else await self._latest(keys, normal)
         await self.use_table(table)
-        value = normaliser(table, index.columns)(_cut(index, values))
-        if lock and not table.temporary:
-            self._check_writer()
-            await self._acquire(("t", table.id), "IX")
-            await self._acquire(("u", table.id, index.name, value), "X")
-        return await self._find_unique_committed_or_own(keys, index, value)
+        by_key = index is table.key_index or index.name == "PRIMARY"
+        value: Key
+        resource: tuple[Any, ...]
+        if by_key:
+            value = keys.of_values(values)
+            resource = ("r", table.id, value)
+        else:
+            value = normaliser(table, index.columns)(_cut(index, values))
+            resource = ("u", table.id, index.name, value)
+
+        async def look() -> Row | None:
+            if not by_key:
+                return await self._find_unique_committed_or_own(keys, index, value)
+            own, row = self._buffer.find(table.id, value)
+            return row if own else await self._latest(keys, value)
+
+        if not lock or table.temporary:
+            return await look()
+        self._check_writer(table, "X")
+        await self._acquire(("t", table.id), "IX")
+        # What was just read holds as long as nobody else's turn comes in between; after a wait it is read again.
+        while True:
+            found = await look()
+            mode = "S" if found is not None and for_insert else "X"
+            if not self._engine.locks.try_acquire(self.owner, resource, mode):
+                await self._acquire(resource, mode)
+                continue
+            if found is None or by_key:
+                return found
+            # The row may be on its way out, or to another value.
+            of_row = ("r", table.id, keys.of_row(found))
+            if self._engine.locks.try_acquire(self.owner, of_row, mode):
+                return found
+            await self._acquire(of_row, mode)
 
     async def find_by_columns(self, table: Table, columns: Sequence[str], values: Sequence[Any]) -> list[Row]:
         """Newest committed and own rows whose `columns` equal `values` (foreign key children)."""
@@ -415,7 +536,7 @@ class Transaction:
             return True
         if table.temporary:
             return False
-        self._check_writer()
+        self._check_writer(table, "X")
         await self.use_table(table)
         engine = self._engine
         keys = engine.keys_of(table)
@@ -445,6 +566,9 @@ class Transaction:
             width = len(table.columns) - 1
             first = engine.next_auto_increment(table, len(rows))
             rows = [(*row[:width], number) for number, row in enumerate(rows, start=first)]
+        if engine.locks.holders(gap_resource(table)):
+            for row in rows:
+                await self.enter_gap(table, row)
         put = self._buffer.put
         for row in rows:
             put(keys, row)
@@ -463,23 +587,39 @@ class Transaction:
 
     # --- marks -----------------------------------------------------------------------------------------------
 
-    def statement_mark(self) -> int:
+    def statement_mark(self) -> Mark:
         """Where a failing statement falls back to."""
-        return self._buffer.mark()
+        return self._buffer.mark(), len(self.owner.held)
 
-    def rollback_to_mark(self, mark: int) -> None:
-        self._buffer.rollback_to(mark)
+    def rollback_to_mark(self, mark: Mark) -> None:
+        """Undo what came since. Locks stay, but for those that insertions took: their rows are no more."""
+        images, locks = mark
+        gone = self._buffer.rollback_to(images)
+        if not gone:
+            return
+        # In the order in which they were taken; older ones are for something else.
+        since = set(itertools.islice(self.owner.held, locks, None))
+        for keys, key, row in gone:
+            table_id = keys.table.id
+            resources: list[tuple[Any, ...]] = [("r", table_id, key)]
+            for name, unique_of in keys.unique.items():
+                value = unique_of(row)
+                if value is not None and self._buffer.find_unique(keys, name, value) is None:
+                    resources.append(("u", table_id, name, value))
+            for resource in resources:
+                if resource in since:
+                    self._engine.locks.release(self.owner, resource)
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint; an older one of that name goes."""
         lowered = name.lower()
         self._savepoints = [s for s in self._savepoints if s[0] != lowered]
-        self._savepoints.append((lowered, self._buffer.mark()))
+        self._savepoints.append((lowered, self.statement_mark()))
 
     def rollback_to_savepoint(self, name: str) -> None:
         """Undo what came after; the savepoint stays, later ones go. Raises 1305 when there is none."""
         position = self._savepoint_position(name)
-        self._buffer.rollback_to(self._savepoints[position][1])
+        self.rollback_to_mark(self._savepoints[position][1])
         del self._savepoints[position + 1 :]
 
     def release_savepoint(self, name: str) -> None:
@@ -512,6 +652,7 @@ class Transaction:
                 changes = [c for c in changes if c.table_id < FIRST_ID]
                 self._ctx.temporary.check_room({c.table_id: c.upserts for c in temporary})
             if changes:
+                await engine.freeze.pass_through(self.owner, self._ctx, self._metadata_timeout_s())
                 await engine.apply_queue.room()
                 log = engine.commit_log
                 commit = Commit(
@@ -581,17 +722,20 @@ class Transaction:
         """What lies under a temporary table's own writes; None for other tables."""
         return self._temporary(table) if table.temporary else None
 
-    def _check_writer(self) -> None:
+    def _check_writer(self, table: Table, mode: str) -> None:
         if not self._engine.is_writer:
             raise mysql_error(1836)
-        if self.read_only:
-            raise mysql_error(1792)
+        if mode in ("X", "IX"):
+            if self.read_only:
+                raise mysql_error(1792)
+            if self._ctx.table_locks.get((table.database, table.name)) == "READ":
+                raise mysql_error(1099, table.name)
 
     def _lock_timeout_s(self) -> float:
         return float(self._ctx.variables.get("innodb_lock_wait_timeout", self._engine.options.lock_wait_timeout_s))
 
     def _metadata_timeout_s(self) -> float:
-        return float(self._ctx.variables.get("lock_wait_timeout", self._engine.options.lock_wait_timeout_s))
+        return float(self._ctx.variables.get("lock_wait_timeout", self._engine.options.metadata_wait_timeout_s))
 
     async def _acquire(self, resource: tuple[Any, ...], mode: str, *, nowait: bool = False) -> None:
         locks = self._engine.locks
@@ -605,7 +749,7 @@ class Transaction:
         self, table: Table, key: KeyValues, mode: str, *, nowait: bool, skip_locked: bool
     ) -> tuple[TableKeys, Key | None]:
         if not table.temporary:
-            self._check_writer()
+            self._check_writer(table, mode)
         await self.use_table(table)
         keys = self._engine.keys_of(table)
         normal = keys.of_values(key)
@@ -613,7 +757,8 @@ class Transaction:
             return keys, normal
         try:
             await self._acquire(("t", table.id), "IX" if mode == "X" else "IS", nowait=nowait or skip_locked)
-            await self._acquire(("r", table.id, normal), mode, nowait=nowait or skip_locked)
+            if self.owner.held[("t", table.id)] not in (mode, "X"):
+                await self._acquire(("r", table.id, normal), mode, nowait=nowait or skip_locked)
         except MySQLError as error:
             if skip_locked and error.errno == 3572:
                 return keys, None
@@ -679,16 +824,21 @@ class Transaction:
             written, image = self._buffer.find(table.id, keys.of_row(stored))
             return stored if not written else image if image is not None and unique_of(image) == value else None
         store = await self._settled(table)
-        candidate = store.dirty_unique.get(index.name, {}).get(value)
-        version = None if candidate is None else store.dirty.get(candidate)
-        if (
-            candidate is not None
-            and version is not None
-            and version.row is not None
-            and unique_of(version.row) == value
-        ):
-            found, row = self._buffer.find(table.id, candidate)
-            return row if found and row is not None and unique_of(row) == value else None if found else version.row
+
+        def dirty() -> tuple[bool, Row | None]:
+            """(True, the row or None) when a row that DuckDB may not have got yet has the value."""
+            candidate = store.dirty_unique.get(index.name, {}).get(value)
+            version = None if candidate is None else store.dirty.get(candidate)
+            if candidate is None or version is None or version.row is None or unique_of(version.row) != value:
+                return False, None
+            written, mine = self._buffer.find(table.id, candidate)
+            if not written:
+                return True, version.row
+            return True, mine if mine is not None and unique_of(mine) == value else None
+
+        known, row = dirty()
+        if known:
+            return row
         conditions = []
         for i, part in enumerate(index.parts):
             name = quote(part.column if part.length is not None else key_column_name(table, part.column))
@@ -699,15 +849,18 @@ class Transaction:
             applied_lsn = self._engine.applied_lsn
             rows: list[Row] = await self._with_cursor(lambda cursor: cursor.execute(sql, list(value)).fetchall())
             # Rows that were dirty at the start may be in DuckDB alone by now, but not yet in what was read.
-            if self._engine.applied_lsn == applied_lsn or self._engine.row_store.last_lsn(table.id) <= applied_lsn:
+            unmoved = self._engine.applied_lsn == applied_lsn and store.bulk_lsn <= applied_lsn
+            if unmoved or self._engine.row_store.last_lsn(table.id) <= applied_lsn:
                 break
+            store = await self._settled(table)
         for row in rows:
             key = keys.of_row(row)
             found, mine = self._buffer.find(table.id, key)
             current = mine if found else (store.dirty[key].row if key in store.dirty else row)
             if current is not None and unique_of(current) == value:
                 return current
-        return None
+        # Someone may have committed it while DuckDB was being asked.
+        return dirty()[1]
 
     async def _settled(self, table: Table) -> TableRows:
         """The row store's part of a table, when DuckDB has all that is not in it."""
@@ -803,8 +956,10 @@ class Transaction:
         wanted = max((engine.row_store.last_lsn(t.id) for t in tables), default=0)
         if wanted > engine.applied_lsn:
             await engine.apply_queue.wait(wanted)
-        own = [t for t in tables if t.temporary or (t.id in self._buffer.tables and self._buffer.tables[t.id].rows)]
-        cursor = await self._borrow_with_overlay(own)
+        dirty = self.isolation == "READ-UNCOMMITTED" and not latest
+        writers = [*engine.transactions.values()] if dirty else [self]
+        own = [t for t in tables if t.temporary or any(tx.writes_to(t) for tx in writers)]
+        cursor = await self._borrow_with_overlay(own, writers)
         try:
             yield cursor
         finally:
@@ -813,11 +968,16 @@ class Transaction:
             else:
                 engine.duck.give_back(cursor)
 
-    async def _borrow_with_overlay(self, own: Sequence[Table]) -> duckdb.DuckDBPyConnection:
+    async def _borrow_with_overlay(
+        self, own: Sequence[Table], writers: Sequence[Transaction]
+    ) -> duckdb.DuckDBPyConnection:
+        """A cursor that sees the uncommitted rows of `writers` in the tables `own`."""
         engine = self._engine
         if not own:
             return engine.duck.borrow()
-        overlays = [(t, engine.layout_of(t), dict(self._buffer.rows(t.id)), self._base(t)) for t in own]
+        overlays = [
+            (t, engine.layout_of(t), {k: r for tx in writers for k, r in tx.own_rows(t)}, self._base(t)) for t in own
+        ]
 
         def prepare() -> duckdb.DuckDBPyConnection:
             cursor = engine.duck.borrow()

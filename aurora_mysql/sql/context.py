@@ -11,6 +11,7 @@ from aurora_mysql.catalog.model import Catalog, User
 from aurora_mysql.engine.temporary import TemporaryTables
 
 if TYPE_CHECKING:
+    from aurora_mysql.engine.locks import LockOwner
     from aurora_mysql.engine.transaction import Transaction
     from aurora_mysql.sql.functions.diagnostics import Diagnostics
 
@@ -41,6 +42,9 @@ class SessionContext:
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
         diagnostics: where functions that run inside DuckDB warn this session; None until one may.
+        table_locks: (database, table) -> READ, WRITE or RELATED (by foreign key), of LOCK TABLES.
+        named_locks: how often GET_LOCK has given each name.
+        lock_owner: who holds these locks, once there is one.
     """
 
     connection_id: int
@@ -76,6 +80,8 @@ class SessionContext:
     on_kill: list[Callable[[], None]] = field(default_factory=list)
     table_locks: dict[tuple[str, str], str] = field(default_factory=dict)
     named_locks: dict[str, int] = field(default_factory=dict)
+    lock_owner: LockOwner | None = None
+    call_results: dict[int, Any] = field(default_factory=dict)
     status: dict[str, int] = field(default_factory=dict)
     diagnostics: Diagnostics | None = None
     temporary: TemporaryTables = field(default_factory=TemporaryTables)

@@ -11,9 +11,11 @@ from typing import Any
 import duckdb
 
 from aurora_mysql.catalog.model import User
-from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.engine.engine import metadata_timeout_s
+from aurora_mysql.engine.transaction import Mark, Transaction
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
+from aurora_mysql.sql import table_locks
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
@@ -98,7 +100,7 @@ class Executor:
     async def _run_known(self, ctx: SessionContext, known: KnownStatement, params: Sequence[Value]) -> Result:
         if known.found is None:
             assert known.statement is not None
-            return await verbs.run_verb(self.engine, ctx, known.statement)
+            return await verbs.run_verb(self.services, ctx, known.statement)
         self._check_privileges(ctx, known.found)
         if known.peek is not None and ctx.transaction is None and ctx.autocommit:
             result = known.peek(ctx, self.engine, params)
@@ -129,6 +131,7 @@ class Executor:
             get("time_zone"),
             get("collation_connection"),
             (ctx.connection_id, ctx.temporary.version) if ctx.temporary.tables else None,
+            verbs.reads_lock(self.services, ctx),
         )
 
     def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
@@ -197,7 +200,7 @@ class Executor:
     async def _run(self, ctx: SessionContext, statement: Statement, text: str | None = None) -> Result:
         verb = statement.verb
         if verb in verbs.VERBS:
-            done_verb = await verbs.run_verb(self.engine, ctx, statement)
+            done_verb = await verbs.run_verb(self.services, ctx, statement)
             if text is not None and not statement.literals:
                 self._learn(ctx, text, statement, None, ())
             return done_verb
@@ -206,7 +209,7 @@ class Executor:
         if verb == "DROP" and len(statement.pieces) > 1 and statement.pieces[1].upper() == "PREPARE":
             return await self._sql_prepared(ctx, statement)
         if verb == "SET":
-            done = verbs.set_transaction(ctx, statement)
+            done = verbs.set_transaction(self.services, ctx, statement)
             if done is not None:
                 return done
         for _ in range(_REPLANS):
@@ -258,6 +261,8 @@ class Executor:
     async def _run_plan(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
         if plan.writes and not self.engine.is_writer:
             raise mysql_error(1836)
+        if plan.writes:
+            await self._pass_freeze(ctx)
         if plan.is_ddl:
             await verbs.commit(ctx)
             return await plan.run(ctx, None, params)
@@ -267,10 +272,16 @@ class Executor:
             strict = "STRICT_" in str(ctx.variables.get("sql_mode", "STRICT_")) and not getattr(plan, "ignore", False)
             diagnostics(ctx).strict = plan.writes and strict
         if ctx.transaction is None and not ctx.autocommit:
-            verbs.begin(self.engine, ctx)
+            verbs.begin(self.services, ctx)
         if ctx.transaction is not None:
             return await self._run_inside(ctx, ctx.transaction, plan, params)
         return await self._run_alone(ctx, plan, params)
+
+    async def _pass_freeze(self, ctx: SessionContext) -> None:
+        """A write statement waits while somebody holds a global read lock. Raises 1223 when it is its own."""
+        engine = self.engine
+        owner = engine.new_owner(ctx) if ctx.transaction is None else ctx.transaction.owner
+        await engine.freeze.pass_through(owner, ctx, metadata_timeout_s(ctx, engine.options))
 
     async def _run_inside(
         self, ctx: SessionContext, transaction: Transaction, plan: Plan, params: Sequence[Value]
@@ -285,7 +296,7 @@ class Executor:
                 result.consume = _all_or_nothing(result.consume, transaction, mark)
             return result
         except MySQLError as error:
-            if error.errno == 1213:
+            if error.errno == 1213 or (error.errno == 1205 and self._rolls_back_on_timeout(ctx)):
                 await verbs.rollback(ctx)
             else:
                 transaction.rollback_to_mark(mark)
@@ -294,17 +305,21 @@ class Executor:
             transaction.rollback_to_mark(mark)
             raise
 
+    def _rolls_back_on_timeout(self, ctx: SessionContext) -> bool:
+        return bool(self.services.variables.get("innodb_rollback_on_timeout", ctx))
+
     async def _run_alone(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
         """Autocommit: the statement is the transaction."""
-        read_only = bool(ctx.variables.get("transaction_read_only", False))
-        if plan.writes and (ctx.next_read_only or (ctx.next_read_only is None and read_only)):
+        read_only = verbs.read_only_of(self.services, ctx)
+        if plan.writes and read_only:
             raise mysql_error(1792)
-        transaction = self.engine.begin(
-            ctx, isolation=verbs.isolation_of(ctx), read_only=not plan.writes, autocommit=True
-        )
-        ctx.next_isolation = ctx.next_read_only = None
+        isolation = verbs.isolation_of(self.services, ctx)
+        transaction = self.engine.begin(ctx, isolation=isolation, read_only=read_only, autocommit=True)
         try:
             result = await plan.run(ctx, transaction, params)
+            if transaction.uses_tables:
+                # SET TRANSACTION is for the next transaction: a statement without tables is none.
+                ctx.next_isolation = ctx.next_read_only = None
             if isinstance(result, ResultSet) and not isinstance(result.rows, Sequence):
                 result.rows = _ending(result.rows, transaction)
                 return result
@@ -401,11 +416,15 @@ class Executor:
         return found.plan.columns or []
 
     async def close_session(self, ctx: SessionContext) -> None:
-        await verbs.rollback(ctx)
-        ctx.temporary.clear()
+        try:
+            await verbs.rollback(ctx)
+        finally:
+            table_locks.end_session(self.engine, ctx)
+            ctx.temporary.clear()
 
     async def reset_session(self, ctx: SessionContext) -> None:
         await verbs.rollback(ctx)
+        table_locks.end_session(self.engine, ctx)
         ctx.temporary.clear()
         ctx.variables.clear()
         ctx.user_variables.clear()
@@ -463,7 +482,7 @@ async def _ending(
         await transaction.rollback()
 
 
-def _all_or_nothing(consume: Consume, transaction: Transaction, mark: int) -> Consume:
+def _all_or_nothing(consume: Consume, transaction: Transaction, mark: Mark) -> Consume:
     """LOAD DATA LOCAL in an open transaction: what a failure left goes, the transaction stays."""
 
     async def wrapped(data: bytes | None) -> Ok | None:

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from aurora_mysql.engine.engine import Engine
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql import table_locks
+from aurora_mysql.sql.admin import privileges
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.fingerprint import Statement
+from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.result import Ok
 
 VERBS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "LOCK", "UNLOCK"))
 
-_LEVELS = {
-    "READ-UNCOMMITTED": "READ-COMMITTED",
-    "READ-COMMITTED": "READ-COMMITTED",
-    "REPEATABLE-READ": "REPEATABLE-READ",
-    "SERIALIZABLE": "SERIALIZABLE",
-}
+_LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
 
 
-def isolation_of(ctx: SessionContext) -> str:
-    """The level of the next transaction. READ UNCOMMITTED reads what is committed: stronger is allowed."""
-    level = ctx.next_isolation or str(ctx.variables.get("transaction_isolation", "REPEATABLE-READ")).upper()
-    return _LEVELS.get(level, "REPEATABLE-READ")
+def isolation_of(services: InstanceServices, ctx: SessionContext) -> str:
+    """The level of the next transaction."""
+    return ctx.next_isolation or str(services.variables.get("transaction_isolation", ctx))
 
 
-def begin(engine: Engine, ctx: SessionContext, *, read_only: bool | None = None) -> None:
+def read_only_of(services: InstanceServices, ctx: SessionContext) -> bool:
+    """Whether the next transaction is READ ONLY."""
+    if ctx.next_read_only is not None:
+        return ctx.next_read_only
+    return bool(services.variables.get("transaction_read_only", ctx))
+
+
+def reads_lock(services: InstanceServices, ctx: SessionContext) -> bool:
+    """Plain SELECTs take shared locks: SERIALIZABLE, but not for an autocommitted SELECT (which is serial alone), nor
+    on a reader, where nothing is locked."""
+    if not services.engine.is_writer:
+        return False
+    if ctx.transaction is not None:
+        return ctx.transaction.isolation == "SERIALIZABLE"
+    return not ctx.autocommit and isolation_of(services, ctx) == "SERIALIZABLE"
+
+
+def begin(services: InstanceServices, ctx: SessionContext, *, read_only: bool | None = None) -> None:
     """Open the session's transaction."""
     if read_only is None:
-        read_only = ctx.next_read_only
-    if read_only is None:
-        read_only = bool(ctx.variables.get("transaction_read_only", False))
-    ctx.transaction = engine.begin(ctx, isolation=isolation_of(ctx), read_only=read_only)
+        read_only = read_only_of(services, ctx)
+    ctx.transaction = services.engine.begin(ctx, isolation=isolation_of(services, ctx), read_only=read_only)
     ctx.next_isolation = ctx.next_read_only = None
 
 
@@ -47,21 +58,22 @@ async def rollback(ctx: SessionContext) -> None:
         await transaction.rollback()
 
 
-async def run_verb(engine: Engine, ctx: SessionContext, statement: Statement) -> Ok:
+async def run_verb(services: InstanceServices, ctx: SessionContext, statement: Statement) -> Ok:
     """Carry out one of :data:`VERBS`.
 
     Raises:
         MySQLError: 1064, 1305 (no such savepoint), 1235, and what a commit raises.
     """
+    engine = services.engine
     words = [piece.upper() for piece in statement.pieces]
     verb = words[0]
     if verb == "BEGIN" or (verb == "START" and words[1:2] == ["TRANSACTION"]):
-        await _start(engine, ctx, statement, words[1:] if verb == "BEGIN" else words[2:])
+        await _start(services, ctx, statement, words[1:] if verb == "BEGIN" else words[2:])
     elif verb == "COMMIT" or (verb == "ROLLBACK" and "TO" not in words):
-        await _end(engine, ctx, statement, words)
+        await _end(services, ctx, statement, words)
     elif verb == "SAVEPOINT" and len(words) == 2:
         if ctx.transaction is None and not ctx.autocommit:
-            begin(engine, ctx)
+            begin(services, ctx)
         if ctx.transaction is not None:
             ctx.transaction.savepoint(_name(statement))
     elif verb == "ROLLBACK" or (verb == "RELEASE" and words[1:2] == ["SAVEPOINT"]):
@@ -72,21 +84,32 @@ async def run_verb(engine: Engine, ctx: SessionContext, statement: Statement) ->
         else:
             ctx.transaction.release_savepoint(_name(statement))
     elif verb == "UNLOCK" and words[1:] in (["TABLES"], ["TABLE"]):
-        pass
-    elif verb == "LOCK":
-        raise unsupported("LOCK TABLES")
+        if ctx.table_locks:
+            await commit(ctx)
+        table_locks.unlock_tables(engine, ctx)
+        table_locks.thaw(engine, ctx)
+    elif verb == "LOCK" and words[1:2] in (["TABLES"], ["TABLE"]):
+        wishes = table_locks.parse_lock_tables(statement.text, ctx)
+        if engine.freeze.held_by(ctx) and any(mode == "WRITE" for _, _, mode in wishes):
+            raise mysql_error(1223)
+        await commit(ctx)
+        await table_locks.lock_tables(engine, ctx, wishes)
+    elif verb in ("LOCK", "UNLOCK") and words[1:2] == ["INSTANCE"]:
+        raise unsupported(f"{verb} INSTANCE")
     else:
         raise mysql_error(1064, statement.text[:80], 1)
     return Ok()
 
 
-async def _start(engine: Engine, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
+async def _start(services: InstanceServices, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
     if words == ["WORK"]:
         words = []
     text = " ".join(words)
     read_only: bool | None = None
     snapshot = False
     for part in filter(None, (p.strip() for p in text.split(","))):
+        if part in ("READ ONLY", "READ WRITE") and read_only is not None:
+            raise mysql_error(1064, statement.text[:80], 1)
         if part == "READ ONLY":
             read_only = True
         elif part == "READ WRITE":
@@ -96,12 +119,13 @@ async def _start(engine: Engine, ctx: SessionContext, statement: Statement, word
         else:
             raise mysql_error(1064, statement.text[:80], 1)
     await commit(ctx)
-    begin(engine, ctx, read_only=read_only)
+    table_locks.unlock_tables(services.engine, ctx)
+    begin(services, ctx, read_only=read_only)
     if snapshot and ctx.transaction is not None:
         await ctx.transaction.start_snapshot()
 
 
-async def _end(engine: Engine, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
+async def _end(services: InstanceServices, ctx: SessionContext, statement: Statement, words: list[str]) -> None:
     rest = [w for w in words[1:] if w != "WORK"]
     text = " ".join(rest)
     chain = text.startswith("AND CHAIN")
@@ -115,7 +139,7 @@ async def _end(engine: Engine, ctx: SessionContext, statement: Statement, words:
     if chain:
         if before is not None:
             ctx.next_isolation, ctx.next_read_only = before.isolation, before.read_only
-        begin(engine, ctx)
+        begin(services, ctx)
     if text.endswith("RELEASE") and not text.endswith("NO RELEASE"):
         ctx.killed = True
 
@@ -124,11 +148,11 @@ def _name(statement: Statement) -> str:
     return statement.pieces[-1].strip("`").replace("``", "`").lower()
 
 
-def set_transaction(ctx: SessionContext, statement: Statement) -> Ok | None:
-    """``SET [SESSION] TRANSACTION ...``; None when the statement is another SET.
+def set_transaction(services: InstanceServices, ctx: SessionContext, statement: Statement) -> Ok | None:
+    """``SET [SESSION | GLOBAL] TRANSACTION ...``; None when the statement is another SET.
 
     Raises:
-        MySQLError: 1568 inside a transaction, 1064.
+        MySQLError: 1568 inside a transaction, 1227 (GLOBAL), 1064.
     """
     words = [piece.upper() for piece in statement.pieces]
     scope = words[1] if len(words) > 1 and words[1] in ("SESSION", "LOCAL", "GLOBAL") else ""
@@ -136,7 +160,8 @@ def set_transaction(ctx: SessionContext, statement: Statement) -> Ok | None:
     if rest[:1] != ["TRANSACTION"]:
         return None
     if scope == "GLOBAL":
-        raise unsupported("SET GLOBAL TRANSACTION")
+        privileges.check(services.engine.catalog, ctx, [("SYSTEM_VARIABLES_ADMIN", "", "")])
+    where = "global" if scope == "GLOBAL" else "session"
     if not scope and ctx.transaction is not None:
         raise mysql_error(1568)
     for part in " ".join(rest[1:]).split(","):
@@ -144,12 +169,12 @@ def set_transaction(ctx: SessionContext, statement: Statement) -> Ok | None:
         if words_of[:2] == ["ISOLATION", "LEVEL"] and "-".join(words_of[2:]) in _LEVELS:
             level = "-".join(words_of[2:])
             if scope:
-                ctx.variables["transaction_isolation"] = level
+                services.variables.set("transaction_isolation", level, ctx, where)
             else:
                 ctx.next_isolation = level
         elif words_of in (["READ", "ONLY"], ["READ", "WRITE"]):
             if scope:
-                ctx.variables["transaction_read_only"] = words_of[1] == "ONLY"
+                services.variables.set("transaction_read_only", int(words_of[1] == "ONLY"), ctx, where)
             else:
                 ctx.next_read_only = words_of[1] == "ONLY"
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aurora_mysql.catalog.model import ColumnType
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql import table_locks
+from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.admin import privileges
 from aurora_mysql.sql.admin.action import ActionPlan
 from aurora_mysql.sql.admin.set_statement import evaluate
@@ -44,18 +46,35 @@ def plan_flush(cur: TokenCursor, pc: PlanContext) -> Plan:
     pc.need("RELOAD")
     cur.accept_any("LOCAL", "NO_WRITE_TO_BINLOG")
     words: set[str] = set()
+    frozen = False
+    named: list[tuple[str, str]] = []
     while True:
         word = cur.accept_any(*_FLUSHABLE)
         if word is None:
             raise unsupported("this FLUSH") if not cur.at_end else cur.syntax_error()
-        if word in ("TABLES", "TABLE") and cur.accept_any("WITH", "FOR"):
-            raise unsupported("FLUSH TABLES WITH READ LOCK")
+        if word in ("TABLES", "TABLE"):
+            if not cur.at_end and not cur.peek_any("WITH", "FOR"):
+                named.append(cur.expect_name())
+                while cur.accept_op(","):
+                    named.append(cur.expect_name())
+            if cur.accept_word("WITH"):
+                cur.expect_word("READ", "LOCK")
+                frozen = True
+            elif cur.accept_word("FOR"):
+                cur.expect_word("EXPORT")
+                frozen = True
         words.add(word)
         if not cur.accept_op(","):
             break
     cur.expect_end()
 
     async def run(ctx: SessionContext) -> None:
+        await verbs.commit(ctx)
+        if frozen and named:
+            wishes = [(database or ctx.database, table, "READ") for database, table in named]
+            await table_locks.lock_tables(pc.engine, ctx, wishes)
+        elif frozen:
+            await table_locks.freeze(pc.engine, ctx)
         # Nothing else is cached that these would empty: privileges and tables are always those of the catalog.
         if "STATUS" in words:
             pc.services.cluster.reset_status()

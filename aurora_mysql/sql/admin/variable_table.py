@@ -118,6 +118,7 @@ VARIABLES: dict[str, Variable] = {
     "init_connect": Variable("", "global"),
     "innodb_lock_wait_timeout": _number(50, 1, 1073741824),
     "innodb_read_only": _fixed(False),
+    "innodb_rollback_on_timeout": _fixed(False),
     "innodb_strict_mode": Variable(True),
     "insert_id": _number(0, scope="session"),
     "interactive_timeout": _number(28800, 1, 31536000),

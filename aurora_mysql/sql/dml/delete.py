@@ -41,6 +41,8 @@ class DeletePlan:
         if self.keys is not None:
             key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
             found = await tx.get_for_update(self.targets[0][0], key)
+            if found is None:
+                tx.unlock_absent(self.targets[0][0], key)
             rows = [] if found is None else [found]
         else:
             assert self.query is not None

@@ -118,7 +118,9 @@ async def parent_changes(
             await _unique_in_child(tx, table, old, child, row, tuple(changed))
             await need_parents(pc, ctx, tx, child, tuple(changed), row, cascading=fk)
             await parent_changes(pc, ctx, tx, child, row, tuple(changed), depth + 1)
-            tx.update(child, row, await TableWriter(child, pc).generate(tuple(changed), ctx, tx))
+            image = await TableWriter(child, pc).generate(tuple(changed), ctx, tx)
+            await tx.enter_gap(child, image, row)
+            tx.update(child, row, image)
 
 
 async def _unique_in_child(tx: Transaction, parent: Table, old: Row, child: Table, row: Row, changed: Row) -> None:

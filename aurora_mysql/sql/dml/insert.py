@@ -64,7 +64,7 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
                     plan.writer.refuse_generated(column)
     elif isinstance(source, exp.Query):
         query: Any = source
-        plan.query = plan_select(query, pc)
+        plan.query = plan_select(query, pc, for_write=True)
         if conflict is not None:
             proposed.describe_more(plan.query.columns or [])
             plan.more = proposed.more

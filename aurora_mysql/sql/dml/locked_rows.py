@@ -26,6 +26,8 @@ async def locked_rows(
     A row that was changed by another transaction while we waited for its lock is looked at again, so the condition
     always holds for what is then written (InnoDB re-evaluates it as well).
     """
+    if query.searched is not None:
+        await tx.lock_ranges(query.searched.table, query.searched.bind(params, ctx), mode="X")
     for _ in range(_ROUNDS):
         try:
             relations = materialise(query.relations, ctx, services)
@@ -36,11 +38,12 @@ async def locked_rows(
         except duckdb.Error as error:
             raise mysql_failure(error) from None
         stable = True
-        for row in result.rows:
+        rows = query.in_key_order(result.rows)
+        for row in rows:
             for target in query.targets:
                 stable = await _lock(target.table, row[target.start :], tx) and stable
         if stable:
-            return list(result.rows)
+            return list(rows)
     raise mysql_error(1205)
 
 

@@ -255,7 +255,9 @@ class RowInserter:
         rules, writer, ctx, tx = self.rules, self.writer, self.ctx, self.tx
         table = writer.table
         while True:
-            found = await writer.conflict(tx, row, fresh_key=fresh and self._auto_is_key)
+            found = await writer.conflict(
+                tx, row, fresh_key=fresh and self._auto_is_key, shared=rules.update is None and not rules.replace
+            )
             if found is None:
                 break
             index, other = found
@@ -272,6 +274,7 @@ class RowInserter:
             self.deleted += 1
             self.duplicates += 1
         await self._parents_exist(row)
+        await tx.enter_gap(table, row)
         tx.insert(table, row)
         self.affected += 1
         if fresh and writer.auto_position is not None:
@@ -326,4 +329,5 @@ async def replace_row(
         await writer.check(new, ctx, tx)
     await foreign_keys.need_parents(pc, ctx, tx, table, new, old)
     await foreign_keys.parent_changes(pc, ctx, tx, table, old, new)
+    await tx.enter_gap(table, new, old)
     tx.update(table, old, new)

@@ -104,9 +104,12 @@ class TableWriter:
     def values_of(self, index: Index, row: Row) -> list[Value]:
         return [row[p] for p in self._positions[index.name]]
 
-    async def conflict(self, tx: Transaction, row: Row, *, fresh_key: bool = False) -> tuple[Index, Row] | None:
+    async def conflict(
+        self, tx: Transaction, row: Row, *, fresh_key: bool = False, shared: bool = False
+    ) -> tuple[Index, Row] | None:
         """The first unique index in which `row` meets another one, and that one; every value is locked.
 
+        `shared`: the other row will not be changed, so a shared lock on it is enough.
         `fresh_key`: the key was just generated, so nobody has it and locking it is enough.
         """
         for index in self.unique:
@@ -114,7 +117,7 @@ class TableWriter:
             if fresh_key and index is self.table.key_index and len(values) == 1:
                 await tx.lock_keys(self.table, [tuple(values)])
                 continue
-            found = await tx.find_unique(self.table, index, values)
+            found = await tx.find_unique(self.table, index, values, for_insert=shared)
             if found is not None:
                 return index, found
         return None

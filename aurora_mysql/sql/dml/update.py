@@ -66,6 +66,8 @@ class UpdatePlan:
         if self.keys is not None:
             key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
             found = await tx.get_for_update(self.targets[0].writer.table, key)
+            if found is None:
+                tx.unlock_absent(self.targets[0].writer.table, key)
             rows = [] if found is None else [found]
         else:
             assert self.query is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from aurora_mysql.sql.query.sources import Now, ParamSource, warning_token
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from aurora_mysql.engine.engine import Engine
+    from aurora_mysql.sql.context import SessionContext
 
 _PLACEHOLDER = re.compile("\x01(\\d+|[WD])\x01")
 
@@ -28,9 +32,20 @@ class VirtualUse:
     relation: Any
 
 
+@dataclass(slots=True)
+class SessionCall:
+    """`run(engine, ctx, arguments)` is awaited before the query; the query then finds the result in the session's
+    `call_results` under `number`. Each argument is a query of its own: (text, parameter sources)."""
+
+    number: int
+    run: Callable[[Engine, SessionContext, list[Any]], Awaitable[Any]]
+    arguments: list[tuple[str, list[ParamSource]]]
+
+
 @dataclass
 class Builder:
-    """One statement's translation state. `sleeps`: seconds that SLEEP() asks for, waited for before the query runs."""
+    """One statement's translation state. `sleeps`: seconds that SLEEP() asks for, waited for before the query runs;
+    `calls`: functions that may wait (GET_LOCK), called before it, in order."""
 
     pc: PlanContext
     sources: list[ParamSource] = field(default_factory=list)
@@ -39,6 +54,7 @@ class Builder:
     cacheable: bool = True
     baking: int = 0
     sleeps: list[float] = field(default_factory=list)
+    calls: list[SessionCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._aliases = itertools.count(1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql import named_locks
 from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.builder import SessionCall
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.function_table import function, node
 from aurora_mysql.sql.query.scope import Scope
@@ -91,6 +94,43 @@ def _sleep(tr: Any, a: list[Ex]) -> Ex:
         raise mysql_error(1210, "sleep")
     tr.b.sleeps.append(float(seconds))
     return Ex("CAST(0 AS BIGINT)", types.INT)
+
+
+def _session_call(name: str, low: int, run: Callable[[Any, Any, list[Any]], Awaitable[Any]]) -> None:
+    """A function that acts on the session, called once before the query runs."""
+
+    @function(name, low=low)
+    def _one(tr: Any, a: list[Ex]) -> Ex:
+        number = len(tr.b.calls)
+        tr.b.calls.append(SessionCall(number, run, [tr.b.finish(f"SELECT {e.sql}") for e in a]))
+        return Ex(f"CAST({tr.b.param(lambda ctx, tx: ctx.call_results.get(number))} AS BIGINT)", types.INT)
+
+
+async def _get_lock(engine: Any, ctx: Any, a: list[Any]) -> int | None:
+    return await named_locks.get_lock(engine, ctx, a[0], a[1])
+
+
+async def _release_lock(engine: Any, ctx: Any, a: list[Any]) -> int | None:
+    return named_locks.release_lock(engine, ctx, a[0])
+
+
+async def _release_all_locks(engine: Any, ctx: Any, a: list[Any]) -> int:
+    return named_locks.release_all_locks(engine, ctx)
+
+
+async def _is_free_lock(engine: Any, ctx: Any, a: list[Any]) -> int:
+    return named_locks.is_free_lock(engine, a[0])
+
+
+async def _is_used_lock(engine: Any, ctx: Any, a: list[Any]) -> int | None:
+    return named_locks.is_used_lock(engine, a[0])
+
+
+_session_call("get_lock", 2, _get_lock)
+_session_call("release_lock", 1, _release_lock)
+_session_call("release_all_locks", 0, _release_all_locks)
+_session_call("is_free_lock", 1, _is_free_lock)
+_session_call("is_used_lock", 1, _is_used_lock)
 
 
 @function("name_const", low=2)

@@ -23,12 +23,14 @@ MAX_ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class LockWish:
-    """`mode` X or S; `of`: table aliases, empty for all."""
+    """`mode` X or S; `of`: table aliases, empty for all. `implied`: the statement writes what it reads, so it locks at
+    the levels that keep ranges."""
 
     mode: str
     nowait: bool = False
     skip_locked: bool = False
     of: tuple[str, ...] = ()
+    implied: bool = False
 
 
 def lock_wish(ast: exp.Expression) -> LockWish | None:
@@ -47,12 +49,13 @@ def rows_to_lock(ast: exp.Select, wish: LockWish, pc: PlanContext) -> RowsSql | 
     source = ast.args.get("from_")
     if source is None:
         return None
-    plain = not any(ast.args.get(k) for k in ("group", "distinct", "having")) and not wish.skip_locked
+    limit = ast.args.get("limit")
+    plain = not any(ast.args.get(k) for k in ("group", "distinct", "having"))
     made = translate_rows_query(
         source.copy(),
         ast.args.get("where"),
         ast.args.get("order") if plain and _by_columns(ast) else None,
-        ast.args.get("limit") if plain and _by_columns(ast) and ast.args.get("offset") is None else None,
+        None if wish.skip_locked or not plain or not _by_columns(ast) or ast.args.get("offset") else limit,
         [],
         pc,
         joins=ast.args.get("joins") or [],
@@ -77,29 +80,64 @@ def _by_columns(ast: exp.Select) -> bool:
 
 
 async def lock_rows(
-    rows: RowsSql, wish: LockWish, ctx: SessionContext, tx: Transaction, params: Sequence[Value], services: Any
+    rows: RowsSql,
+    wish: LockWish,
+    ctx: SessionContext,
+    tx: Transaction,
+    params: Sequence[Value],
+    services: Any,
+    limit: int | None = None,
 ) -> set[tuple[int, tuple[Any, ...]]]:
     """Lock what `rows` finds until nothing new appears; returns (target number, key) of the locked rows.
+
+    The ranges that were searched are kept free of new rows, unless rows may be skipped. `limit`: how many rows a
+    SKIP LOCKED wants.
 
     Raises:
         MySQLError: 1205, 1213, 3572, 1836.
     """
     locked: set[tuple[int, tuple[Any, ...]]] = set()
+    if rows.searched is not None and not wish.skip_locked:
+        ranges = rows.searched.bind(params, ctx)
+        await tx.lock_ranges(rows.searched.table, ranges, mode=wish.mode, nowait=wish.nowait)
     for _ in range(MAX_ROUNDS):
         values = bind_sources(rows.sources, ctx, tx, params)
         relations = materialise(rows.relations, ctx, services)
         found = await tx.query(rows.sql, values, tables=rows.tables, latest=True, relations=relations)
+        found_rows = rows.in_key_order(found.rows)
+        if wish.skip_locked:
+            return await _lock_free_rows(rows, found_rows, wish, tx, limit)
         fresh = False
         for number, target in enumerate(rows.targets):
             end = target.start + len(target.table.key_positions)
-            keys = {tuple(row[target.start : end]) for row in found.rows}
+            keys = dict.fromkeys(tuple(row[target.start : end]) for row in found_rows)
             wanted = [k for k in keys if None not in k and (number, k) not in locked]
             if wanted:
-                got = await tx.lock_keys(
-                    target.table, wanted, mode=wish.mode, nowait=wish.nowait, skip_locked=wish.skip_locked
-                )
-                locked |= {(number, tuple(k)) for k in got}
-                fresh = fresh or bool(got)
-        if not fresh or wish.skip_locked:
+                await tx.lock_keys(target.table, wanted, mode=wish.mode, nowait=wish.nowait)
+                locked |= {(number, k) for k in wanted}
+                fresh = True
+        if not fresh:
             return locked
     raise mysql_error(1205)
+
+
+async def _lock_free_rows(
+    rows: RowsSql, found: Sequence[Sequence[Any]], wish: LockWish, tx: Transaction, limit: int | None
+) -> set[tuple[int, tuple[Any, ...]]]:
+    """SKIP LOCKED: lock row by row, in order, until `limit` rows could be locked; the rest is left to others."""
+    locked: set[tuple[int, tuple[Any, ...]]] = set()
+    count = 0
+    for row in found:
+        if limit is not None and count >= limit:
+            break
+        good = True
+        for number, target in enumerate(rows.targets):
+            key = tuple(row[target.start : target.start + len(target.table.key_positions)])
+            if None in key or (number, key) in locked:
+                continue
+            if await tx.lock_keys(target.table, [key], mode=wish.mode, skip_locked=True):
+                locked.add((number, key))
+            else:
+                good = False
+        count += good
+    return locked

@@ -51,6 +51,8 @@ class PointSelect:
         assert tx is not None and self.columns is not None
         key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
         lock = self.lock
+        if lock is not None and lock.implied and not tx.locks_ranges:
+            lock = None
         if lock is None:
             row = await tx.get(self.table, key)
         else:
@@ -58,6 +60,8 @@ class PointSelect:
                 self.table, key, mode=lock.mode, nowait=lock.nowait, skip_locked=lock.skip_locked
             )
         if row is None:
+            if lock is not None and not lock.skip_locked:
+                tx.unlock_absent(self.table, key)
             ctx.found_rows = 0
             return ResultSet(self.columns, [])
         ctx.found_rows = 1

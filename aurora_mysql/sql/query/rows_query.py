@@ -9,9 +9,11 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.common_tables import with_clause
 from aurora_mysql.sql.query.from_clause import FromClause
+from aurora_mysql.sql.query.lock_ranges import SearchedRanges, searched_ranges
 from aurora_mysql.sql.query.output import OutputColumn, Query, item_of
 from aurora_mysql.sql.query.scope import Relation, Scope
 from aurora_mysql.sql.query.select import SelectSql, finished, new_translator
@@ -28,10 +30,26 @@ class Target:
 
 @dataclass(slots=True)
 class RowsSql(SelectSql):
-    """`targets` come first in each row, extra items follow from `extra_start`."""
+    """`targets` come first in each row, extra items follow from `extra_start`. `searched`: what of its one table the
+    condition looks through (None for joins and other sources). `ordered`: the rows come in an order that was asked for.
+    """
 
     targets: list[Target] = field(default_factory=list)
     extra_start: int = 0
+    searched: SearchedRanges | None = None
+    ordered: bool = False
+    keys_only: bool = False
+
+    def in_key_order(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """`rows` in the order in which InnoDB would come to them and lock them: by key, if no other was asked for."""
+        if self.ordered or len(rows) < 2 or not self.targets:
+            return rows
+        start, table = self.targets[0].start, self.targets[0].table
+        key = range(len(table.key_positions)) if self.keys_only else table.key_positions
+        try:
+            return sorted(rows, key=lambda row: [row[start + p] for p in key])
+        except TypeError:
+            return rows  # NULLs of an outer join
 
 
 def translate_rows_query(
@@ -113,8 +131,15 @@ def translate_rows_query(
         made.cacheable,
         made.sleep_s,
         made.outputs,
+        made.calls,
         out,
         extra_start,
+        # A LIMIT ends the scan early, in an order that is the index's.
+        searched_ranges(where, out[0].table, out[0].alias)
+        if limit is None and len(scope.relations) == len(out) == 1
+        else None,
+        order is not None,
+        keys_only,
     )
 
 

@@ -11,7 +11,7 @@ from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import operators, types
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
-from aurora_mysql.sql.query.builder import Builder, VirtualUse
+from aurora_mysql.sql.query.builder import Builder, SessionCall, VirtualUse
 from aurora_mysql.sql.query.common_tables import with_clause
 from aurora_mysql.sql.query.expression import Ex, sort_key
 from aurora_mysql.sql.query.from_clause import FromClause
@@ -39,6 +39,7 @@ class SelectSql:
     cacheable: bool = True
     sleep_s: float = 0.0
     outputs: list[OutputColumn] = field(default_factory=list)
+    calls: list[SessionCall] = field(default_factory=list)
 
 
 class SelectTranslator:
@@ -435,7 +436,7 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     b = selects.b
     sql, sources = b.finish(query.sql)
     columns = [c.definition() for c in query.columns]
-    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns)
+    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns, b.calls)
 
 
 __all__ = ["SelectSql", "SelectTranslator", "finished", "new_translator", "translate_select"]

@@ -16,6 +16,7 @@ from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
+from aurora_mysql.sql.query.builder import SessionCall
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.key_range import key_range_select
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
@@ -25,6 +26,7 @@ from aurora_mysql.sql.query.rows_query import RowsSql
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import bind_sources
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.transaction_verbs import reads_lock
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.instance_services import InstanceServices
@@ -54,11 +56,22 @@ class SelectPlan:
         try:
             if self.select.sleep_s:
                 await _sleep(ctx, self.select.sleep_s)
-            if self.lock is not None or self.cut is not None or self.into:
+            for call in self.select.calls:
+                await _call(call, ctx, tx, params, self.services)
+            locking = self._locks(tx)
+            if locking is not None or self.cut is not None or self.into:
                 return await self._run_whole(ctx, tx, params)
             return await self._run_streaming(ctx, tx, params)
         except duckdb.Error as error:
             raise mysql_failure(error) from error
+
+    def _locks(self, tx: Transaction) -> LockWish | None:
+        """The rows' locks. What a write reads is locked where the condition names what to lock."""
+        lock = self.lock
+        if lock is None or not lock.implied:
+            return lock
+        rows = self.locked_rows
+        return lock if tx.locks_ranges and rows is not None and rows.searched is not None else None
 
     async def _run_streaming(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
         select, columns = self.select, self.columns
@@ -80,8 +93,13 @@ class SelectPlan:
         select, columns = self.select, self.columns
         assert columns is not None
         locked = None
-        if self.lock is not None and self.locked_rows is not None:
-            locked = await lock_rows(self.locked_rows, self.lock, ctx, tx, params, self.services)
+        lock = self._locks(tx)
+        if lock is not None and self.locked_rows is not None:
+            limit = None
+            if lock.skip_locked and self.cut is not None:
+                offset, count = self.cut(params)
+                limit = None if count is None else offset + count
+            locked = await lock_rows(self.locked_rows, lock, ctx, tx, params, self.services, limit)
         values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
         found = await tx.query(
@@ -122,6 +140,17 @@ class SelectPlan:
         return kept
 
 
+async def _call(
+    call: SessionCall, ctx: SessionContext, tx: Transaction, params: Sequence[Value], services: InstanceServices
+) -> None:
+    """GET_LOCK and the like: the arguments are computed, then the function may wait."""
+    arguments = []
+    for sql, sources in call.arguments:
+        rows = (await tx.query(sql, bind_sources(sources, ctx, tx, params), tables=[])).rows
+        arguments.append(rows[0][0])
+    ctx.call_results[call.number] = await call.run(services.engine, ctx, arguments)
+
+
 async def _sleep(ctx: SessionContext, seconds: float) -> None:
     """SLEEP(): KILL ends it with 1317."""
     killed = asyncio.Event()
@@ -153,9 +182,10 @@ async def _counted(
         await stream.aclose()
 
 
-def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
+def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False) -> Plan:
     """The plan of a SELECT, set operation, VALUES or TABLE statement.
 
+    `for_write`: its rows go into a table (INSERT ... SELECT), which InnoDB locks shared at the levels that keep ranges.
     ``INTO @a, @b`` is taken from the tree, or from ``ast.meta["into"]`` (variable names), where the parser of
     statements puts what sqlglot can't parse.
 
@@ -165,6 +195,11 @@ def plan_select(ast: exp.Expression, pc: PlanContext) -> Plan:
     if isinstance(ast, exp.Select) and assigned_names(ast):
         return _assigning(ast, pc)
     wish = lock_wish(ast)
+    if wish is None and isinstance(ast, exp.Select):
+        if for_write:
+            wish = LockWish("S", implied=True)
+        elif reads_lock(pc.services, pc.ctx):
+            wish = LockWish("S")
     into = _into(ast)
     if not into:
         point = point_select(ast, pc, wish)
