@@ -12,6 +12,7 @@ import pytest
 from sqlglot import exp
 
 from aurora_mysql.errors import MySQLError
+from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.query import (
     bind_sources,
     compile_row_expression,
@@ -116,7 +117,7 @@ def test_into_variables(tmp_path: Path) -> None:
 def test_locking_reads_see_the_newest_rows_and_wait(tmp_path: Path) -> None:
     async def work(q: QuerySession) -> None:
         table = q.engine.catalog.tables["d", "t"]
-        holder = q.engine.begin(q.ctx)
+        holder = q.engine.begin(SessionContext(9, q.ctx.user, database="d"))
         row = await holder.get_for_update(table, (1,))
         assert row is not None
         sql = "SELECT id, b FROM t WHERE a = 'ann' ORDER BY id FOR UPDATE"
