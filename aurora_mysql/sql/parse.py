@@ -50,6 +50,7 @@ def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
         else:
             pieces[at] = number if kind in "iI" else number + (".5" if kind == "d" else "e0")
             sentinels[pieces[at]] = index
+    _name_interval_calls(pieces)
     into = _take_into(pieces)
     tree = _parse(" ".join(pieces), text)
     fixed: set[int] = set()
@@ -106,6 +107,21 @@ def _unlifted(shape: Shape) -> list[str]:
         else:
             pieces[at] = _text(value)
     return pieces
+
+
+def _name_interval_calls(pieces: list[str]) -> None:
+    """``INTERVAL(n, a, b)`` is a function, which the parser takes for an interval: give it another name."""
+    for at, piece in enumerate(pieces):
+        if piece.upper() != "INTERVAL" or pieces[at + 1 : at + 2] != ["("]:
+            continue
+        depth = 0
+        for inner in pieces[at + 1 :]:
+            depth += {"(": 1, ")": -1}.get(inner, 0)
+            if depth == 1 and inner == ",":
+                pieces[at] = "_INTERVAL_CALL"
+                break
+            if not depth:
+                break
 
 
 def _take_into(pieces: list[str]) -> list[str]:

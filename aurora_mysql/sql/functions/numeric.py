@@ -151,14 +151,22 @@ def quotient(dividend: str, divisor: str) -> str | None:
         return str(int(Decimal(dividend) / Decimal(divisor)))
 
 
-@udf("my_decimal_quotient", ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR")
-def decimal_quotient(dividend: str, divisor: str, scale: int) -> str | None:
-    """`/` on decimals, rounded half away from zero at `scale` digits."""
+@udf("my_decimal_quotient", ["VARCHAR", "VARCHAR", "BIGINT", "BOOLEAN"], "VARCHAR")
+def decimal_quotient(dividend: str, divisor: str, scale: int, rounded: bool) -> str | None:
+    """`/` on decimals, rounded half away from zero or cut at `scale` digits."""
     if not Decimal(divisor):
         return None
     with localcontext() as exact:
-        exact.prec, exact.rounding = 200, ROUND_HALF_UP
+        exact.prec, exact.rounding = 200, ROUND_HALF_UP if rounded else ROUND_DOWN
         return str((Decimal(dividend) / Decimal(divisor)).quantize(Decimal(1).scaleb(-scale)))
+
+
+@udf("my_decimal_product", ["VARCHAR", "VARCHAR"], "VARCHAR")
+def decimal_product(first: str, second: str) -> str:
+    """`*` on decimals that are too wide for 128 bits together."""
+    with localcontext() as exact:
+        exact.prec = 200
+        return format(Decimal(first) * Decimal(second), "f")
 
 
 @udf("my_dstr", ["DOUBLE"], "VARCHAR")

@@ -48,6 +48,18 @@ def join_distinct(values: list[str], divider: str, sensitive: bool) -> str:
     return divider.join(seen.values())
 
 
+@udf("my_greatest", None, "VARCHAR")
+def greatest(collation: str, *texts: str) -> str:
+    """The first of the greatest texts in `collation`."""
+    return max(texts, key=lambda text: collation_key(text, collation))
+
+
+@udf("my_least", None, "VARCHAR")
+def least(collation: str, *texts: str) -> str:
+    """The first of the least texts in `collation`."""
+    return min(texts, key=lambda text: collation_key(text, collation))
+
+
 @udf("my_weight", ["VARCHAR", "VARCHAR"], "VARCHAR")
 def weight(text: str, collation: str) -> str:
     """The key by which a collation compares: equal texts have equal keys."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -21,6 +22,7 @@ from aurora_mysql.sql.query.expression import (
     text_literal,
     unsigned,
 )
+from aurora_mysql.sql.query.operators import DIV_DECIMALS, quotient_digits
 from aurora_mysql.sql.query.scope import Scope
 from aurora_mysql.sql.query.types import T
 
@@ -31,8 +33,6 @@ AGGREGATES = {"sum", "avg", "min", "max", "bit_and", "bit_or", "bit_xor", "std",
 AGGREGATES |= {"variance", "var_pop", "var_samp", "any_value", "json_arrayagg", "json_objectagg", "grouping", "count"}
 RANKING = {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value"}
 RANKING |= {"last_value", "nth_value"}
-
-_NUDGE = "CAST(1.0000000000000004 AS DOUBLE)"
 
 
 def is_aggregate_name(name: str) -> bool:
@@ -133,15 +133,13 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
             if n.t.kind == "double":
                 return Ex(f"sum({distinct}{n.sql})", types.DOUBLE)
             scale = n.t.scale if n.t.kind == "decimal" else 0
-            t = T("decimal", min(types.MAX_DIGITS, types.as_decimal(n.t)[0] + scale + 22), scale)
+            t = T("decimal", min(types.MAX_DIGITS, types.as_decimal(n.t)[0] + scale + 22), scale, shown=n.t.shown)
             return Ex(f"CAST(sum({distinct}{n.sql}) AS {types.duckdb_type(t)})", t)
         case "avg":
             n = number(e)
             if n.t.kind == "double":
                 return Ex(f"avg({distinct}{n.sql})", types.DOUBLE)
-            whole, scale = types.as_decimal(n.t)
-            t = types.decimal(whole + scale + 4, scale + 4)
-            return Ex(f"CAST(avg({distinct}{double(n)}) * {_NUDGE} AS {types.duckdb_type(t)})", t)
+            return _exact_average(n, distinct, "")
         case "bit_and" | "bit_or" | "bit_xor":
             neutral = "18446744073709551615" if name == "bit_and" else "0"
             return Ex(f"COALESCE({name}({unsigned(e)}), CAST({neutral} AS UBIGINT))", types.UINT)
@@ -161,6 +159,18 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
             value = document(items[1])
             return Ex(f"CASE WHEN count(*) > 0 THEN my_json_objectagg(list({text(e)}), list({value})) END", types.JSON)
     raise unsupported(name)
+
+
+def _exact_average(n: Ex, distinct: str, over: str) -> Ex:
+    """AVG of exact numbers: four more decimals, rounded half away from zero. `over`: a window."""
+    whole, scale = types.as_decimal(n.t)
+    shown = n.t.decimals if n.t.kind == "decimal" else scale
+    t = types.decimal(whole + scale + 4, scale + 4)
+    kept = quotient_digits(scale, 0)
+    if whole + kept <= types.MAX_DIGITS:
+        t = replace(types.decimal(whole + kept, kept), shown=min(shown + DIV_DECIMALS, 30))
+    total, count = (f"CAST({f}({distinct}{n.sql}){over} AS VARCHAR)" for f in ("sum", "count"))
+    return Ex(f"CAST(my_decimal_quotient({total}, {count}, {t.scale}, {t.shown is None}) AS {types.duckdb_type(t)})", t)
 
 
 def _null_typed(e: Ex) -> str:
@@ -244,6 +254,10 @@ def window(tr: Translator, node: exp.Window, scope: Scope) -> Ex:
         else:
             # A window over groups: its arguments may hold aggregates themselves.
             e = _over_groups(tr, name, inner, scope)
+        if name == "avg" and e.t.kind != "double":
+            n = number(tr.expr(inner.expressions[0], scope)) if group is None else e
+            scope.aggregates_allowed, scope.aggregate_depth = allowed, depth
+            return _exact_average(n, "", f" OVER ({_specification(tr, node, scope)})")
         scope.aggregates_allowed, scope.aggregate_depth = allowed, depth
         function, t = e.sql, e.t
         wrap, function = _peel(function)
@@ -268,9 +282,7 @@ def _over_groups(tr: Translator, name: str, inner: exp.Expression, scope: Scope)
         t = T("decimal", types.MAX_DIGITS, n.t.scale if n.t.kind == "decimal" else 0)
         return Ex(f"CAST(sum({n.sql}) AS {types.duckdb_type(t)})", t)
     if name == "avg":
-        whole, scale = types.as_decimal(n.t)
-        t = types.decimal(whole + scale + 4, scale + 4)
-        return Ex(f"CAST(avg({double(n)}) * {_NUDGE} AS {types.duckdb_type(t)})", t)
+        return Ex(f"avg({n.sql})", types.DOUBLE) if n.t.kind == "double" else n
     if name in ("min", "max", "count"):
         return Ex(f"{name}({e.sql})", types.INT if name == "count" else e.t)
     raise unsupported(f"{name} OVER in a grouped query")
@@ -283,8 +295,6 @@ def _peel(sql: str) -> tuple[str, str]:
         if sql.startswith("CAST(") and sql.endswith(")") and " AS " in sql:
             body, _, kind = sql[5:-1].rpartition(" AS ")
             prefix, suffix, sql = prefix + "CAST(", f" AS {kind})" + suffix, body
-        elif sql.endswith(f" * {_NUDGE}"):
-            suffix, sql = f" * {_NUDGE}" + suffix, sql[: -len(f" * {_NUDGE}")]
         elif sql.startswith("COALESCE(bit_"):
             body, _, rest = sql[9:-1].rpartition(", CAST(")
             prefix, suffix, sql = prefix + "COALESCE(", f", CAST({rest})" + suffix, body

@@ -77,6 +77,9 @@ def text(e: Ex) -> str:
         case "bool":
             return f"CAST(CAST({e.sql} AS BIGINT) AS VARCHAR)"
         case "double":
+            if e.t.scale and e.t.declared is None:
+                # As many decimals as it is announced with: ROUND(x, 2), PI().
+                return f"printf('%.{e.t.scale}f', {e.sql})"
             return f"my_dstr({e.sql})"
         case "float":
             return f"my_fstr({e.sql})"
@@ -86,9 +89,21 @@ def text(e: Ex) -> str:
             return f"my_time_text({e.sql}, {e.t.scale})"
         case "binary":
             return f"my_btext({e.sql})"
+    e = as_shown(e)
+    if e.t.kind == "decimal" and e.t.precision == e.t.scale and e.t.precision < types.MAX_DIGITS:
+        # DuckDB prints no zero before the point of such a type.
+        return f"CAST(CAST({e.sql} AS DECIMAL({e.t.precision + 1},{e.t.scale})) AS VARCHAR)"
     if e.t.declared is not None and e.t.declared.zerofill and e.t.declared.length:
         return f"lpad(CAST({e.sql} AS VARCHAR), {e.t.declared.length}, '0')"
     return f"CAST({e.sql} AS VARCHAR)"
+
+
+def as_shown(e: Ex) -> Ex:
+    """A decimal with the scale that it is announced with."""
+    if e.t.shown is None:
+        return e
+    t = types.decimal(e.t.precision - e.t.scale + e.t.shown + 1, e.t.shown)
+    return Ex(f"CAST({e.sql} AS {types.duckdb_type(t)})", t)
 
 
 def blob(e: Ex) -> str:
@@ -156,7 +171,8 @@ def unsigned(e: Ex) -> str:
         return f"my_bits({e.sql}, {WARN})"
     n = number(e)
     if n.t.kind == "uint":
-        return n.sql
+        # A bare column may be stored in a signed type.
+        return n.sql if n.t.declared is None else f"CAST({n.sql} AS UBIGINT)"
     if n.t.kind == "int":
         return f"CAST((CAST({n.sql} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
     if n.t.kind == "double":
@@ -182,7 +198,7 @@ def boolean(e: Ex) -> str:
     if e.t.kind == "time":
         return f"({e.sql} <> INTERVAL 0 SECOND)"
     if e.t.temporal:
-        return f"({e.sql} IS NOT NULL)"
+        return f"CASE WHEN {e.sql} IS NOT NULL THEN TRUE END"
     return f"({number(e).sql} <> 0)"
 
 
@@ -288,7 +304,7 @@ def cast_to(e: Ex, t: T) -> str:
         case "uint" | "bit":
             return e.sql if e.t.kind in ("uint", "bit") else f"CAST({number(e).sql} AS UBIGINT)"
         case "decimal":
-            if e.t.kind == "decimal" and (e.t.precision, e.t.scale) == (t.precision, t.scale):
+            if e.t.kind == "decimal" and (e.t.precision, e.t.scale) == (t.precision, t.scale) and e.t.shown is None:
                 return e.sql
             return f"CAST({number(e).sql} AS DECIMAL({t.precision},{t.scale}))"
         case "datetime":

@@ -8,11 +8,11 @@ from typing import Any
 from aurora_mysql.sql.functions.numeric import leading_number
 from aurora_mysql.sql.query import operators, types
 from aurora_mysql.sql.query.expression import (
+    CONNECTION_COLLATION,
     WARN,
     Ex,
     boolean,
     cast_to,
-    collated,
     double,
     integer,
     number,
@@ -251,7 +251,8 @@ def _extreme(name: str, a: list[Ex]) -> Ex:
     if t.kind == "bool":
         texts, t = [number(i).sql for i in a], types.INT
     if t.kind == "string":
-        texts = [collated(Ex(s, t, collated=i.collated)) for s, i in zip(texts, a, strict=True)]
+        # DuckDB's own compare without a collation.
+        return Ex(f"my_{name}('{t.collation or CONNECTION_COLLATION}', {', '.join(texts)})", t.plain())
     guard = " OR ".join(f"{i.sql} IS NULL" for i in a)
     return Ex(f"CASE WHEN {guard} THEN NULL ELSE {name}({', '.join(texts)}) END", t.plain())
 
@@ -285,7 +286,7 @@ def _isnull(_: Any, a: list[Ex]) -> Ex:
     return Ex(f"({a[0].sql} IS NULL)", types.BOOL)
 
 
-@function("interval", low=2, high=-1)
+@function("interval", "_interval_call", low=2, high=-1)
 def _interval(_: Any, a: list[Ex]) -> Ex:
     return Ex(f"my_interval({', '.join(double(i) for i in a)})", types.INT)
 

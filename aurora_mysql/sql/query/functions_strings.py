@@ -154,8 +154,9 @@ def _rpad(_: Any, a: list[Ex]) -> Ex:
 
 @function("replace", low=3)
 def _replace(_: Any, a: list[Ex]) -> Ex:
-    # An empty search string replaces nothing in MySQL, and in DuckDB too.
-    return string(f"replace({text(a[0])}, {text(a[1])}, {text(a[2])})", a[0])
+    # An empty search string replaces nothing, even by NULL.
+    replaced = f"replace({text(a[0])}, {text(a[1])}, {text(a[2])})"
+    return string(f"CASE WHEN {text(a[1])} = '' THEN {text(a[0])} ELSE {replaced} END", a[0])
 
 
 @function("reverse", low=1)

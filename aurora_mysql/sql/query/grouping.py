@@ -9,7 +9,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
-from aurora_mysql.sql.query.expression import Ex, collated
+from aurora_mysql.sql.query.expression import Ex, as_shown, collated
 from aurora_mysql.sql.query.scope import Grouping, Scope
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
     for part in ("cube", "grouping_sets", "totals", "all"):
         if group.args.get(part):
             raise mysql_error(1064, part, 1)
-    out = Grouping([], strict=only_full_group_by(tr.b.pc))
+    out = Grouping([], strict=only_full_group_by(tr.b.pc), rollup=bool(group.args.get("rollup")))
     texts: list[str] = []
     scope.clause = "group statement"
     for expression in group.expressions:
@@ -49,6 +49,7 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
         finally:
             tr.b.baking -= 1
         tr.b.bake(target)
+        e = as_shown(e)
         key = collated(e)
         if e.t.kind == "null":
             key = "CAST(NULL AS VARCHAR)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aurora_mysql.catalog.collation import collation_key
@@ -13,6 +14,7 @@ from aurora_mysql.sql.query.expression import (
     CI,
     WARN,
     Ex,
+    as_shown,
     blob,
     boolean,
     cast_to,
@@ -34,9 +36,6 @@ from aurora_mysql.sql.query.sources import (
     number_complaint,
 )
 from aurora_mysql.sql.query.types import T
-
-#: Lifts quotients over the half that binary fractions miss, so that rounding goes half away from zero.
-_NUDGE = "1.0000000000000004"
 
 
 def converted_literal(b: Builder, e: Ex, convert: Any, duck: str) -> str:
@@ -171,15 +170,31 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
             return Ex(f"CAST({wide} AS UBIGINT)", types.UINT)
         return Ex(f"({x.sql} {op} {y.sql})", types.INT)
     (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    shown = None
+    if x.t.shown is not None or y.t.shown is not None:
+        first, second = x.t.decimals, y.t.decimals
+        shown = first + second if op == "*" else max(first, second)
+        digits = whole1 + whole2 + scale1 + scale2 if op == "*" else max(whole1, whole2) + 1 + max(scale1, scale2)
+        if digits > types.MAX_DIGITS:
+            # No room for the digits behind those that are shown.
+            return arithmetic(op, as_shown(x), as_shown(y))
     if op == "*":
         t = types.decimal(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
         if whole1 + whole2 + scale1 + scale2 > types.MAX_DIGITS:
-            return Ex(f"CAST({double(x)} * {double(y)} AS {types.duckdb_type(t)})", t)
+            return Ex(f"CAST(my_decimal_product({text(x)}, {text(y)}) AS {types.duckdb_type(t)})", t)
     else:
         scale = max(scale1, scale2)
         t = types.decimal(max(whole1, whole2) + 1 + scale, scale)
     left, right = (_as_decimal_sql(e) for e in (x, y))
-    return Ex(f"CAST({left} {op} {right} AS {types.duckdb_type(t)})", t)
+    narrow = max(whole1 + scale1, whole2 + scale2) <= _NARROW_DIGITS
+    if t.precision > _NARROW_DIGITS and narrow:
+        # DuckDB computes two 64-bit decimals in 64 bits.
+        left = f"CAST({left} AS DECIMAL({t.precision},{scale1}))"
+    return Ex(f"CAST({left} {op} {right} AS {types.duckdb_type(t)})", replace(t, shown=shown))
+
+
+#: Decimals of at most so many digits are 64-bit integers in DuckDB.
+_NARROW_DIGITS = 18
 
 
 def _as_decimal_sql(e: Ex) -> str:
@@ -213,31 +228,55 @@ def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     if "double" in (x.t.kind, y.t.kind):
         return _watched(b, f"({quotient})", x, y, types.DOUBLE)
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
-    t = types.decimal(whole1 + scale2 + scale1 + 4, scale1 + 4)
+    shown = min((x.t.decimals if x.t.kind == "decimal" else scale1) + DIV_DECIMALS, 30)
+    kept = quotient_digits(scale1, scale2)
+    whole = whole1 + scale2
+    t = replace(types.decimal(whole + kept, kept), shown=shown)
+    if whole + kept > types.MAX_DIGITS or kept < shown:
+        t = types.decimal(whole + shown, shown)
     exact = _exact_quotient(x, y, t)
     if exact is not None:
         return _watched(b, exact, x, y, t)
-    if t.precision >= types.MAX_DIGITS:
-        # Too wide for 128 bits; a double would not have the digits either.
-        wide = f"my_decimal_quotient({text(x)}, {text(y)}, {t.scale})"
-        return _watched(b, f"CAST({wide} AS {types.duckdb_type(t)})", x, y, t)
-    return _watched(b, f"CAST({quotient} * CAST({_NUDGE} AS DOUBLE) AS {types.duckdb_type(t)})", x, y, t)
+    # Too wide for 128 bits or too long to be repeated; a double would not have the digits.
+    wide = f"my_decimal_quotient({_digits(x)}, {_digits(y)}, {t.scale}, {t.shown is None})"
+    return _watched(b, f"CAST({wide} AS {types.duckdb_type(t)})", x, y, t)
 
 
-#: Operands longer than this are divided as DOUBLE: the exact form repeats them.
+#: div_precision_increment: a quotient shows so many decimals more than its dividend.
+DIV_DECIMALS = 4
+_WORD = 9
+
+
+def quotient_digits(scale1: int, scale2: int) -> int:
+    """The decimals that MySQL computes of a quotient: whole words of nine digits."""
+    words1, words2 = -(-scale1 // _WORD) * _WORD, -(-scale2 // _WORD) * _WORD
+    more = max(0, DIV_DECIMALS - (words1 - scale1 + words2 - scale2))
+    return -(-(words1 + words2 + more) // _WORD) * _WORD
+
+
+def _digits(e: Ex) -> str:
+    """All digits of an exact number as text."""
+    return f"CAST({e.sql} AS VARCHAR)"
+
+
+#: Operands longer than this are divided by a function: the exact form repeats them.
 _LONGEST_EXACT = 300
 
 
 def _exact_quotient(x: Ex, y: Ex, t: T) -> str | None:
-    """x / y rounded half away from zero at t's scale, on 128-bit integers; None when they are too narrow for it."""
+    """x / y at t's scale, on 128-bit integers: cut if it has hidden digits, else rounded half away from zero. None when
+    128 bits are too narrow."""
     (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     shift = scale2 + t.scale - scale1
     if shift < 0 or max(whole1 + scale1 + shift, whole2 + scale2) > 36 or len(x.sql) + len(y.sql) > _LONGEST_EXACT:
         return None
     n = f"({_scaled_integer(x, scale1)} * CAST({10**shift} AS HUGEINT))"
     d = _scaled_integer(y, scale2)
-    rounded = f"((2 * abs({n}) + abs({d})) // (2 * abs(NULLIF({d}, 0))))"
-    quotient = f"(CAST(sign({n}) AS HUGEINT) * CAST(sign({d}) AS HUGEINT) * {rounded})"
+    if t.shown is None:
+        rounded = f"((2 * abs({n}) + abs({d})) // (2 * abs(NULLIF({d}, 0))))"
+        quotient = f"(CAST(sign({n}) AS HUGEINT) * CAST(sign({d}) AS HUGEINT) * {rounded})"
+    else:
+        quotient = f"({n} // NULLIF({d}, 0))"
     unit = f"CAST('0.{'0' * (t.scale - 1)}1' AS DECIMAL({t.scale},{t.scale}))"
     digits = min(t.precision, types.MAX_DIGITS - t.scale)
     return f"CAST(CAST({quotient} AS DECIMAL({digits},0)) * {unit} AS {types.duckdb_type(t)})"
@@ -282,6 +321,8 @@ def modulo(b: Builder, a: Ex, c: Ex) -> Ex:
     (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     scale = max(scale1, scale2)
     t = types.decimal(max(whole1, whole2) + scale, scale)
+    if x.t.shown is not None or y.t.shown is not None:
+        t = replace(t, shown=max(x.t.decimals, y.t.decimals))
     left, right = _as_decimal_sql(x), _as_decimal_sql(y)
     return _watched(b, f"CAST({left} % NULLIF({right}, 0) AS {types.duckdb_type(t)})", x, y, t)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, cast_to, collated, is_ci, number
+from aurora_mysql.sql.query.expression import Ex, as_shown, cast_to, collated, is_ci, number
 from aurora_mysql.sql.query.scope import Relation, RelationColumn
 from aurora_mysql.sql.query.types import T
 from aurora_mysql.sql.result import ResultColumn
@@ -61,6 +61,7 @@ def item_of(name: str, e: Ex) -> tuple[str, OutputColumn]:
     """The text of a select item and its column; truth values become 0 and 1."""
     if e.t.kind == "bool":
         return number(e).sql, OutputColumn(name, T("int", precision=1))
+    e = as_shown(e) if e.t.shown is not None else e
     out = OutputColumn(name, e.t, collated=e.collated)
     origin = e.origin
     if origin is not None and origin.relation is not None and origin.column is not None:

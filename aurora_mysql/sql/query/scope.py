@@ -54,6 +54,7 @@ class Grouping:
     determined: set[str] = field(default_factory=set)
     implicit: bool = False
     strict: bool = True
+    rollup: bool = False
 
 
 @dataclass(slots=True)

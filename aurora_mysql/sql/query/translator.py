@@ -158,6 +158,9 @@ class Translator:
             return e
         known = group.texts.get(e.sql)
         if known is not None:
+            if not group.rollup and known.t.kind == "string" and is_ci(known.t.collation) and known.sql == e.sql:
+                # Equal texts may be spelled differently: the group shows that of its first row.
+                return Ex(f"first({known.sql})", known.t, collated=known.collated, name=known.name, origin=known.origin)
             return known
         if e.sql in group.determined or not group.strict:
             return Ex(f"any_value({e.sql})", e.t, name=e.name, collated=False)

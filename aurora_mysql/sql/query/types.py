@@ -18,13 +18,21 @@ MIN_DECIMALS = 6
 @dataclass(frozen=True, slots=True)
 class T:
     """A type. `precision`/`scale` are a decimal's; `scale` is also the fractional digits of a temporal type.
-    `collation` is a string's, None for the connection's. `declared` is the column's type when it is a bare column."""
+    `collation` is a string's, None for the connection's. `declared` is the column's type when it is a bare column.
+    `shown` is the scale that a decimal is announced and shown with when it has more digits: a quotient is kept with
+    whole words of nine digits, as in MySQL, until it is shown."""
 
     kind: str
     precision: int = 0
     scale: int = 0
     collation: str | None = None
     declared: ColumnType | None = None
+    shown: int | None = None
+
+    @property
+    def decimals(self) -> int:
+        """The scale a client sees."""
+        return self.scale if self.shown is None else self.shown
 
     @property
     def numeric(self) -> bool:
@@ -127,7 +135,7 @@ def unify(types: list[T]) -> T:
         first = known[0]
         if first.kind == "decimal":
             whole = max(t.precision - t.scale for t in known)
-            scale = max(t.scale for t in known)
+            scale = max(t.decimals for t in known)
             return decimal(whole + scale, scale)
         if first.kind == "string":
             collations = {t.collation for t in known}
@@ -144,7 +152,7 @@ def unify(types: list[T]) -> T:
             return DOUBLE
         if "decimal" in kinds or kinds >= {"int", "uint"}:
             whole = max(as_decimal(t)[0] for t in known)
-            scale = max(as_decimal(t)[1] for t in known)
+            scale = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
             return decimal(whole + scale, scale)
         if kinds & {"uint", "bit"}:
             return UINT if "int" not in kinds else INT
