@@ -227,7 +227,7 @@ class Generator:
 
     def _grouped(self) -> Node:
         aggregates = ", ".join(self.random.choice(_AGGREGATES) for _ in range(self.random.randint(1, 2)))
-        key = self.random.choice(["", "i", "s", "d > 1", "YEAR(dt)", "id % 3"])
+        key = self.random.choice(["", "i", "LOWER(s)", "d > 1", "YEAR(dt)", "id % 3"])
         if not key:
             return self.fill("select", f"SELECT {aggregates} FROM t WHERE {{bool}}", 1)
         return self.fill("select", f"SELECT {key} AS k, {aggregates} FROM t GROUP BY {key} ORDER BY {key}", 1)

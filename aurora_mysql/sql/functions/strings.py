@@ -277,11 +277,10 @@ def soundex(text: str) -> str:
     out, last = letters[0], codes.get(letters[0], "0")
     for letter in letters[1:]:
         code = codes.get(letter, "0")
-        if letter in "HW":
-            continue
-        if code != "0" and code != last:
+        # Vowels between equal codes don't part them, unlike in other databases.
+        if code not in ("0", last):
             out += code
-        last = code
+            last = code
     return out.ljust(4, "0")
 
 

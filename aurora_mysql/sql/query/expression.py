@@ -171,8 +171,8 @@ def unsigned(e: Ex) -> str:
         return f"my_bits({e.sql}, {WARN})"
     n = number(e)
     if n.t.kind == "uint":
-        # A bare column may be stored in a signed type.
-        return n.sql if n.t.declared is None else f"CAST({n.sql} AS UBIGINT)"
+        # What stems from a column may be stored in a signed type.
+        return f"CAST({n.sql} AS UBIGINT)"
     if n.t.kind == "int":
         return f"CAST((CAST({n.sql} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
     if n.t.kind == "double":

@@ -278,14 +278,23 @@ def _exact_quotient(x: Ex, y: Ex, t: T) -> str | None:
     else:
         quotient = f"({n} // NULLIF({d}, 0))"
     unit = f"CAST('0.{'0' * (t.scale - 1)}1' AS DECIMAL({t.scale},{t.scale}))"
-    digits = min(t.precision, types.MAX_DIGITS - t.scale)
-    return f"CAST(CAST({quotient} AS DECIMAL({digits},0)) * {unit} AS {types.duckdb_type(t)})"
+    duck = types.duckdb_type(t)
+    if t.precision + t.scale <= types.MAX_DIGITS:
+        # More than 18 digits, so that DuckDB multiplies in 128 bits.
+        digits = min(max(t.precision, _NARROW_DIGITS + 1), types.MAX_DIGITS - t.scale)
+        return f"CAST(CAST({quotient} AS DECIMAL({digits},0)) * {unit} AS {duck})"
+    if 2 * t.scale > types.MAX_DIGITS:
+        return None
+    power = f"CAST({10**t.scale} AS HUGEINT)"
+    whole = f"CAST({quotient} // {power} AS DECIMAL({types.MAX_DIGITS - t.scale},0))"
+    return f"CAST({whole} + CAST({quotient} % {power} AS DECIMAL({t.scale},0)) * {unit} AS {duck})"
 
 
 def _scaled_integer(e: Ex, scale: int) -> str:
     if not scale:
         return f"CAST({e.sql} AS HUGEINT)"
-    return f"CAST({e.sql} * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)"
+    digits = min(max(types.as_decimal(e.t)[0] + scale, _NARROW_DIGITS + 1), types.MAX_DIGITS - scale - 1)
+    return f"CAST(CAST({e.sql} AS DECIMAL({digits},{scale})) * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)"
 
 
 def integer_divide(b: Builder, a: Ex, c: Ex) -> Ex:
