@@ -43,7 +43,7 @@ class _Wiring:
         elif self._commit_log is not None:
             if not state.writable:
                 log.warning("the volume has no write quorum (%d copies): %s", state.live_copies, state.reason)
-            self._commit_log.writable_changed(state.writable)
+            self._commit_log.writable_changed(state.writable, full=state.full)
 
 
 async def promote(

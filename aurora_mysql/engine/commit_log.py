@@ -62,6 +62,7 @@ class CommitLog:
         self._in_flight: deque[InFlight] = deque()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._full = False
         self._fenced: FencedError | None = None
         self._announced = volume.vdl
         self._last_time_us = last_time_us
@@ -75,8 +76,9 @@ class CommitLog:
         """Called by the volume from its own thread."""
         self._loop.call_soon_threadsafe(self._release, vdl)
 
-    def writable_changed(self, writable: bool) -> None:
-        """The volume gained or lost its write quorum (on the loop)."""
+    def writable_changed(self, writable: bool, *, full: bool = False) -> None:
+        """The volume gained or lost its write quorum, lost it to full disks maybe (on the loop)."""
+        self._full = full
         if writable:
             self._writable.set()
         else:
@@ -145,6 +147,8 @@ class CommitLog:
         await asyncio.wait([item.durable for item in self._in_flight]) if self._in_flight else None
 
     async def _wait_writable(self) -> None:
+        if self._full:
+            raise mysql_error(1114, "redo log")
         await in_task()
         try:
             async with asyncio.timeout(self._timeout_s):

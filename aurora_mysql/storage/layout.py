@@ -59,13 +59,14 @@ class VolumeOptions:
 
 @dataclass(frozen=True, slots=True)
 class VolumeState:
-    """What on_state tells: can the volume take writes, and if it can't, why."""
+    """What on_state tells: can the volume take writes, and if it can't, why (`full`: for want of disk space)."""
 
     writable: bool
     fenced: bool = False
     epoch: int = 0
     live_copies: int = 0
     reason: str = ""
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Volume:
         self._fenced = ""
         self._closed = False
         self._writable: bool | None = None
+        self._full = False
         self._writers = {copy.id: CopyWriter(copy, cluster_id, fence, self._history, options, self) for copy in copies}
 
     @classmethod
@@ -137,7 +138,7 @@ class Volume:
             if self._closed:
                 raise StorageError("the volume is closed")
             if self._held_bytes and self._held_bytes + size > self._options.max_queued_bytes:
-                if sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM:
+                if self._too_many_full():
                     raise StorageError("the volume is full")
                 raise QuorumLostError("too many commits wait for the copies of the volume")
             for part in parts[:-1]:
@@ -319,11 +320,16 @@ class Volume:
         with self._announce_lock:
             live = sum(w.live for w in self._writers.values())
             writable = live >= WRITE_QUORUM and not self._fenced
-            if writable == self._writable or self._fenced or self._closed:
+            full = not writable and self._too_many_full()
+            if (writable, full) == (self._writable, self._full) or self._fenced or self._closed:
                 return
-            self._writable = writable
+            self._writable, self._full = writable, full
             reason = "" if writable else f"only {live} of {len(self._writers)} copies can be written"
-            self._on_state(VolumeState(writable, False, self.epoch, live, reason))
+            self._on_state(VolumeState(writable, False, self.epoch, live, reason, full))
+
+    def _too_many_full(self) -> bool:
+        """Whether full disks alone keep the write quorum away."""
+        return sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM
 
 
 def _held_epoch(copy: LocalCopy) -> int | None:
