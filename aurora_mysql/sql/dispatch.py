@@ -26,18 +26,13 @@ def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext) -> Plan:
         # sqlglot knows it from other databases.
         at = statement.text.upper().rfind("RETURNING")
         raise mysql_error(1064, statement.text[at : at + 80], 1)
-    if name == "insert":
-        from aurora_mysql.sql.dml import plan_insert
+    if name in ("insert", "update", "delete"):
+        from aurora_mysql.sql.dml import plan_delete, plan_insert, plan_update, through_view
 
-        return plan_insert(tree, pc)
-    if name == "update":
-        from aurora_mysql.sql.dml import plan_update
-
-        return plan_update(tree, pc)
-    if name == "delete":
-        from aurora_mysql.sql.dml import plan_delete
-
-        return plan_delete(tree, pc)
+        write = through_view(tree, pc)
+        planner = {"insert": plan_insert, "update": plan_update, "delete": plan_delete}[name]
+        plan = planner(tree, pc)
+        return plan if write is None else write.finish(plan, pc)
     if statement.verb not in _QUERIES:
         raise mysql_error(1064, statement.text[:80], 1)
     from aurora_mysql.sql.query import plan_select
@@ -57,7 +52,9 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
     if verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
         return _plan_show(words, statement, pc)
     if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and words[1:2] != ["USER"]:
-        if verb == "TRUNCATE" or any(word in _SCHEMA_OBJECTS for word in words[1:]):
+        # A view's definer and algorithm come before the word VIEW.
+        head = [piece.upper() for piece in statement.pieces[1:20]]
+        if verb == "TRUNCATE" or any(word in _SCHEMA_OBJECTS for word in words[1:]) or "VIEW" in head:
             from aurora_mysql.sql.ddl import plan_ddl
 
             return plan_ddl(text, pc)

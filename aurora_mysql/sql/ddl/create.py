@@ -62,7 +62,9 @@ def build_table(spec: TableSpec, database: Database, catalog: Catalog, *, fk_che
 
 
 def add_check(table: Table, spec: CheckSpec, catalog: Catalog) -> Table:
-    """`table` with one more check; 3822 when the schema has that name already, 3818 when it is about AUTO_INCREMENT."""
+    """`table` with one more check; 3822 when the schema has that name already, 3818 when it is about AUTO_INCREMENT.
+
+    3813: a column's own check names another column."""
     existing = [c.name for c in table.checks]
     name = spec.name or next_name(table, "_chk_", existing)
     used = {n.lower() for n in existing}
@@ -73,6 +75,8 @@ def add_check(table: Table, spec: CheckSpec, catalog: Catalog) -> Table:
         raise mysql_error(3822, name)
     check = build_check(spec, name, table.columns)
     names = referenced(check.expression)
+    if spec.column and names - {spec.column.lower()}:
+        raise mysql_error(3813, name)
     if any(c.auto_increment and c.name.lower() in names for c in table.columns):
         raise mysql_error(3818, name)
     return dataclasses.replace(table, checks=(*table.checks, check))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aurora_mysql.catalog.charsets import charset_named
 from aurora_mysql.catalog.model import ColumnType
 from aurora_mysql.errors import mysql_error, unsupported
@@ -237,7 +239,7 @@ def _attributes(cur: TokenCursor, spec: ColumnSpec) -> None:
             name = ""
             if cur.accept_word("CONSTRAINT") and not cur.peek_word("CHECK"):
                 name = cur.expect_ident()
-            spec.checks.append(parse_check(cur, name))
+            spec.checks.append(replace(parse_check(cur, name), column=spec.name))
         elif cur.peek_word("GENERATED") or cur.peek_word("AS"):
             cur.accept_word("GENERATED", "ALWAYS")
             cur.expect_word("AS")

@@ -15,6 +15,7 @@ class CheckSpec:
     name: str
     expression: str
     enforced: bool = True
+    column: str = ""
 
 
 @dataclass

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from aurora_mysql.catalog.model import CatalogDelta, View
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import check_identifier
@@ -131,8 +133,12 @@ def _columns(run: Run, spec: ViewSpec, pc: PlanContext) -> tuple[str, ...]:
     from aurora_mysql.sql.parse import parse_one_mysql
     from aurora_mysql.sql.query import translate_select
 
+    tree = parse_one_mysql(spec.definition, [])
+    for node in tree.find_all(exp.Table):
+        if (node.db or pc.database, node.name) in run.ctx.temporary.tables:
+            raise mysql_error(1352, node.name)
     inner = PlanContext(run.engine.catalog, pc.database, run.ctx, run.engine, run.services, spec.definition)
-    found = [c.name for c in translate_select(parse_one_mysql(spec.definition, []), inner).columns]
+    found = [c.name for c in translate_select(tree, inner).columns]
     pc.privileges |= inner.privileges
     if spec.columns and len(spec.columns) != len(found):
         raise mysql_error(1353)

@@ -6,5 +6,6 @@ from aurora_mysql.sql.dml.delete import plan_delete
 from aurora_mysql.sql.dml.insert import plan_insert
 from aurora_mysql.sql.dml.load_data import plan_load_data
 from aurora_mysql.sql.dml.update import plan_update
+from aurora_mysql.sql.dml.view_target import base_of_view, through_view
 
-__all__ = ["plan_delete", "plan_insert", "plan_load_data", "plan_update"]
+__all__ = ["base_of_view", "plan_delete", "plan_insert", "plan_load_data", "plan_update", "through_view"]

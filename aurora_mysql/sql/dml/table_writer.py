@@ -48,8 +48,12 @@ class TableWriter:
         self._converters: dict[tuple[bool, str], list[Converter]] = {}
         self._defaults: dict[str, Value] = {}
         self._default_expressions: dict[str, RowExpression] = {}
-        self.checks = [
-            (check, RowExpression(_expression(check.expression), table, pc)) for check in table.checks if check.enforced
+        self._pc = pc
+        #: CHECK constraints, and CHECK OPTIONs of views (error 1369) that the statement goes through.
+        self.checks: list[tuple[str, int, RowExpression]] = [
+            (check.name, 3819, RowExpression(_expression(check.expression), table, pc))
+            for check in table.checks
+            if check.enforced
         ]
         self.generated = [
             (position, RowExpression(_expression(column.generated), table, pc))
@@ -123,11 +127,15 @@ class TableWriter:
         return None
 
     async def check(self, row: Row, ctx: SessionContext, tx: Transaction) -> None:
-        """Raise 3819 when a CHECK constraint is false (NULL passes)."""
-        for check, expression in self.checks:
+        """Raise 3819 when a CHECK constraint is false (NULL passes), 1369 when a view does not show the row."""
+        for name, errno, expression in self.checks:
             value = await expression.value(row, (), ctx, tx)
-            if value is not None and not value:
-                raise mysql_error(3819, check.name)
+            if not value and (value is not None or errno == 1369):
+                raise mysql_error(errno, name)
+
+    def add_view_check(self, view: str, condition: exp.Expression) -> None:
+        """Every row written must meet `condition`, that of `view` ("database.name")."""
+        self.checks.append((view, 1369, RowExpression(condition.copy(), self.table, self._pc)))
 
     def convert(
         self, values: Sequence[Value], converters: Sequence[Converter], number: int, ctx: SessionContext, lenient: bool

@@ -199,8 +199,11 @@ def _statistics(ctx: SessionContext, services: InstanceServices) -> list[Row]:
 def _views(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     catalog = services.engine.catalog
     seen = Visibility(catalog, ctx)
+    from aurora_mysql.sql.dml import base_of_view
+
     return [
-        ("def", v.database, v.name, v.definition, v.check_option, "NO", v.definer, v.security, "utf8mb4",
+        ("def", v.database, v.name, v.definition, v.check_option,
+         "NO" if base_of_view(v, catalog) is None else "YES", v.definer, v.security, "utf8mb4",
          "utf8mb4_0900_ai_ci")
         for v in catalog.views.values()
         if seen.table(v.database, v.name)
