@@ -11,7 +11,7 @@ from aurora_mysql.catalog.model import CatalogDelta, View
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import check_identifier
 from aurora_mysql.sql.ddl.plan import DdlPlan, Run, note
-from aurora_mysql.sql.lexer import TokenCursor
+from aurora_mysql.sql.lexer import TokenCursor, tokenize
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.result import Ok, Result
 
@@ -113,11 +113,11 @@ async def _create(run: Run, spec: ViewSpec, pc: PlanContext) -> Result:
             raise mysql_error(1050, spec.name)
         if spec.alter and key not in catalog.views:
             raise mysql_error(1146, *key)
-        columns = _columns(run, spec, pc)
+        columns, definition = _columns(run, spec, pc)
         view = View(
             database.name,
             spec.name,
-            spec.definition,
+            definition,
             columns,
             spec.definer,
             spec.security,
@@ -128,8 +128,9 @@ async def _create(run: Run, spec: ViewSpec, pc: PlanContext) -> Result:
     return Ok()
 
 
-def _columns(run: Run, spec: ViewSpec, pc: PlanContext) -> tuple[str, ...]:
-    """The view's column names: those of its list, else the SELECT's headings; the SELECT must be valid."""
+def _columns(run: Run, spec: ViewSpec, pc: PlanContext) -> tuple[tuple[str, ...], str]:
+    """The view's column names (those of its list, else the SELECT's headings), and the SELECT with its star opened; the
+    SELECT must be valid."""
     from aurora_mysql.sql.parse import parse_one_mysql
     from aurora_mysql.sql.query import translate_select
 
@@ -148,7 +149,34 @@ def _columns(run: Run, spec: ViewSpec, pc: PlanContext) -> tuple[str, ...]:
         if name.lower() in seen:
             raise mysql_error(1060, name)
         seen.add(name.lower())
-    return tuple(names)
+    return tuple(names), _without_star(spec.definition, tree, found)
+
+
+def _without_star(definition: str, tree: exp.Expression, names: Sequence[str]) -> str:
+    """`definition` with the columns that a star stands for now: a view keeps the columns it was made with."""
+    if not isinstance(tree, exp.Select):
+        return definition
+    stars = [n for n, item in enumerate(tree.expressions) if item.is_star]
+    if len(stars) != 1:
+        return definition
+    after = len(tree.expressions) - stars[0] - 1
+    opened = names[stars[0] : len(names) - after]
+    depth = 0
+    tokens = tokenize(definition)
+    for position, token in enumerate(tokens):
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "op" else 0
+        following = tokens[position + 1] if position + 1 < len(tokens) else None
+        if depth or token.text != "*" or (following is not None and following.upper not in (",", "FROM")):
+            continue
+        start = token.start
+        before = position
+        while before >= 2 and tokens[before - 1].text == ".":
+            before -= 2
+            start = tokens[before].start
+        prefix = definition[start : token.start]
+        columns = ", ".join(f"{prefix}`{name.replace('`', '``')}`" for name in opened)
+        return definition[:start] + columns + definition[token.end :]
+    return definition
 
 
 def plan_drop_view(cur: TokenCursor, pc: PlanContext) -> Plan:

@@ -1,7 +1,8 @@
 """INSERT, UPDATE and DELETE through a view: the statement is rewritten to its base table.
 
 A view can be written when it is a plain SELECT from one table or such a view. Its columns stand for expressions over
-the base table; only bare columns can be assigned. WITH CHECK OPTION becomes a condition that every written row must meet.
+the base table; only bare columns can be assigned. WITH CHECK OPTION becomes a condition that every written row must
+meet.
 """
 
 from __future__ import annotations
