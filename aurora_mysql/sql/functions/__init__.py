@@ -7,8 +7,9 @@ from collections.abc import Callable
 import duckdb
 
 from aurora_mysql.sql.functions import diagnostics, json_functions, json_table, numeric, regexps, strings, temporal
+from aurora_mysql.sql.functions.collations import install_sort_keys
 from aurora_mysql.sql.functions.registry import install
 
 __all__ = ["bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "strings", "temporal"]
 
-bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install]
+bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install, install_sort_keys]

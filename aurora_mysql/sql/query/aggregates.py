@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.expression import (
+    CONNECTION_COLLATION,
     Ex,
     collated,
     document,
@@ -125,6 +127,9 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
                 return Ex("max(CAST(NULL AS VARCHAR))", types.STRING)
             if e.t.kind == "bool":
                 return Ex(f"{name}({number(e).sql})", types.INT)
+            function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
+            if function is not None:
+                return Ex(f"arg_{name}({e.sql}, {function}({e.sql}))", e.t, collated=e.collated)
             if e.t.kind == "string" and not e.collated:
                 return Ex(f"{name}({collated(e)})", e.t.plain(), collated=collated(e) != e.sql)
             return Ex(f"{name}({e.sql})", e.t, collated=e.collated)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation
+from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.sources import Converted, number_complaint, string_double
 from aurora_mysql.sql.query.types import T
@@ -283,7 +284,8 @@ def sort_key(e: Ex) -> str:
         return enum_position(e)
     if e.t.kind == "string" and e.t.declared is not None and e.t.declared.name == "set":
         return number(e).sql
-    return collated(e)
+    function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
+    return collated(e) if function is None else f"{function}({e.sql})"
 
 
 def cast_to(e: Ex, t: T) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.errors import unsupported
+from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.casts import cast
 from aurora_mysql.sql.query.expression import (
@@ -272,7 +273,13 @@ def _format(_: Any, a: list[Ex]) -> Ex:
 
 @function("strcmp", low=2)
 def _strcmp(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_strcmp({text(a[0])}, {text(a[1])}, {_sensitive(*a)})", types.INT)
+    function = sort_key_function(collation_of(*a) or CONNECTION_COLLATION)
+    if function is None or any(i.t.kind == "binary" for i in a):
+        return Ex(f"my_strcmp({text(a[0])}, {text(a[1])}, {_sensitive(*a)})", types.INT)
+    left, right = f"{function}({text(a[0])})", f"{function}({text(a[1])})"
+    return Ex(
+        f"CASE WHEN {left} < {right} THEN -1 WHEN {left} > {right} THEN 1 WHEN {left} = {right} THEN 0 END", types.INT
+    )
 
 
 @function("ascii", low=1)

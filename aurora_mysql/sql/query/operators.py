@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aurora_mysql.catalog.collation import collation_key
-from aurora_mysql.errors import mysql_error
+from aurora_mysql.catalog.collation import collation_key, pads_space
+from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.functions.temporal import number_to_datetime
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.expression import (
     CI,
+    CONNECTION_COLLATION,
     WARN,
     Ex,
     as_shown,
@@ -57,20 +60,82 @@ def collation_of(a: Ex, c: Ex) -> str | None:
     return binary or (collations[0] if collations else None)
 
 
-def string_pair(a: Ex, c: Ex) -> tuple[str, str]:
+def _strength(e: Ex) -> int:
+    """Coercibility: the lower, the more it says: COLLATE 0, columns 2, constants of the system 3, literals 4."""
+    if e.explicit:
+        return 0
+    return 4 if e.is_literal or not e.t.collation else 3 if e.system else 2
+
+
+_STRENGTHS = {0: "EXPLICIT", 2: "IMPLICIT", 3: "SYSCONST", 4: "COERCIBLE"}
+
+
+def common_collation(a: Ex, c: Ex, operation: str, connection: str) -> str:
+    """The collation in which two strings are compared.
+
+    Raises:
+        MySQLError: 1267 when both have one of their own, of equal strength, and neither gives way.
+    """
+    left, right = a.t.collation or connection, c.t.collation or connection
+    mine, yours = _strength(a), _strength(c)
+    if mine == 4 and yours == 4:
+        return connection
+    if left == right or mine != yours:
+        return left if mine <= yours else right
+    of_left, of_right = left.split("_")[0], right.split("_")[0]
+    if mine and of_left != of_right and "binary" not in (left, right):
+        # The smaller repertoire is converted to the larger one.
+        return left if _REPERTOIRE.get(of_left, 0) > _REPERTOIRE.get(of_right, 0) else right
+    if mine and left.endswith("_bin") != right.endswith("_bin"):
+        return left if left.endswith("_bin") else right
+    raise mysql_error(1267, left, _STRENGTHS[mine], right, _STRENGTHS[yours], operation)
+
+
+_REPERTOIRE = {"ascii": 0, "latin1": 1, "utf8mb3": 2, "utf8mb4": 3}
+
+
+def check_mix(b: Builder, operands: Sequence[Ex], operation: str) -> None:
+    """Raise 1270 (three operands) or 1271 (more) when their collations don't mix; two are looked at as they meet."""
+    if len(operands) < 3 or any(e.t.kind != "string" for e in operands):
+        return
+    connection = str(b.pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
+    try:
+        for other in operands[1:]:
+            common_collation(operands[0], other, operation, connection)
+    except MySQLError:
+        if len(operands) > 3:
+            raise mysql_error(1271, operation) from None
+        named = [x for e in operands for x in (e.t.collation or connection, _STRENGTHS[_strength(e)])]
+        raise mysql_error(1270, *named, operation) from None
+
+
+_ORDERED = ("<", "<=", ">", ">=")
+
+
+def string_pair(a: Ex, c: Ex, operation: str = "=", connection: str = CONNECTION_COLLATION) -> tuple[str, str]:
     """Two strings such that DuckDB compares them in their common collation."""
-    collation = collation_of(a, c)
+    collation = common_collation(a, c, operation, connection)
+    left, right = a.sql, c.sql
+    function = sort_key_function(collation) if operation in _ORDERED else None
+    if function is not None:
+        if pads_space(collation):
+            left, right = f"rtrim({left}, ' ')", f"rtrim({right}, ' ')"
+        return f"{function}({left})", f"{function}({right})"
     if not is_ci(collation):
         if a.collated or c.collated:
-            return f"encode({a.sql})", f"encode({c.sql})"
-        return a.sql, c.sql
-    if a.collated or c.collated:
-        return a.sql, c.sql
-    return f"({a.sql} COLLATE {CI})", c.sql
+            left, right = f"decode(encode({left}))", f"decode(encode({right}))"
+    elif not (a.collated or c.collated):
+        left = f"({left} COLLATE {CI})"
+    if pads_space(collation):
+        # Spaces at the end don't count.
+        left, right = f"rtrim({left}, ' ')", f"rtrim({right}, ' ')"
+        if is_ci(collation):
+            left = f"({left} COLLATE {CI})"
+    return left, right
 
 
-def comparable(b: Builder, a: Ex, c: Ex) -> tuple[str, str]:
-    """Both sides in the type MySQL compares them in."""
+def comparable(b: Builder, a: Ex, c: Ex, operation: str = "=") -> tuple[str, str]:
+    """Both sides in the type MySQL compares them in. Raises 1267."""
     if a.t.kind == "null" or c.t.kind == "null":
         return (
             "CAST(NULL AS VARCHAR)" if a.t.kind == "null" else text(a),
@@ -88,7 +153,8 @@ def comparable(b: Builder, a: Ex, c: Ex) -> tuple[str, str]:
         return _numeric_side(b, a, c), _numeric_side(b, c, a)
     if a.t.kind == "binary" or c.t.kind == "binary":
         return blob(a), blob(c)
-    return string_pair(a, c)
+    connection = str(b.pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
+    return string_pair(a, c, operation, connection)
 
 
 def _numeric_side(b: Builder, e: Ex, other: Ex) -> str:
@@ -151,9 +217,9 @@ def compare(b: Builder, op: str, a: Ex, c: Ex) -> Ex:
 
                 right = converted_literal(b, literal, key, "VARCHAR")
                 return Ex(f"({column.key_sql} {'=' if op == '=' else 'IS NOT DISTINCT FROM'} {right})", types.BOOL)
-        if a.key_sql and c.key_sql and a.t.collation == c.t.collation and op == "=":
+        if a.key_sql and c.key_sql and a.t.collation == c.t.collation and a.t.collation and op == "=":
             return Ex(f"({a.key_sql} = {c.key_sql})", types.BOOL)
-    left, right = comparable(b, a, c)
+    left, right = comparable(b, a, c, op)
     if op == "<=>":
         return Ex(f"({left} IS NOT DISTINCT FROM {right})", types.BOOL)
     return Ex(f"({left} {op} {right})", types.BOOL)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from aurora_mysql.catalog.charsets import collation_named
+from aurora_mysql.catalog.collation import pads_space
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dialect import TYPED_LITERAL
 from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_time, read_datetime, read_time
@@ -340,6 +342,7 @@ class Translator:
     def between(self, node: exp.Between, scope: Scope) -> Ex:
         e = self.expr(node.this, scope)
         low, high = self.expr(node.args["low"], scope), self.expr(node.args["high"], scope)
+        operators.check_mix(self.b, [e, low, high], "between")
         first = operators.compare(self.b, ">=", e, low).sql
         return Ex(f"({first} AND {operators.compare(self.b, '<=', e, high).sql})", types.BOOL)
 
@@ -356,6 +359,7 @@ class Translator:
         values = [self.expr(i, scope) for i in items]
         if not values:
             raise mysql_error(1064, ")", 1)
+        operators.check_mix(self.b, [e, *values], " IN ")
         simple = e.t.integral and all(v.t.kind == "int" and v.is_literal for v in values)
         if simple:
             return Ex(f"({number(e).sql} IN ({', '.join(v.sql for v in values)}))", types.BOOL)
@@ -363,6 +367,8 @@ class Translator:
             e.t.kind == "string"
             and not e.key_sql
             and is_ci(e.t.collation)
+            and not pads_space(e.t.collation)
+            and not (e.is_literal or e.explicit)
             and all(v.t.kind == "string" and v.is_literal for v in values)
         ):
             left_sql = e.sql if e.collated else f"({e.sql} COLLATE NOCASE.NOACCENT)"
@@ -419,8 +425,13 @@ class Translator:
     def collate(self, node: exp.Collate, scope: Scope) -> Ex:
         e = self.expr(node.this, scope)
         name = node.expression.name.lower()
-        if not name.startswith(("utf8", "latin1", "ascii", "binary")):
-            raise mysql_error(1273, name)
+        wanted = collation_named(name)
+        charset = str(self.b.pc.ctx.variables.get("character_set_connection", "utf8mb4"))
+        if e.t.kind == "string" and e.t.collation:
+            charset = e.t.collation.split("_")[0]
+        if e.t.textual and charset != wanted.charset and charset != "binary":
+            raise mysql_error(1253, wanted.name, charset)
+        name = wanted.name
         sql = text(e)
         was = e.collated
         out = Ex(sql, T("string", collation=name), explicit=True, collated=was and is_ci(name))

@@ -25,6 +25,7 @@ _WORDS = (
     (r"\bFOR SHARE\b", "LOCK IN SHARE MODE"),
     (r"\btransaction_isolation\b", "tx_isolation"),
     (r"\btransaction_read_only\b", "tx_read_only"),
+    (r"\butf8mb4_0900_(\w+)", r"utf8mb4_uca1400_nopad_\1"),
 )
 
 
