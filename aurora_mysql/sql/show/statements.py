@@ -17,6 +17,7 @@ from aurora_mysql.sql.show.filters import like_pattern, parse_where
 from aurora_mysql.sql.show.information_schema.instance import ENGINES, process_rows
 from aurora_mysql.sql.show.information_schema.objects import database_names
 from aurora_mysql.sql.show.information_schema.system import status_rows, variable_rows
+from aurora_mysql.sql.show.innodb_status import innodb_status
 from aurora_mysql.sql.show.plan import Row, ShowPlan
 from aurora_mysql.sql.show.virtual import Visibility, big, integer, longtext, nothing, text
 
@@ -181,14 +182,7 @@ def _innodb_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
     pc.need("PROCESS")
 
     def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-        engine = services.engine
-        body = (
-            "\n=====================================\nINNODB MONITOR OUTPUT\n=====================================\n"
-            f"------------\nTRANSACTIONS\n------------\nActive transactions {len(engine.transactions)}\n"
-            f"---\nLOG\n---\nLog sequence number {engine.visible_lsn}\nLog applied up to    {engine.applied_lsn}\n"
-            "----------------------------\nEND OF INNODB MONITOR OUTPUT\n============================\n"
-        )
-        return [("InnoDB", "", body)]
+        return [("InnoDB", "", innodb_status(services))]
 
     return ShowPlan(pc.services, ["Type", ("Name", text(512)), ("Status", longtext())], rows)
 

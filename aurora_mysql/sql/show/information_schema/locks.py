@@ -49,7 +49,7 @@ def _lock_id(owner: LockOwner, resource: Any) -> str:
     return f"{owner.id}:{abs(hash(resource)) % 10**12}"
 
 
-def _place(resource: Any, catalog: Catalog) -> tuple[Table | None, str, str | None, str | None]:
+def place(resource: Any, catalog: Catalog) -> tuple[Table | None, str, str | None, str | None]:
     """(table, RECORD or TABLE, index, key values) of a lock's resource."""
     if not isinstance(resource, tuple) or len(resource) < 2:
         return None, "RECORD", None, None
@@ -77,7 +77,7 @@ def _locks(services: InstanceServices, metadata: bool) -> Iterator[tuple[Any, Lo
 def _data_locks(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     rows: list[Row] = []
     for resource, owner, mode, waiter in _locks(services, False):
-        table, kind, index, data = _place(resource, services.engine.catalog)
+        table, kind, index, data = place(resource, services.engine.catalog)
         if table is None:
             continue
         shown = mode if kind == "TABLE" or mode in ("G", "I") else f"{mode},REC_NOT_GAP"
@@ -119,7 +119,7 @@ def _metadata_locks(ctx: SessionContext, services: InstanceServices) -> list[Row
 def _waiting_sessions(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     rows: list[Row] = []
     for waiter, holder in services.engine.locks.waits_for():
-        table, kind, index, _ = _place(waiter.resource, services.engine.catalog)
+        table, kind, index, _ = place(waiter.resource, services.engine.catalog)
         blocked: Any = waiter.owner.session
         blocking: Any = holder.session
         since = _moment(waiter.since_s)
