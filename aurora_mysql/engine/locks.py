@@ -76,7 +76,7 @@ class LockOwner:
         self.session = session
         self.weigh = weigh
         self.held: dict[Resource, str] = {}
-        self.gaps: dict[Resource, list[Gap]] = {}
+        self.gaps: dict[Resource, dict[Gap, None]] = {}
         self.waiting_for: Waiter | None = None
 
     @property
@@ -177,10 +177,10 @@ class LockManager:
 
     def add_gap(self, owner: LockOwner, resource: Resource, gap: Gap) -> None:
         """`owner` keeps others from inserting what `gap` covers. Never waits: gaps don't conflict with each other."""
-        gaps = owner.gaps.setdefault(resource, [])
+        gaps = owner.gaps.setdefault(resource, {})
         if gap in gaps:
             return
-        gaps.append(gap)
+        gaps[gap] = None
         lock = self._locks.setdefault(resource, _Lock())
         lock.holders[owner] = owner.held[resource] = "G"
 
