@@ -15,7 +15,7 @@ pytestmark = pytest.mark.client
 PART = (
     "ComponentReflectionTestExtra", "TempTableElements", "TableViaSelect", "Computed", "TableDDLTest", "CTETest",
     "WindowFunction", "TrueDiv", "NumericTest", "DateTimeTest", "TimeTest", "EnumTest", "StringTest", "RowCountTest",
-    "InsertBehavior", "LongNameBlowout", "CompositeKeyReflection", "QuotedNameArgument", "BizarroCharacterTest",
+    "InsertBehavior", "LongNameBlowout", "CompositeKeyReflection", "QuotedNameArgument", "BizarroCharacterTest", "JSONTest",
 )  # fmt: skip
 
 

@@ -61,6 +61,11 @@ _BARE_FUNCTIONS = {
 }
 
 
+def _as_compared_by_case(e: Ex) -> Ex:
+    """CASE takes a JSON value for its text, other than `=`: JSON's null equals 'null'."""
+    return Ex(e.sql, types.T("string", collation="utf8mb4_bin")) if e.t.kind == "json" else e
+
+
 class Translator:
     """Translates expressions of one statement; scopes are passed along."""
 
@@ -376,13 +381,14 @@ class Translator:
         return Ex("(" + " OR ".join(operators.compare(self.b, "=", e, v).sql for v in values) + ")", types.BOOL)
 
     def case(self, node: exp.Case, scope: Scope) -> Ex:
-        subject = None if node.this is None else self.expr(node.this, scope)
+        subject = None if node.this is None else _as_compared_by_case(self.expr(node.this, scope))
         conditions, results = [], []
         for branch in node.args["ifs"]:
             if subject is None:
                 conditions.append(self.condition(branch.this, scope))
             else:
-                conditions.append(operators.compare(self.b, "=", subject, self.expr(branch.this, scope)).sql)
+                value = _as_compared_by_case(self.expr(branch.this, scope))
+                conditions.append(operators.compare(self.b, "=", subject, value).sql)
             results.append(self.expr(branch.args["true"], scope))
         default = node.args.get("default")
         results.append(Ex("NULL", types.NULL) if default is None else self.expr(default, scope))

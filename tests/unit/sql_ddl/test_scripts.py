@@ -125,6 +125,15 @@ SCRIPTS: dict[str, Script] = {
         ("SELECT COUNT(*) FROM information_schema.optimizer_trace", [(0,)]),
         ("SELECT Name FROM mysql.time_zone_name WHERE Name = 'Europe/Berlin'", [("Europe/Berlin",)]),
     ],
+    "CASE takes JSON for its text": [
+        ("CREATE TABLE j (d JSON)", 0),
+        ("""INSERT INTO j VALUES ('{"a": null, "b": 1}')""", 1),
+        (
+            "SELECT CASE JSON_EXTRACT(d, '$.a') WHEN 'null' THEN NULL ELSE 'x' END, "
+            "CASE JSON_EXTRACT(d, '$.b') WHEN 'null' THEN NULL ELSE 'x' END FROM j",
+            [(None, "x")],
+        ),
+    ],
     "writing through views": [
         ("CREATE TABLE b (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(9), n INT DEFAULT 5)", 0),
         ("CREATE VIEW w AS SELECT id AS i, v, n * 2 AS d, n FROM b WHERE n >= 5 WITH CHECK OPTION", 0),
