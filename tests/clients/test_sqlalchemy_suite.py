@@ -15,7 +15,8 @@ pytestmark = pytest.mark.client
 PART = (
     "ComponentReflectionTestExtra", "TempTableElements", "TableViaSelect", "Computed", "TableDDLTest", "CTETest",
     "WindowFunction", "TrueDiv", "NumericTest", "DateTimeTest", "TimeTest", "EnumTest", "StringTest", "RowCountTest",
-    "InsertBehavior", "LongNameBlowout", "CompositeKeyReflection", "QuotedNameArgument", "BizarroCharacterTest", "JSONTest",
+    "InsertBehavior", "LongNameBlowout", "CompositeKeyReflection", "QuotedNameArgument", "BizarroCharacterTest",
+    "JSONTest",
 )  # fmt: skip
 
 

@@ -61,9 +61,12 @@ _BARE_FUNCTIONS = {
 }
 
 
-def _as_compared_by_case(e: Ex) -> Ex:
-    """CASE takes a JSON value for its text, other than `=`: JSON's null equals 'null'."""
-    return Ex(e.sql, types.T("string", collation="utf8mb4_bin")) if e.t.kind == "json" else e
+def _as_compared_by_case(subject: Ex, value: Ex) -> tuple[Ex, Ex]:
+    """CASE compares JSON with a string by its text, other than `=`: JSON's null equals 'null'."""
+    if {subject.t.kind, value.t.kind} != {"json", "string"}:
+        return subject, value
+    plain = types.T("string", collation="utf8mb4_bin")
+    return tuple(Ex(e.sql, plain) if e.t.kind == "json" else e for e in (subject, value))  # type: ignore[return-value]
 
 
 class Translator:
@@ -381,14 +384,14 @@ class Translator:
         return Ex("(" + " OR ".join(operators.compare(self.b, "=", e, v).sql for v in values) + ")", types.BOOL)
 
     def case(self, node: exp.Case, scope: Scope) -> Ex:
-        subject = None if node.this is None else _as_compared_by_case(self.expr(node.this, scope))
+        subject = None if node.this is None else self.expr(node.this, scope)
         conditions, results = [], []
         for branch in node.args["ifs"]:
             if subject is None:
                 conditions.append(self.condition(branch.this, scope))
             else:
-                value = _as_compared_by_case(self.expr(branch.this, scope))
-                conditions.append(operators.compare(self.b, "=", subject, value).sql)
+                sides = _as_compared_by_case(subject, self.expr(branch.this, scope))
+                conditions.append(operators.compare(self.b, "=", *sides).sql)
             results.append(self.expr(branch.args["true"], scope))
         default = node.args.get("default")
         results.append(Ex("NULL", types.NULL) if default is None else self.expr(default, scope))

@@ -127,11 +127,12 @@ SCRIPTS: dict[str, Script] = {
     ],
     "CASE takes JSON for its text": [
         ("CREATE TABLE j (d JSON)", 0),
-        ("""INSERT INTO j VALUES ('{"a": null, "b": 1}')""", 1),
+        ("""INSERT INTO j VALUES ('{"a": null, "b": 1, "c": true}')""", 1),
         (
             "SELECT CASE JSON_EXTRACT(d, '$.a') WHEN 'null' THEN NULL ELSE 'x' END, "
-            "CASE JSON_EXTRACT(d, '$.b') WHEN 'null' THEN NULL ELSE 'x' END FROM j",
-            [(None, "x")],
+            "CASE JSON_EXTRACT(d, '$.b') WHEN 'null' THEN NULL ELSE 'x' END, "
+            "CASE JSON_EXTRACT(d, '$.c') WHEN 'null' THEN NULL WHEN TRUE THEN 'yes' ELSE 'no' END FROM j",
+            [(None, "x", "yes")],
         ),
     ],
     "writing through views": [
