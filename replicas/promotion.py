@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aurora_mysql.engine.commit_log import CommitLog
 from aurora_mysql.engine.engine import Engine
+from aurora_mysql.storage.disk import LOCAL_DISK, Disk
 from aurora_mysql.storage.layout import CopyLayout, VolumeOptions, VolumeState
 from aurora_mysql.storage.volume import Volume
 from replicas.receiver import Receiver
@@ -55,6 +56,7 @@ async def promote(
     data_dir: str,
     min_epoch: int,
     options: VolumeOptions,
+    disk: Disk = LOCAL_DISK,
     on_fenced: Callable[[str], None],
 ) -> Volume:
     """Open the volume for writing in an epoch of at least `min_epoch` and switch `engine` to it.
@@ -78,6 +80,7 @@ async def promote(
             on_state=wiring.state_changed,
             min_epoch=min_epoch,
             options=options,
+            disk=disk,
         )
     )
     try:

@@ -116,6 +116,9 @@ def _status(options: argparse.Namespace) -> int:
         print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
         for copy in volume["copies"]:
             print(f"  copy {copy['id']} {copy['az']}  {copy['state']}  SCL {copy['scl']}  {copy['path']}")
+        scrub = volume["scrub"]
+        now = f"checking copy {scrub['copy']}" if scrub["copy"] else "resting"
+        print(f"  scrubbing       {now}, {scrub['rounds']} rounds, {scrub['damaged']} copies found damaged")
     backup = document["backup"]
     if backup is not None:
         window = backup["backtrack"]

@@ -58,6 +58,8 @@ class ClusterConfig:
     segment_bytes: int = 16 << 20
     commit_timeout_s: float = 10.0
     checkpoint_interval_s: float = 300.0
+    scrub_interval_s: float = 600.0
+    scrub_bytes_per_s: int = 16 << 20
     backup_retention_s: float = 86_400.0
     backtrack_window_s: float = 86_400.0
     redo_limit_bytes: int = 4 << 30
@@ -109,6 +111,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "segment_bytes": "segment_bytes",
         "commit_timeout_s": "commit_timeout_s",
         "checkpoint_interval_s": "checkpoint_interval_s",
+        "scrub_interval_s": "scrub_interval_s",
+        "scrub_bytes_per_s": "scrub_bytes_per_s",
     },
     "backup": {
         "backup_retention_s": "backup_retention_s",
@@ -142,6 +146,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "segment_bytes": (1 << 20, 1 << 30),
     "commit_timeout_s": (0.1, 3600),
     "checkpoint_interval_s": (1, 86_400),
+    "scrub_interval_s": (0.1, 30 * 86_400),
+    "scrub_bytes_per_s": (0, 1 << 40),
     "backup_retention_s": (0, 35 * 86_400),
     "backtrack_window_s": (0, 72 * 3600),
     "redo_limit_bytes": (0, 1 << 47),

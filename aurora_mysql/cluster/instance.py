@@ -32,6 +32,8 @@ from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.storage.checkpoint import CheckpointStore
+from aurora_mysql.storage.disk import LOCAL_DISK
+from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
 from aurora_mysql.storage.layout import VolumeOptions, default_layout
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.retention import Retention, floor_of_log
@@ -65,6 +67,7 @@ class Instance:
         self.cpu = CpuMeter()
         self.lag = LagMeter()
         self.volume: Volume | None = None
+        self.disk_faults = FaultBoard()
         self.stream: RedoStreamServer | None = None
         self.stream_port = 0
         self.receiver: Receiver | None = None
@@ -300,7 +303,12 @@ class Instance:
                     self.state.cluster_id,
                     data_dir=str(self.directory.root),
                     min_epoch=min_epoch,
-                    options=VolumeOptions(segment_bytes=self.config.segment_bytes),
+                    options=VolumeOptions(
+                        segment_bytes=self.config.segment_bytes,
+                        scrub_interval_s=self.config.scrub_interval_s,
+                        scrub_bytes_per_s=self.config.scrub_bytes_per_s,
+                    ),
+                    disk=FaultyDisk(LOCAL_DISK, self.disk_faults),
                     on_fenced=self._fenced,
                 )
                 self.stream = RedoStreamServer(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.cluster_view import ReplicaStatus
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.storage.layout import VolumeStatus
@@ -16,6 +19,8 @@ from replicas import topology
 
 if TYPE_CHECKING:
     from aurora_mysql.cluster.instance import Instance
+
+log = logging.getLogger(__name__)
 
 
 class CpuMeter:
@@ -83,8 +88,41 @@ class InstanceView:
         volume = self._instance.volume
         return None if volume is None else volume_document(volume.status())
 
+    def crash(self) -> None:
+        log.error("ALTER SYSTEM CRASH: this instance ends now")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def simulate_disk_fault(
+        self,
+        percent: float,
+        seconds: float,
+        *,
+        delay_ms: tuple[float, float] | None,
+        disk: int | None,
+        node: int | None,
+    ) -> None:
+        if self._instance.volume is None:
+            raise mysql_error(1836)
+        copies = self._instance.volume.status().copies
+        zones = sorted({copy.az for copy in copies})
+        if (disk is not None and disk >= len(copies)) or (node is not None and node >= len(zones)):
+            raise mysql_error(1210, "SIMULATE")
+        chosen = [
+            copy
+            for number, copy in enumerate(copies)
+            if (disk is None or number == disk) and (node is None or copy.az == zones[node])
+        ]
+        log.warning("simulating a fault of %d%% of the calls to %d disks for %d s", percent, len(chosen), seconds)
+        self._instance.disk_faults.add([copy.path for copy in chosen], percent, seconds, delay_ms=delay_ms)
+
 
 def volume_document(status: VolumeStatus) -> dict[str, Any]:
     """The `volume` object of `aurora-mysql status`."""
     copies = [{**dataclasses.asdict(copy), "path": str(copy.path)} for copy in status.copies]
-    return {"vdl": status.vdl, "epoch": status.epoch, "size_bytes": status.size_bytes, "copies": copies}
+    return {
+        "vdl": status.vdl,
+        "epoch": status.epoch,
+        "size_bytes": status.size_bytes,
+        "copies": copies,
+        "scrub": dataclasses.asdict(status.scrub),
+    }

@@ -58,3 +58,24 @@ class ClusterView(Protocol):
     def volume_status(self) -> Mapping[str, Any] | None:
         """The `volume` object of `aurora-mysql status`, or None where this instance does not know it."""
         ...
+
+    def crash(self) -> None:
+        """End this instance at once, as a fault would."""
+        ...
+
+    def simulate_disk_fault(
+        self,
+        percent: float,
+        seconds: float,
+        *,
+        delay_ms: tuple[float, float] | None,
+        disk: int | None,
+        node: int | None,
+    ) -> None:
+        """For `seconds`, `percent` of the calls to a disk (numbered from 0, as SHOW VOLUME STATUS does), to a node's
+        disks, or to all, fail, or take a delay between two times.
+
+        Raises:
+            MySQLError: 1836 where the volume isn't written, 1210 for a number that no disk or node has.
+        """
+        ...

@@ -51,6 +51,10 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
     text = statement.text
     if verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
         return _plan_show(words, statement, pc)
+    if words[:2] == ["ALTER", "SYSTEM"]:
+        from aurora_mysql.sql.admin.fault_injection import plan_alter_system
+
+        return plan_alter_system(text, pc)
     if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and words[1:2] != ["USER"]:
         # A view's definer and algorithm come before the word VIEW.
         head = [piece.upper() for piece in statement.pieces[1:20]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _BATCH = struct.Struct("<4sHHQQIIQQII")
 _RECORD = struct.Struct("<IB")
 _HISTORY = struct.Struct("<4sHHI")
 _ENTRY = struct.Struct("<QQ")
+_START = struct.Struct("<4sHHQ")
 _CRC = struct.Struct("<I")
 
 FENCE_BYTES = _FENCE.size
@@ -161,6 +163,41 @@ def decode_history(data: bytes) -> EpochHistory:
     _, version, _, count = _HISTORY.unpack_from(data)
     check_version(version)
     return EpochHistory(tuple(_ENTRY.unpack_from(data, _HISTORY.size + n * _ENTRY.size) for n in range(count)))
+
+
+def encode_start(lsn: int) -> bytes:
+    body = _START.pack(b"AST1", FORMAT_VERSION, 0, lsn)
+    return body + _CRC.pack(crc32(body))
+
+
+def decode_start(data: bytes) -> int:
+    """Raises CorruptRecordError on a bad checksum, VolumeFormatError on a newer format."""
+    if len(data) != _START.size + 4 or data[:4] != b"AST1" or _CRC.unpack(data[-4:])[0] != crc32(data[:-4]):
+        raise CorruptRecordError("start of the log fails its checksum")
+    _, version, _, lsn = _START.unpack_from(data)
+    check_version(version)
+    return int(lsn)
+
+
+def encode_identity(cluster_id: str, copy: int, az: str) -> bytes:
+    identity = {"format": FORMAT_VERSION, "cluster_id": cluster_id, "copy": copy, "az": az}
+    return json.dumps({**identity, "crc32": crc32(json.dumps(identity).encode())}).encode()
+
+
+def decode_identity(data: bytes) -> tuple[int, str, int]:
+    """(format, cluster id, copy id). The checksum keeps a flipped bit from looking like another cluster or a newer
+    format, which would be refused instead of repaired. Files of the first release have none.
+
+    Raises:
+        ValueError, KeyError, TypeError: it can't be read.
+    """
+    identity = json.loads(data)
+    crc = identity.pop("crc32", None)
+    if crc is not None and crc != crc32(json.dumps(identity).encode()):
+        raise ValueError("wrong checksum")
+    if crc is None and set(identity) - {"format", "cluster_id", "copy", "az"}:
+        raise ValueError("unknown keys")
+    return int(identity["format"]), str(identity["cluster_id"]), int(identity["copy"])
 
 
 def check_version(version: int) -> None:

@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import itertools
-import json
-import mmap
-import os
-import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +16,13 @@ from aurora_mysql.storage.binary import (
     SegmentHeader,
     decode_body,
     decode_history,
+    decode_identity,
+    decode_start,
     encode_history,
+    encode_identity,
+    encode_start,
 )
+from aurora_mysql.storage.disk import LOCAL_DISK, Disk, File, read_file, write_all, write_atomically
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyLayout, Record
 from aurora_mysql.storage.segment import SegmentFile, SegmentName
@@ -36,52 +34,11 @@ class MissingCopyError(StorageError):
     """The copy's directory, or its identity, isn't there."""
 
 
-def sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, durably."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    temporary.rename(path)
-    sync_directory(path.parent)
-
-
-class FenceWatch:
-    """The fence file that is at `path` now, mapped: it shows what others write into it without a system call.
-
-    It goes on showing that file when another takes its place; whoever relies on it must notice that by other means.
-    """
-
-    def __init__(self, path: Path) -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._map = mmap.mmap(fd, FENCE_BYTES, prot=mmap.PROT_READ)
-        finally:
-            os.close(fd)
-
-    def holds(self, fence: Fence) -> bool:
-        """Whether the file is `fence`, byte for byte."""
-        return self._map[:FENCE_BYTES] == fence.encoded
-
-    def close(self) -> None:
-        self._map.close()
-
-
 class LocalCopy:
-    """Everything about a copy but appending to it (see appender.py). Methods raise OSError when the disk fails."""
+    """Everything about a copy but appending to it (see copy_writer.py). Methods raise OSError when the disk fails."""
 
-    def __init__(self, layout: CopyLayout, cluster_id: str | None) -> None:
+    def __init__(self, layout: CopyLayout, cluster_id: str | None, disk: Disk = LOCAL_DISK) -> None:
+        self.disk = disk
         self.layout = layout
         self.id = layout.id
         self.path = layout.path
@@ -92,29 +49,31 @@ class LocalCopy:
     def format(self, cluster_id: str, history: EpochHistory, fence: Fence, *, refilling_for: int | None) -> None:
         """Make the directory a copy without records. With `refilling_for` it is marked as not to be trusted yet.
 
-        The identity file comes last: a directory without it doesn't exist as a copy.
+        The fence comes first, so that nothing of a copy that obeys a later writer is touched; the identity file comes
+        last: a directory without it doesn't exist as a copy.
+
+        Raises:
+            FencedError: the copy is promised to an equal or higher epoch of somebody else; nothing changed.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.disk.make_directory(self.path)
+        self.raise_fence(fence, anew=True)
         if refilling_for is not None:
             self.mark_refilling(refilling_for)
         for name in self.segments():
-            (self.path / name.file_name()).unlink(missing_ok=True)
-        write_atomically(self.path / "fence", fence.encode().ljust(64, b"\0"))
+            self._remove(name, fence)
         self.write_history(history)
-        identity = {"format": FORMAT_VERSION, "cluster_id": cluster_id, "copy": self.id, "az": self.layout.az}
-        write_atomically(self.path / "copy.json", json.dumps(identity).encode())
-        sync_directory(self.path.parent)
+        write_atomically(self.disk, self.path / "copy.json", encode_identity(cluster_id, self.id, self.layout.az))
+        self.disk.sync_directory(self.path.parent)
         self.cluster_id = cluster_id
 
     def check_identity(self) -> None:
         """Raises MissingCopyError, CorruptRecordError (unreadable) or VolumeFormatError (newer, or another's)."""
         try:
-            raw = (self.path / "copy.json").read_bytes()
+            raw = read_file(self.disk, self.path / "copy.json")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MissingCopyError(f"copy {self.id} is missing: {self.path}") from error
         try:
-            identity = json.loads(raw)
-            version, cluster, number = int(identity["format"]), str(identity["cluster_id"]), int(identity["copy"])
+            version, cluster, number = decode_identity(raw)
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptRecordError(f"{self.path / 'copy.json'} can't be read: {error}") from error
         if version > FORMAT_VERSION:
@@ -129,72 +88,78 @@ class LocalCopy:
 
     def mark_refilling(self, epoch: int) -> None:
         """From now on, until mark_complete, the copy may lack what it acknowledged before."""
-        write_atomically(self.path / f"refilling-{epoch:010d}", b"")
+        write_atomically(self.disk, self.path / f"refilling-{epoch:010d}", b"")
 
     def mark_complete(self, epoch: int) -> None:
         """The writer of `epoch` has filled the copy. Marks of later writers stay."""
-        for path in self.path.glob("refilling-*"):
-            number = path.name[10:]
-            if number.isdigit() and int(number) <= epoch:
-                path.unlink(missing_ok=True)
-        sync_directory(self.path)
+        for name in self.disk.names(self.path):
+            number = name.removeprefix("refilling-")
+            if number != name and number.isdigit() and int(number) <= epoch:
+                self.disk.remove(self.path / name)
+        self.disk.sync_directory(self.path)
 
     def is_complete(self) -> bool:
-        return not any(name.startswith("refilling-") and name[10:].isdigit() for name in os.listdir(self.path))
+        return not any(name.startswith("refilling-") and name[10:].isdigit() for name in self.disk.names(self.path))
 
     # -- fence and history --------------------------------------------------------------------------------------
 
     def read_fence(self) -> Fence:
-        with open(self.path / "fence", "rb") as file:
-            return Fence.decode(file.read(FENCE_BYTES))
+        return Fence.decode(read_file(self.disk, self.path / "fence")[:FENCE_BYTES])
 
-    def raise_fence(self, fence: Fence) -> None:
+    def raise_fence(self, fence: Fence, *, anew: bool = False) -> None:
         """Promise the copy to `fence`, durably, unless it is promised to an equal or higher epoch of somebody else.
+
+        It is overwritten in place and under a lock: whoever has the file open sees it, and of two that come at the same
+        time one is refused. With `anew` a fence that isn't there or can't be read is made.
 
         Raises:
             FencedError: it is; nothing changed.
         """
-        fd = os.open(self.path / "fence", os.O_RDWR | os.O_CLOEXEC)
+        file = self.disk.open(self.path / "fence", "create" if anew else "write")
         try:
-            deadline = time.monotonic() + _LOCK_WAIT_S
-            while True:
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                if time.monotonic() > deadline:
-                    raise StorageError(f"the fence of copy {self.id} is locked by another process")
-                time.sleep(0.002)
-            held = Fence.decode(os.pread(fd, FENCE_BYTES, 0))
+            if not file.lock(_LOCK_WAIT_S):
+                raise StorageError(f"the fence of copy {self.id} is locked by another process")
+            held = _decode_fence(file, unreadable_is_none=anew)
             if held == fence:
                 return
-            if held.epoch >= fence.epoch:
+            if held is not None and held.epoch >= fence.epoch:
                 raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
-            os.pwrite(fd, fence.encode(), 0)
-            os.fdatasync(fd)
+            write_all(file, fence.encode(), 0)
+            file.sync()
         finally:
-            os.close(fd)
+            file.close()
+        if anew:
+            self.disk.sync_directory(self.path)
 
     def read_history(self) -> EpochHistory:
-        """The history of the highest epoch in this copy. Raises CorruptRecordError when there is none."""
-        for name in sorted((name for name in os.listdir(self.path) if _is_history(name)), reverse=True):
-            with contextlib.suppress(CorruptRecordError, FileNotFoundError):
-                return decode_history((self.path / name).read_bytes())
+        """The history of the highest epoch in this copy.
+
+        Raises:
+            CorruptRecordError: it can't be read, or there is none. An older one doesn't do: it says that void records
+                count.
+        """
+        for name in sorted((name for name in self.disk.names(self.path) if _is_history(name)), reverse=True):
+            with contextlib.suppress(FileNotFoundError):  # a newer one has come
+                return decode_history(read_file(self.disk, self.path / name))
         raise CorruptRecordError(f"copy {self.id} has no readable epoch history")
 
     def write_history(self, history: EpochHistory) -> None:
         """Open `history.epoch` on this copy: its own file, so a slow loser can't overwrite a later writer's."""
         name = f"epochs-{history.epoch:010d}"
-        write_atomically(self.path / name, encode_history(history))
-        for other in os.listdir(self.path):
+        write_atomically(self.disk, self.path / name, encode_history(history))
+        names = self.disk.names(self.path)
+        if name not in names:
+            raise CorruptRecordError(f"{name} of copy {self.id} has gone again")
+        for other in names:
             if _is_history(other) and other < name:
-                (self.path / other).unlink(missing_ok=True)
+                self.disk.remove(self.path / other)
 
     # -- segments -----------------------------------------------------------------------------------------------
 
     def segments(self, history: EpochHistory | None = None) -> list[SegmentName]:
         """Segments in LSN order; with `history`, without those that a truncation made void."""
         try:
-            names = [name for name in map(SegmentName.parse, os.listdir(self.path)) if name is not None]
+            names = [name for name in map(SegmentName.parse, self.disk.names(self.path)) if name is not None]
         except (FileNotFoundError, NotADirectoryError):
             return []
         if history is not None:
@@ -206,141 +171,220 @@ class LocalCopy:
         total = 0
         for name in self.segments():
             with contextlib.suppress(FileNotFoundError):
-                total += (self.path / name.file_name()).stat().st_size
+                total += self.disk.size(self.path / name.file_name())
         return total
 
     def extent(self, history: EpochHistory) -> tuple[int, int, bool]:
         """(gap-free LSN, last CPL, damaged): how far the log of this copy reaches under `history`.
 
-        Only the last segments are read; that those before are all there shows from their chain of start LSNs.
+        Segments overlap when writers took turns: one that began late may be short or empty, and the records go on in
+        one before it. The newest with a record that counts decides. Only segments back to the last CPL are read; that
+        those before are all there shows from their chain: whoever begins a segment has everything below it, and names
+        the segment before. What is read is made durable, so that it may be counted.
         """
         names = self.segments(history)
-        damaged = False
-        last_cpl = scl = 0
-        while names:
-            name = names.pop()
+        if not names:
+            # A log need not begin at 1. Whoever opened an epoch on this copy began a segment first: there must be one.
+            return history.entries[0][1] - 1, 0, self.read_history().epoch > 0 and not self.segments()
+        damaged = self._chain_broken(names)
+        scl: int | None = None
+        last_cpl = 0
+        for name in reversed(names):
             try:
                 end, cpl, tail_damaged = self._scan(name, history)
             except (CorruptRecordError, FileNotFoundError):
                 damaged = True
-                scl = last_cpl = 0
                 continue
-            if tail_damaged:
-                damaged = True
-            scl = max(scl, end)
-            last_cpl = max(last_cpl, cpl)
+            damaged = damaged or tail_damaged
+            if end >= name.start_lsn:
+                scl = end if scl is None else scl
+                last_cpl = cpl
             if last_cpl:
                 break
-        if names and self._chain_broken(history):
-            damaged = True
-        return scl, last_cpl, damaged
+        if scl is None:
+            scl = names[0].start_lsn - 1
+        return scl, last_cpl, damaged or scl < names[-1].start_lsn - 1
 
     def _scan(self, name: SegmentName, history: EpochHistory) -> tuple[int, int, bool]:
-        with SegmentFile(self.path / name.file_name()) as segment:
+        with self._open_segment(name) as segment:
+            segment.settle()
             scl, last_cpl, used = name.start_lsn - 1, 0, SEGMENT_HEADER_BYTES
             for header, body, at in segment.batches():
                 used = at + BATCH_HEADER_BYTES + header.body_bytes
                 if header.first_lsn != scl + 1:
                     break
                 end = history.end_of(header.epoch)
-                if end is not None and header.last_lsn >= end:
-                    for record in decode_body(header, body):
-                        if record.lsn < end:
-                            scl = record.lsn
-                            last_cpl = record.lsn if record.cpl else last_cpl
-                    break
-                scl = header.last_lsn
                 for record in decode_body(header, body):
-                    if record.cpl:
-                        last_cpl = record.lsn
+                    if end is not None and record.lsn >= end:
+                        return scl, last_cpl, False
+                    scl = record.lsn
+                    last_cpl = scl if record.cpl else last_cpl
             else:
                 return scl, last_cpl, segment.damaged_after(used)
             return scl, last_cpl, False
 
-    def _chain_broken(self, history: EpochHistory) -> bool:
-        names = self.segments(history)
-        for before, name in itertools.pairwise(names):
+    def _open_segment(self, name: SegmentName) -> SegmentFile:
+        return SegmentFile(self.path / name.file_name(), self.disk)
+
+    def _chain_broken(self, names: list[SegmentName]) -> bool:
+        """Whether a segment that one of the chain names is gone. Those that were collected are below the first."""
+        by_start = {name.start_lsn: name for name in names}
+        name = names[-1] if names else None
+        while name is not None and name != names[0]:
             try:
-                with SegmentFile(self.path / name.file_name()) as segment:
-                    if segment.header.previous_start != before.start_lsn:
-                        return True
+                with self._open_segment(name) as segment:
+                    before = segment.header.previous_start
             except (CorruptRecordError, FileNotFoundError):
                 return True
+            if before >= names[0].start_lsn and (before >= name.start_lsn or before not in by_start):
+                return True
+            name = by_start.get(before)
         return False
+
+    def scrub(self, history: EpochHistory, first_lsn: int, last_lsn: int) -> Iterator[int]:
+        """Check every byte of every record first_lsn..last_lsn on the medium; yields the bytes checked, in steps.
+
+        The caller names an LSN that this copy has acknowledged, and sets the pace.
+
+        Raises:
+            CorruptRecordError: something is damaged or missing.
+        """
+        wanted = first_lsn
+        for name in self.segments(history):
+            if name.start_lsn > last_lsn:
+                break
+            if name.start_lsn > wanted:
+                raise CorruptRecordError(f"copy {self.id} has no record {wanted}")
+            try:
+                segment = self._open_segment(name)
+            except FileNotFoundError:
+                raise CorruptRecordError(f"{name.file_name()} of copy {self.id} has gone") from None
+            with segment:
+                segment.settle()
+                following = name.start_lsn
+                for header, body, _ in segment.batches():
+                    end = history.end_of(header.epoch)
+                    if header.first_lsn != following or (end is not None and end <= following):
+                        break
+                    following = header.last_lsn + 1 if end is None else min(header.last_lsn + 1, end)
+                    yield BATCH_HEADER_BYTES + len(body)
+                wanted = max(wanted, following)
+        if wanted <= last_lsn:
+            raise CorruptRecordError(f"copy {self.id} has lost record {wanted}")
 
     def read(self, history: EpochHistory, from_lsn: int, to_lsn: int) -> Iterator[Record]:
         """Records from_lsn..to_lsn in order, as far as this copy has them without a gap."""
         names = self.segments(history)
-        at = max((number for number, name in enumerate(names) if name.start_lsn <= from_lsn), default=len(names))
-        wanted = from_lsn
-        for name in names[at:]:
-            if name.start_lsn > wanted:
-                return
-            try:
-                segment = SegmentFile(self.path / name.file_name())
-            except (CorruptRecordError, FileNotFoundError):
-                return
-            with segment:
-                for header, body, _ in segment.batches(wanted):
-                    end = history.end_of(header.epoch)
-                    if header.first_lsn > wanted or (end is not None and end <= wanted):
-                        break
-                    for record in decode_body(header, body):
-                        if record.lsn != wanted:
-                            continue
-                        if wanted > to_lsn:
-                            return
-                        if end is not None and record.lsn >= end:
-                            break
+        wanted, progress = from_lsn, True
+        while wanted <= to_lsn and progress:
+            progress = False
+            for name in reversed(names):
+                if name.start_lsn > wanted:
+                    continue
+                try:
+                    segment = self._open_segment(name)
+                except (CorruptRecordError, FileNotFoundError):
+                    return
+                with segment:
+                    if not segment.counts(history):
+                        continue  # short or void: the records go on in one before it
+                    for record in _counting(segment, history, wanted, to_lsn):
                         yield record
-                        wanted += 1
-                    if wanted > to_lsn:
-                        return
+                        wanted, progress = wanted + 1, True
+                break
+
+    def needed_from(self) -> int:
+        """Below this LSN nothing is missed in any copy; 0 when this copy doesn't know."""
+        try:
+            return decode_start(read_file(self.disk, self.path / "start"))
+        except (FileNotFoundError, CorruptRecordError):
+            return 0
 
     def remove_below(self, lsn: int, history: EpochHistory) -> None:
         """Delete whole segments whose records are all below `lsn`; the last segment always stays."""
-        names = self.segments(history)
-        for name, following in itertools.pairwise(names):
-            if following.start_lsn > lsn:
+        if lsn > self.needed_from():
+            write_atomically(self.disk, self.path / "start", encode_start(lsn))
+        for name in self.segments(history)[:-1]:
+            with self._open_segment(name) as segment:
+                last = segment.last_header()
+            if name.start_lsn > lsn or (last is not None and last.last_lsn >= lsn):
                 return
-            (self.path / name.file_name()).unlink(missing_ok=True)
+            self.disk.remove(self.path / name.file_name())
 
-    def remove_void(self, history: EpochHistory, above_lsn: int) -> None:
-        """Delete segments that start above `above_lsn` (never valid there) or that a truncation made void."""
+    def remove_void(self, history: EpochHistory, above_lsn: int, fence: Fence) -> None:
+        """Delete segments of earlier writers that start above `above_lsn` (never valid there) or that a truncation made
+        void. One stays in any case: a copy without any counts as damaged. Only the holder of `fence` may."""
         valid = {name for name in self.segments(history) if name.start_lsn <= above_lsn}
-        for name in self.segments():
+        for name in self.segments()[0 if valid else 1 :]:
             if name not in valid:
-                (self.path / name.file_name()).unlink(missing_ok=True)
+                self._remove(name, fence)
 
-    def new_segment(self, writer_epoch: int, start_lsn: int, previous_start: int, size: int, name: str) -> int:
-        """Create and preallocate a segment file under `name`; the caller owns the returned descriptor, synced."""
-        fd = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    def _remove(self, name: SegmentName, fence: Fence) -> None:
+        """A process that stood still since it raised `fence` must not delete what a later writer relies on: its own
+        segments never, and nothing once the copy is promised to it."""
+        held = self.read_fence()
+        if held != fence:
+            raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
+        if name.writer_epoch <= fence.epoch:
+            self.disk.remove(self.path / name.file_name())
+
+    def new_segment(self, writer_epoch: int, start_lsn: int, previous_start: int, size: int) -> tuple[File, int]:
+        """Create a preallocated segment file, durably; returns it, open, and its seed. The caller closes it."""
+        path = self.path / SegmentName(start_lsn, writer_epoch).file_name()
+        temporary = path.with_name(path.name + ".tmp")
+        seed = int.from_bytes(self.disk.entropy(4), "little")
+        file = self.disk.open(temporary, "replace")
         try:
-            os.posix_fallocate(fd, 0, size)
-            header = SegmentHeader(writer_epoch, start_lsn, previous_start, secrets.randbits(32))
-            os.pwrite(fd, header.encode(), 0)
-            os.fsync(fd)
+            file.allocate(size)
+            write_all(file, SegmentHeader(writer_epoch, start_lsn, previous_start, seed).encode(), 0)
+            file.sync()
+            self.disk.rename(temporary, path)
+            self.disk.sync_directory(self.path)
         except BaseException:
-            os.close(fd)
+            file.close()
             with contextlib.suppress(OSError):
-                (self.path / name).unlink()
+                self.disk.remove(temporary)
             raise
-        return fd
+        return file, seed
+
+
+def _decode_fence(file: File, *, unreadable_is_none: bool) -> Fence | None:
+    try:
+        return Fence.decode(file.read_at(FENCE_BYTES, 0))
+    except CorruptRecordError:
+        if unreadable_is_none:
+            return None
+        raise
+
+
+def _counting(segment: SegmentFile, history: EpochHistory, wanted: int, to_lsn: int) -> Iterator[Record]:
+    for header, body, _ in segment.batches(wanted):
+        if header.first_lsn > wanted:
+            return
+        for record in decode_body(header, body):
+            if record.lsn != wanted:
+                continue
+            if wanted > to_lsn or not history.counts(wanted, record.epoch):
+                return
+            yield record
+            wanted += 1
 
 
 def _is_history(name: str) -> bool:
     return name.startswith("epochs-") and name[7:].isdigit()
 
 
-def create_volume(data_dir: Path | str, layout: list[CopyLayout], cluster_id: str, *, first_lsn: int = 1) -> None:
+def create_volume(
+    data_dir: Path | str, layout: list[CopyLayout], cluster_id: str, *, first_lsn: int = 1, disk: Disk = LOCAL_DISK
+) -> None:
     """Format six empty copies of a log whose first record will be `first_lsn` (what comes before is in a checkpoint).
 
     Raises:
         StorageError: one of the directories already holds a copy (nothing is touched).
     """
-    copies = [LocalCopy(place, None) for place in layout]
+    copies = [LocalCopy(place, None, disk) for place in layout]
     for copy in copies:
-        if (copy.path / "copy.json").exists():
+        if disk.exists(copy.path / "copy.json"):
             raise StorageError(f"{copy.path} already holds a copy of a volume")
     for copy in copies:
         copy.format(cluster_id, EpochHistory(((0, first_lsn),)), Fence(0, bytes(16)), refilling_for=None)

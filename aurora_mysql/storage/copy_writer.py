@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
-import os
-import queue
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +12,12 @@ from typing import Protocol
 from zlib import crc32
 
 from aurora_mysql.errors import CorruptRecordError, FencedError, StorageError, VolumeFormatError
-from aurora_mysql.storage.binary import SEGMENT_HEADER_BYTES, BatchHeader, Fence, encode_body
-from aurora_mysql.storage.copy import FenceWatch, LocalCopy, MissingCopyError, sync_directory
+from aurora_mysql.storage.binary import FENCE_BYTES, SEGMENT_HEADER_BYTES, BatchHeader, Fence, encode_body
+from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
+from aurora_mysql.storage.disk import File, Watch, write_all
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyState, Record, VolumeOptions
+from aurora_mysql.storage.runtime import Runtime, Worker
 from aurora_mysql.storage.segment import SegmentName
 
 log = logging.getLogger(__name__)
@@ -26,6 +25,7 @@ _FILL_BYTES = 1 << 20
 #: Larger batches are written in pieces, then synced: one call may take only a part.
 _ONE_CALL_BYTES = 1 << 20
 _LOOK_S = 0.02
+_JOIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ class Owner(Protocol):
 
     @property
     def vdl(self) -> int: ...
-    def first_lsn(self, without: int) -> int: ...
+    @property
+    def target_lsn(self) -> int: ...
+    def log_start(self, without: int) -> int: ...
     def read_peers(self, from_lsn: int, to_lsn: int, without: int) -> Iterator[Record]: ...
     def acknowledged(self, copy: int, lsn: int) -> None: ...
     def lost(self, writer: CopyWriter, reason: str) -> None: ...
@@ -84,6 +86,7 @@ class CopyWriter:
         history: EpochHistory,
         options: VolumeOptions,
         owner: Owner,
+        runtime: Runtime,
     ) -> None:
         self.copy, self.id = copy, copy.id
         self.state: CopyState = "repairing"
@@ -91,34 +94,26 @@ class CopyWriter:
         self.live = False  # guarded by the volume's lock, as is `queue`
         self.queue: deque[Batch] = deque()
         self.queued_bytes = 0
-        self.tried = threading.Event()
+        self.tried = runtime.signal()
         self._distrust = False
         self._cluster_id, self._fence, self._history = cluster_id, fence, history
         self._options, self._owner = options, owner
-        # A queue of tokens in C: an Event costs several hand-overs of the interpreter lock per batch.
-        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._runtime = runtime
+        self._bell = runtime.bell()
         self._stop = False
-        self._watch: FenceWatch | None = None
-        self._fd = -1
-        self._inode = 0
+        self._file: File | None = None
+        self._watch: Watch | None = None
+        self._identity = 0
         self._proved_s = 0.0
         self._path = copy.path
         self._at = self._size = self._seed = 0
-        self._thread = threading.Thread(target=self._run, name=f"volume-copy-{self.id}", daemon=True)
+        self._worker: Worker | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker = self._runtime.spawn(self._run, f"volume-copy-{self.id}")
 
     def wake(self) -> None:
-        self._tokens.put(None)
-
-    def _wait(self, timeout_s: float) -> bool:
-        """Until somebody calls :meth:`wake`; False after `timeout_s`."""
-        try:
-            self._tokens.get(timeout=timeout_s)
-        except queue.Empty:
-            return False
-        return True
+        self._bell.ring()
 
     def distrust(self) -> None:
         """The copy was found damaged: format and refill it at the next bring-up."""
@@ -127,8 +122,8 @@ class CopyWriter:
     def stop(self) -> None:
         self._stop = True
         self.wake()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._worker is not None and self._worker.is_alive():
+            self._worker.join(_JOIN_S)  # a disk that doesn't answer must not hold up the end
 
     def _run(self) -> None:
         while not self._stop:
@@ -141,7 +136,7 @@ class CopyWriter:
                 self._owner.fenced(str(error))
                 break
             except (StorageError, OSError) as error:
-                if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                     self.state = "full"
                 elif isinstance(error, (MissingCopyError, FileNotFoundError, NotADirectoryError)):
                     self.state = "missing"
@@ -153,7 +148,7 @@ class CopyWriter:
                 self._owner.lost(self, str(error))
                 self.tried.set()
                 if not self._stop:
-                    self._wait(self._options.retry_interval_s)
+                    self._bell.wait(self._options.retry_interval_s)
             self.tried.set()
         self._close_segment()
         self.tried.set()
@@ -162,7 +157,7 @@ class CopyWriter:
 
     def _write_waiting(self) -> None:
         if not self.queue:
-            if not self._wait(self._options.watch_interval_s) and not self._stop and not self.queue:
+            if not self._bell.wait(self._options.watch_interval_s) and not self._stop and not self.queue:
                 self._prove_by_path()
             return
         batch = self.queue[0]
@@ -176,23 +171,16 @@ class CopyWriter:
 
     def _write(self, batch: Batch) -> None:
         size = len(batch.body) + 64
-        if self._fd < 0 or self._at + size > self._size:
-            self._rotate(batch.first_lsn, size)
-        header = batch.encode_header(self._seed)
-        if not self._write_synced(header, batch.body):
-            view, at = memoryview(header + batch.body), self._at
-            while view:
-                done = os.pwrite(self._fd, view, at)
-                view, at = view[done:], at + done
-            os.fdatasync(self._fd)
+        file = self._file
+        if file is None or self._at + size > self._size:
+            file = self._rotate(batch.first_lsn, size)
+        header, body = batch.encode_header(self._seed), batch.body
+        size = len(header) + len(body)
+        if size > _ONE_CALL_BYTES or file.write_synced((header, body), self._at) != size:
+            write_all(file, header + body, self._at)
+            file.sync()
         self._prove()
-        self._at += len(header) + len(batch.body)
-
-    def _write_synced(self, header: bytes, body: bytes) -> bool:
-        """Write and sync in one system call; False when it did not take everything (the caller does it again)."""
-        if len(body) > _ONE_CALL_BYTES:
-            return False
-        return os.pwritev(self._fd, (header, body), self._at, os.RWF_DSYNC) == len(header) + len(body)
+        self._at += size
 
     def _prove(self) -> None:
         """After the sync of a batch: the fence still names this writer.
@@ -202,8 +190,8 @@ class CopyWriter:
         older than a moment: always after a pause, and not for each of thousands of batches a second. A copy that was
         moved away in that moment is a copy lost just after its acknowledgement, which the quorum allows for.
         """
-        now_s = time.monotonic()
-        if self._watch is None or not self._watch.holds(self._fence) or now_s - self._proved_s > _LOOK_S:
+        now_s = self._runtime.now_s()
+        if self._watch is None or self._watch.read() != self._fence.encoded or now_s - self._proved_s > _LOOK_S:
             self._prove_by_path()
             self._proved_s = now_s
 
@@ -213,31 +201,27 @@ class CopyWriter:
             raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
         if held.epoch < self._fence.epoch:
             raise CorruptRecordError(f"the fence of copy {self.id} went back to epoch {held.epoch}")
-        if self._fd >= 0 and self._path.stat().st_ino != self._inode:
+        if self._file is not None and self.copy.disk.identity(self._path) != self._identity:
             raise MissingCopyError(f"copy {self.id} was replaced while it was written")
 
-    def _rotate(self, start_lsn: int, need: int) -> None:
+    def _rotate(self, start_lsn: int, need: int) -> File:
+        if self._file is not None:
+            self._prove_by_path()  # nobody looks at this segment again
         self._close_segment()
-        names = self.copy.segments(self._history)
-        previous = names[-1].start_lsn if names else 0
+        starts = (name.start_lsn for name in self.copy.segments(self._history))
+        previous = max((start for start in starts if start < start_lsn), default=0)
         size = max(self._options.segment_bytes, SEGMENT_HEADER_BYTES + need)
-        name = SegmentName(start_lsn, self._fence.epoch).file_name()
-        fd = self.copy.new_segment(self._fence.epoch, start_lsn, previous, size, name + ".tmp")
-        try:
-            (self.copy.path / (name + ".tmp")).rename(self.copy.path / name)
-            sync_directory(self.copy.path)
-            self._seed = int.from_bytes(os.pread(fd, 36, 0)[32:36], "little")
-        except BaseException:
-            os.close(fd)
-            raise
-        self._fd, self._path, self._inode = fd, self.copy.path / name, os.fstat(fd).st_ino
-        self._watch = FenceWatch(self.copy.path / "fence")
+        self._file, self._seed = self.copy.new_segment(self._fence.epoch, start_lsn, previous, size)
+        self._identity = self._file.identity()
+        self._path = self.copy.path / SegmentName(start_lsn, self._fence.epoch).file_name()
+        self._watch = self.copy.disk.watch(self.copy.path / "fence", FENCE_BYTES)
         self._at, self._size = SEGMENT_HEADER_BYTES, size
+        return self._file
 
     def _close_segment(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         if self._watch is not None:
             self._watch.close()
             self._watch = None
@@ -256,31 +240,25 @@ class CopyWriter:
             damaged = self._distrust or not self.copy.is_complete()
             if not damaged:
                 scl, _, damaged = self.copy.extent(self._history)
-                if not self.copy.segments(self._history):
-                    scl = self._owner.first_lsn(self.id) - 1  # a log need not begin at 1
         except VolumeFormatError:
             raise
         except (MissingCopyError, CorruptRecordError, FileNotFoundError):
             damaged = True
         if damaged:
-            first = self._owner.first_lsn(self.id)
-            # Later writers must stay obeyed even if the rest of the copy is unreadable.
-            with contextlib.suppress(OSError, CorruptRecordError):
-                held = self.copy.read_fence()
-                if held.epoch > epoch:
-                    raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
+            first = self._owner.log_start(self.id)
             log.warning("copy %d is refilled from its peers", self.id)
             self.copy.format(self._cluster_id, EpochHistory(), self._fence, refilling_for=epoch)
             scl = first - 1
-        scl = min(scl, self._owner.vdl)
-        self.copy.remove_void(self._history, scl)
+        scl = min(scl, self._owner.target_lsn)
+        self.copy.remove_void(self._history, scl, self._fence)
         scl = self._fill(scl)
+        if self._file is None:
+            self._rotate(scl + 1, 0)
+        self._prove_by_path()
         self.copy.write_history(self._history)
         if damaged:
             self.copy.mark_complete(epoch)
             self._distrust = False
-        if self._fd < 0:
-            self._rotate(scl + 1, 0)
         self._prove()
         while not self._owner.join(self, scl):
             scl = self._fill(scl)
@@ -290,21 +268,24 @@ class CopyWriter:
 
     def _fill(self, scl: int) -> int:
         """Append records scl+1..VDL from the peers; returns the LSN reached."""
-        target = self._owner.vdl
+        target, vdl = self._owner.target_lsn, self._owner.vdl
         run: list[tuple[bytes, bool]] = []
         run_epoch = size = 0
         wanted = scl + 1
         for record in self._owner.read_peers(wanted, target, self.id):
+            self.scl = max(self.scl, wanted - len(run) - 1)
             if run and (record.epoch != run_epoch or size >= _FILL_BYTES):
-                self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), target))
+                self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), vdl))
                 run, size = [], 0
             run_epoch = record.epoch
             run.append((record.payload, record.cpl))
             size += len(record.payload)
             wanted += 1
         if run:
-            self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), target))
+            self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), vdl))
         if wanted <= target:
+            # Collected on the others while this copy was away: it begins anew where they begin.
+            self._distrust = self._distrust or wanted < self._owner.log_start(self.id)
             raise StorageError(f"copy {self.id} can't be refilled yet: its peers have no LSN {wanted}")
         self.scl = wanted - 1
         return self.scl

@@ -43,7 +43,8 @@ class VolumeOptions:
     """Sizes and times of a volume; the defaults suit local disks.
 
     `max_queued_bytes` bounds what waits while the write quorum is lost; `copy_queue_bytes` how far one slow copy
-    may fall behind in memory before it is refilled from its peers instead.
+    may fall behind in memory before it is refilled from its peers instead. A scrub begins `scrub_interval_s` after the
+    one before has ended; at 0 `scrub_bytes_per_s` there is none.
     """
 
     segment_bytes: int = 16 << 20
@@ -53,7 +54,7 @@ class VolumeOptions:
     copy_queue_bytes: int = 32 << 20
     retry_interval_s: float = 0.25
     watch_interval_s: float = 0.5
-    scrub_interval_s: float = 60.0
+    scrub_interval_s: float = 600.0
     scrub_bytes_per_s: int = 16 << 20
 
 
@@ -82,6 +83,17 @@ class CopyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubStatus:
+    """`rounds` that were completed, copies found damaged since the volume was opened, and where the scrubber is:
+    `copy` 0 means that it rests; `checked_bytes` are of this round."""
+
+    rounds: int = 0
+    damaged: int = 0
+    copy: int = 0
+    checked_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VolumeStatus:
     """The volume as `status` shows it; `size_bytes` is the log once (the largest copy)."""
 
@@ -90,6 +102,7 @@ class VolumeStatus:
     size_bytes: int
     writable: bool
     copies: Sequence[CopyStatus] = field(default_factory=tuple)
+    scrub: ScrubStatus = field(default_factory=ScrubStatus)
 
 
 OnVdl = Callable[[int], None]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from aurora_mysql.errors import CorruptRecordError
 from aurora_mysql.storage.binary import (
     BATCH_HEADER_BYTES,
     BATCH_MAGIC,
@@ -16,6 +14,8 @@ from aurora_mysql.storage.binary import (
     BatchHeader,
     SegmentHeader,
 )
+from aurora_mysql.storage.disk import LOCAL_DISK, Disk
+from aurora_mysql.storage.history import EpochHistory
 
 _CHUNK = 1 << 20
 
@@ -41,20 +41,29 @@ class SegmentName:
 class SegmentFile:
     """A segment opened for reading. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk = LOCAL_DISK) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = disk.open(path, "read")
         try:
-            self.header = SegmentHeader.decode(os.pread(self._fd, SEGMENT_HEADER_BYTES, 0))
+            self.header = SegmentHeader.decode(self._file.read_at(SEGMENT_HEADER_BYTES, 0))
         except BaseException:
-            os.close(self._fd)
+            self._file.close()
             raise
 
     def __enter__(self) -> SegmentFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        self._file.close()
+
+    def settle(self) -> None:
+        """Make what is there durable, and read it from the medium from now on.
+
+        A process that was killed between its write and its sync leaves bytes that can be read and still be lost; a
+        failed sync leaves bytes in memory that never reached the medium.
+        """
+        self._file.sync()
+        self._file.drop_cache()
 
     def batches(self, from_lsn: int = 0, *, bodies: bool = True) -> Iterator[tuple[BatchHeader, bytes, int]]:
         """Valid batches that reach `from_lsn`, in order, with body (empty unless `bodies`) and offset.
@@ -66,7 +75,7 @@ class SegmentFile:
         while True:
             inside = at - window_at
             if len(window) - inside < BATCH_HEADER_BYTES:
-                window, window_at, inside = os.pread(self._fd, _CHUNK, at), at, 0
+                window, window_at, inside = self._file.read_at(_CHUNK, at), at, 0
             header = BatchHeader.decode(window, inside, self.header.seed)
             if header is None:
                 return
@@ -76,7 +85,7 @@ class SegmentFile:
                 if len(window) - begin >= header.body_bytes:
                     body = window[begin : begin + header.body_bytes]
                 else:
-                    body = os.pread(self._fd, header.body_bytes, at + BATCH_HEADER_BYTES)
+                    body = self._file.read_at(header.body_bytes, at + BATCH_HEADER_BYTES)
                 if len(body) != header.body_bytes or crc32(body) != header.body_crc:
                     return
             if header.last_lsn >= from_lsn:
@@ -85,16 +94,21 @@ class SegmentFile:
             if at - window_at > len(window):
                 window, window_at = b"", at
 
+    def counts(self, history: EpochHistory) -> bool:
+        """Whether the first record counts; if it doesn't, none does."""
+        first = BatchHeader.decode(self._file.read_at(BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES), 0, self.header.seed)
+        return first is not None and history.counts(first.first_lsn, first.epoch)
+
     def damaged_after(self, offset: int) -> bool:
         """Whether a valid batch follows behind the invalid bytes at `offset`.
 
         Batches are written to a copy one at a time, each after the sync of the one before, so a crash can only tear the
         last: anything valid further on means that what is missing here was once acknowledged.
         """
-        size = os.fstat(self._fd).st_size
+        size = self._file.size()
         at = offset
         while at < size:
-            data = os.pread(self._fd, _CHUNK + BATCH_HEADER_BYTES, at)
+            data = self._file.read_at(_CHUNK + BATCH_HEADER_BYTES, at)
             found = data.find(BATCH_MAGIC)
             while found >= 0:
                 if found + at > offset and BatchHeader.decode(data, found, self.header.seed) is not None:
@@ -105,11 +119,11 @@ class SegmentFile:
 
     def last_header(self) -> BatchHeader | None:
         """The last batch header in the file, found from the end (cheap; proves nothing about what is before it)."""
-        size = os.fstat(self._fd).st_size
+        size = self._file.size()
         end = size
         while end > SEGMENT_HEADER_BYTES:
             begin = max(SEGMENT_HEADER_BYTES, end - _CHUNK)
-            data = os.pread(self._fd, end - begin + BATCH_HEADER_BYTES, begin)
+            data = self._file.read_at(end - begin + BATCH_HEADER_BYTES, begin)
             if data.count(0) != len(data):
                 found = data.rfind(BATCH_MAGIC)
                 while found >= 0:
@@ -119,17 +133,3 @@ class SegmentFile:
                     found = data.rfind(BATCH_MAGIC, 0, found)
             end = begin
         return None
-
-
-def verify(path: Path) -> tuple[int, int, bool]:
-    """Check every checksum of a segment: (last LSN, bytes used, damaged in the middle).
-
-    Raises CorruptRecordError when the segment's own header is bad.
-    """
-    with SegmentFile(path) as segment:
-        last, used = segment.header.start_lsn - 1, SEGMENT_HEADER_BYTES
-        for header, _, at in segment.batches():
-            if header.first_lsn != last + 1:
-                raise CorruptRecordError(f"{path}: batch at LSN {header.first_lsn} doesn't follow {last}")
-            last, used = header.last_lsn, at + BATCH_HEADER_BYTES + header.body_bytes
-        return last, used, segment.damaged_after(used)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import threading
-import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
 from aurora_mysql.storage.binary import Fence
 from aurora_mysql.storage.copy import LocalCopy, create_volume
 from aurora_mysql.storage.copy_writer import Batch, CopyWriter
+from aurora_mysql.storage.disk import LOCAL_DISK, Disk
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import (
     CopyLayout,
@@ -28,10 +26,15 @@ from aurora_mysql.storage.layout import (
 )
 from aurora_mysql.storage.quorum import READ_QUORUM, WRITE_QUORUM, QuorumTracker
 from aurora_mysql.storage.recovery import CopyExtent, CopyReport, Decision, authoritative_history, decide
+from aurora_mysql.storage.runtime import THREADS, Runtime
+from aurora_mysql.storage.scrubber import Scrubber
 
 __all__ = ["Volume", "create_volume"]
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 _OPEN_WAIT_S = 10.0
+#: How long recovery waits for slow copies at each of its three steps, once enough have answered.
+_GRACE_S = 0.5
 
 
 class Volume:
@@ -47,14 +50,19 @@ class Volume:
         on_vdl: OnVdl,
         on_state: OnState,
         options: VolumeOptions,
+        runtime: Runtime = THREADS,
     ) -> None:
         self.epoch = fence.epoch
         self._history: EpochHistory = decision.history
         self._options, self._on_vdl, self._on_state = options, on_vdl, on_state
-        self._lock = threading.Lock()
-        self._announce_lock = threading.RLock()
+        self._runtime = runtime
+        self._lock = runtime.lock()
+        self._announce_lock = runtime.lock()
         self._announced = decision.vdl
-        self._tracker = QuorumTracker([copy.id for copy in copies], decision.vdl)
+        self._changed = runtime.bell()
+        self._tracker = QuorumTracker([copy.id for copy in copies], 0)
+        self._tracker.expect(decision.vdl)
+        self._recovered_lsn = decision.vdl
         self._next_lsn = decision.vdl + 1
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._packed_lsn = decision.vdl
@@ -62,9 +70,14 @@ class Volume:
         self._held_bytes = 0
         self._fenced = ""
         self._closed = False
+        self._opened = False
         self._writable: bool | None = None
         self._full = False
-        self._writers = {copy.id: CopyWriter(copy, cluster_id, fence, self._history, options, self) for copy in copies}
+        self._writers = {
+            copy.id: CopyWriter(copy, cluster_id, fence, self._history, options, self, runtime) for copy in copies
+        }
+        self._scrubber = Scrubber(self, self._history, options, runtime)
+        self._needed_from = 0
 
     @classmethod
     def open_for_writing(
@@ -77,6 +90,8 @@ class Volume:
         on_state: OnState,
         min_epoch: int = 0,
         options: VolumeOptions | None = None,
+        disk: Disk = LOCAL_DISK,
+        runtime: Runtime = THREADS,
     ) -> Volume:
         """Fence earlier writers, recover the VDL, make the truncation durable and open a new epoch.
 
@@ -84,36 +99,51 @@ class Volume:
             QuorumLostError: fewer than three complete copies. VolumeFormatError: another cluster's or a newer format.
             FencedError: another writer opened at the same time and won.
         """
-        copies = [LocalCopy(place, cluster_id) for place in layout]
-        with ThreadPoolExecutor(len(copies)) as pool:
-            held = [epoch for epoch in pool.map(_held_epoch, copies) if epoch is not None]
-            if len(held) < READ_QUORUM:
-                raise QuorumLostError(f"only {len(held)} copies of the volume can be read, recovery needs 3 of 6")
-            fence = Fence(max(min_epoch, max(held) + 1), secrets.token_bytes(16))
-            reports = [r for r in pool.map(lambda copy: _fence_copy(copy, fence), copies) if r is not None]
-            history = authoritative_history(reports)
-            trusted = {report.id for report in reports if report.trusted}
-            found = pool.map(lambda copy: _extent(copy, history), [copy for copy in copies if copy.id in trusted])
-            decision = decide([extent for extent in found if extent is not None], history, fence.epoch)
-        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, options or VolumeOptions())
-        volume._start(trusted)
+        copies = [LocalCopy(place, cluster_id, disk) for place in layout]
+
+        def ask(work: Callable[[LocalCopy], T | None], asked: Sequence[LocalCopy]) -> list[T]:
+            """The answers of all, or of enough while the others keep us waiting."""
+            return [answer for answer in runtime.each(work, asked, READ_QUORUM, _GRACE_S) if answer is not None]
+
+        held = ask(_held_epoch, copies)
+        if len(held) < READ_QUORUM:
+            raise QuorumLostError(f"only {len(held)} copies of the volume can be read, recovery needs 3 of 6")
+        fence = Fence(max(min_epoch, max(held) + 1), disk.entropy(16))
+        reports = ask(lambda copy: _fence_copy(copy, fence), copies)
+        history = authoritative_history(reports)
+        trusted = {report.id for report in reports if report.trusted}
+        extents = ask(lambda copy: _extent(copy, history), [copy for copy in copies if copy.id in trusted])
+        decision = decide(extents, history, fence.epoch)
+        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, options or VolumeOptions(), runtime)
+        try:
+            volume._start(trusted)
+        except StorageError:
+            volume.close()
+            raise
         return volume
 
     def _start(self, sources: set[int]) -> None:
-        for number in sources:
-            self._writers[number].scl = 0
+        """Bring the copies up; returns when four have everything up to the recovered VDL.
+
+        Before that, what was recovered may be on one copy only: another recovery could still decide otherwise, so
+        nobody may see it. And before four copies obey this (epoch, nonce), another writer may have the same epoch.
+        """
         self._sources = sources
         for writer in self._writers.values():
             writer.start()
-        deadline = time.monotonic() + _OPEN_WAIT_S
-        for writer in self._writers.values():
-            if sum(other.live for other in self._writers.values()) >= WRITE_QUORUM:
-                break
-            writer.tried.wait(max(0.0, deadline - time.monotonic()))
+        deadline_s = self._runtime.now_s() + _OPEN_WAIT_S
+        while not self._fenced:
+            with self._lock:
+                live = sum(writer.live for writer in self._writers.values())
+                if live >= WRITE_QUORUM and self._tracker.vdl >= self._recovered_lsn:
+                    break
+            if not self._changed.wait(max(0.0, deadline_s - self._runtime.now_s())):
+                raise QuorumLostError(f"only {live} of 6 copies of the volume can be written, 4 are needed")
         if self._fenced:
-            self.close()
             raise FencedError(self._fenced)
+        self._opened = True
         self._report_state()
+        self._scrubber.start()
 
     # -- the writer's interface ---------------------------------------------------------------------------------
 
@@ -121,6 +151,11 @@ class Volume:
     def vdl(self) -> int:
         """The highest LSN that is durable and ends a commit."""
         return self._tracker.vdl
+
+    @property
+    def target_lsn(self) -> int:
+        """What a copy must have to take part: everything durable or recovered."""
+        return max(self._tracker.vdl, self._recovered_lsn)
 
     def append(self, parts: Sequence[bytes]) -> int:
         """Queue one commit; returns the LSN of its last part, durable when on_vdl has reported it. Never waits for I/O.
@@ -192,39 +227,78 @@ class Volume:
     def status(self) -> VolumeStatus:
         """The volume and each copy, now."""
         copies = tuple(
-            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, w.copy.bytes_on_disk())
+            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, _bytes_on_disk(w.copy))
             for w in self._writers.values()
         )
-        return VolumeStatus(
-            self.vdl, self.epoch, max((c.bytes for c in copies), default=0), bool(self._writable), copies
-        )
+        size_bytes = max((c.bytes for c in copies), default=0)
+        return VolumeStatus(self.vdl, self.epoch, size_bytes, bool(self._writable), copies, self._scrubber.status())
 
     def collect(self, below_lsn: int) -> None:
         """Drop whole segments that end below `below_lsn` (never above the VDL)."""
         limit = min(below_lsn, self.vdl + 1)
+        self._needed_from = max(self._needed_from, limit)
         for writer in self._writers.values():
             if writer.live:
                 try:
                     writer.copy.remove_below(limit, self._history)
-                except OSError as error:
+                except (OSError, CorruptRecordError) as error:
                     log.warning("copy %d: old segments can't be removed: %s", writer.id, error)
 
     def close(self) -> None:
         """Wait for what is in flight (while there is a write quorum), then stop the threads. May be called twice."""
-        deadline = time.monotonic() + 5.0
-        while self._retained and self._writable and not self._fenced and time.monotonic() < deadline:
-            time.sleep(0.002)
+        deadline = self._runtime.now_s() + 5.0
+        while self._retained and self._writable and not self._fenced and self._runtime.now_s() < deadline:
+            self._runtime.sleep(0.002)
         with self._lock:
             self._closed = True
+        self._scrubber.stop()
         for writer in self._writers.values():
             writer.stop()
 
+    # -- called by the scrubber -----------------------------------------------------------------------------------
+
+    def scrubbed_copies(self) -> Sequence[CopyWriter]:
+        return tuple(self._writers.values())
+
+    def needed_from(self) -> int:
+        """Every copy must have the log from here on: what a collection left, else where the first copy begins."""
+        recorded, starts = [self._needed_from], []
+        for writer in self._writers.values():
+            if not writer.live:
+                continue
+            try:
+                recorded.append(writer.copy.needed_from())
+                starts += [name.start_lsn for name in writer.copy.segments(self._history)[:1]]
+            except OSError as error:
+                log.warning("copy %d can't be read: %s", writer.id, error)
+        return max(recorded) or min(starts, default=1)
+
+    def take_out(self, copy: int, reason: str) -> bool:
+        """Stop counting a damaged copy and refill it; False (and nothing changes) unless four others take part."""
+        writer = self._writers[copy]
+        with self._lock:
+            live = [other for other in self._writers.values() if other.live and other is not writer]
+            if not writer.live or len(live) < WRITE_QUORUM:
+                return False
+            writer.distrust()
+        self.lost(writer, reason)
+        writer.wake()
+        return True
+
     # -- called by the copies' threads --------------------------------------------------------------------------
 
-    def first_lsn(self, without: int) -> int:
-        """Where the log starts on the peers of copy `without`."""
-        starts = [names[0].start_lsn for w in self._peers(without) if (names := w.copy.segments(self._history))]
-        return min(starts, default=self.vdl + 1)
+    def log_start(self, without: int) -> int:
+        """Where the log starts, for copy `without` to be formatted and refilled.
+
+        Raises:
+            StorageError: fewer than three other copies take part. What is left of the copy may then still be needed,
+                and a copy that is empty because nobody could fill it must never count as complete.
+        """
+        live = [writer for writer in self._writers.values() if writer.live and writer.id != without]
+        starts = [names[0].start_lsn for writer in live if (names := writer.copy.segments(self._history))]
+        if len(starts) < READ_QUORUM:
+            raise StorageError(f"copy {without} waits for {READ_QUORUM} others to be refilled from")
+        return min(starts)
 
     def _peers(self, without: int) -> list[CopyWriter]:
         live = [w for w in self._writers.values() if w.live and w.id != without]
@@ -280,7 +354,7 @@ class Volume:
     def join(self, writer: CopyWriter, scl: int) -> bool:
         """Let a filled copy take part from scl+1 on; False when it must fill further first."""
         with self._lock:
-            if scl < self._tracker.vdl:
+            if scl < self.target_lsn:
                 return False
             writer.queue.clear()
             writer.queued_bytes = 0
@@ -292,6 +366,7 @@ class Volume:
             writer.live = True
             self._tracker.acknowledge(writer.id, scl)
             writer.state = "ok"
+        self._changed.ring()
         self._report_state()
         return True
 
@@ -314,6 +389,7 @@ class Volume:
             self._fenced = reason
             for writer in self._writers.values():
                 writer.live = False
+        self._changed.ring()
         self._on_state(VolumeState(False, fenced=True, epoch=self.epoch, reason=reason))
 
     def _report_state(self) -> None:
@@ -321,7 +397,8 @@ class Volume:
             live = sum(w.live for w in self._writers.values())
             writable = live >= WRITE_QUORUM and not self._fenced
             full = not writable and self._too_many_full()
-            if (writable, full) == (self._writable, self._full) or self._fenced or self._closed:
+            unchanged = (writable, full) == (self._writable, self._full)
+            if unchanged or not self._opened or self._fenced or self._closed:
                 return
             self._writable, self._full = writable, full
             reason = "" if writable else f"only {live} of {len(self._writers)} copies can be written"
@@ -330,6 +407,13 @@ class Volume:
     def _too_many_full(self) -> bool:
         """Whether full disks alone keep the write quorum away."""
         return sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM
+
+
+def _bytes_on_disk(copy: LocalCopy) -> int:
+    try:
+        return copy.bytes_on_disk()
+    except OSError:
+        return 0  # it can't be looked at; its state says so
 
 
 def _held_epoch(copy: LocalCopy) -> int | None:

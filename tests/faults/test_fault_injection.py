@@ -1,0 +1,82 @@
+"""Faults by SQL: ALTER SYSTEM makes disks fail and dawdle; clients don't notice, and everything heals."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from tests.support.cluster import Cluster, wait_for
+from tests.support.ledger import Ledger
+
+pytestmark = pytest.mark.fault
+
+
+def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, readers=1, config="[volume]\nscrub_interval_s = 0.5\n")
+    try:
+        cluster.start()
+
+        def copies() -> list[str]:
+            return [copy["state"] for copy in cluster.status()["volume"]["copies"]]
+
+        def all_ok() -> bool:
+            return copies() == ["ok"] * 6
+
+        wait_for(all_ok, 30, "every copy to take part")
+        assert dict(cluster.query("SHOW VOLUME STATUS"))["Disks"] == "6"
+        ledger = Ledger(cluster.connect, workers=4)
+        ledger.create()
+        ledger.start()
+        cluster.query("ALTER SYSTEM SIMULATE 100 PERCENT DISK FAILURE IN DISK 0 FOR INTERVAL 3 SECOND")
+        wait_for(lambda: copies()[0] != "ok", 10, "the disk to be noticed")
+        ledger.wait_for_commit_after(time.monotonic(), 20)
+        wait_for(all_ok, 30, "the copy to come back")
+        cluster.query(
+            "ALTER SYSTEM SIMULATE 100 PERCENT DISK CONGESTION BETWEEN 50 AND 100 MILLISECONDS IN NODE 1 "
+            "FOR INTERVAL 2 SECOND"
+        )
+        ledger.wait_for_commit_after(time.monotonic(), 20)
+        wait_for(all_ok, 30, "the slow copies to catch up")
+        wait_for(lambda: cluster.status()["volume"]["scrub"]["rounds"] > 0, 30, "a scrub")
+        ledger.stop()
+        assert not any(r.errors for r in ledger.results), [r.errors for r in ledger.results]
+        ledger.check(cluster.connect, where="after the faults")
+        assert "scrubbing" in cluster.cli("status").stdout
+    finally:
+        cluster.close()
+
+
+def test_only_administrators_and_only_what_is_there(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, readers=1)
+    try:
+        cluster.start()
+        cluster.query("CREATE USER guest IDENTIFIED BY 'x'")
+        connection = cluster.connect(user="guest", password="x", autocommit=True)
+        statement = "ALTER SYSTEM SIMULATE 10 PERCENT DISK FAILURE{} FOR INTERVAL 1 SECOND"
+        with connection.cursor() as cursor, pytest.raises(pymysql.err.MySQLError) as refused:
+            cursor.execute(statement.format(""))
+        assert refused.value.args[0] == 1227
+        for sql, endpoint, number in (
+            (statement.format(" IN DISK 6"), "cluster", 1210),
+            (statement.format(" IN NODE 3"), "cluster", 1210),
+            (statement.format(""), "reader", 1836),
+            ("ALTER SYSTEM SIMULATE 10 PERCENT READ REPLICA FAILURE TO ALL FOR INTERVAL 1 SECOND", "cluster", 1235),
+            ("ALTER SYSTEM SIMULATE 10 PERCENT DISK FAILURE", "cluster", 1064),
+            ("ALTER SYSTEM CRASH EVERYTHING", "cluster", 1064),
+        ):
+            with pytest.raises(pymysql.err.MySQLError) as caught:
+                cluster.query(sql, endpoint)
+            assert caught.value.args[0] == number, (sql, caught.value)
+        writer = cluster.writer()
+        with pytest.raises(pymysql.err.OperationalError):
+            cluster.query("ALTER SYSTEM CRASH")
+
+        def another() -> bool:
+            return any(i["role"] == "writer" and i["id"] != writer for i in cluster.status()["instances"])
+
+        wait_for(another, 20, "another writer")
+    finally:
+        cluster.close()

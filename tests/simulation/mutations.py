@@ -1,0 +1,142 @@
+"""Rules of the volume, each broken on purpose: the simulator is worth something only if it notices."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aurora_mysql.storage import quorum, recovery, volume
+from aurora_mysql.storage.binary import Fence
+from aurora_mysql.storage.copy import LocalCopy
+from aurora_mysql.storage.copy_writer import CopyWriter
+from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.recovery import CopyExtent, Decision
+from aurora_mysql.storage.scrubber import Scrubber
+from aurora_mysql.storage.segment import SegmentFile
+from tests.simulation.drives import SimFile
+
+#: Sets an attribute for the time of a test: pytest's monkeypatch.setattr.
+Patch = Callable[[object, str, Any], None]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """`apply` breaks the rule; `faults` are what brings it to light; `seeds` found
+    it before; `says` is in the violation's text."""
+
+    name: str
+    apply: Callable[[Patch], None]
+    faults: tuple[str, ...]
+    seeds: tuple[int, ...] = ()
+    says: str = ""
+
+
+def _write_quorum_of_three(patch: Patch) -> None:
+    whole = quorum.quorum_point
+    patch(quorum, "quorum_point", lambda scls: whole(scls, 3))
+    patch(volume, "WRITE_QUORUM", 3)
+
+
+def _read_quorum_of_two(patch: Patch) -> None:
+    for module in (recovery, volume):
+        patch(module, "READ_QUORUM", 2)
+
+
+def _no_fence_check_after_sync(patch: Patch) -> None:
+    patch(CopyWriter, "_prove", lambda self: None)
+
+
+def _acknowledged_before_the_sync(patch: Patch) -> None:
+    patch(SimFile, "write_synced", lambda self, pieces, at: self.write_at(b"".join(pieces), at))
+
+
+def _undecided_tails_stay(patch: Patch) -> None:
+    """Nothing is truncated: each copy keeps what it happens to have above the VDL."""
+    patch(EpochHistory, "end_of", lambda self, epoch: None)
+    patch(EpochHistory, "void_segment", lambda self, epoch, start: False)
+
+
+def _recovered_tail_shown_at_once(patch: Patch) -> None:
+    def start(self: volume.Volume, sources: set[int]) -> None:
+        self._sources = sources
+        for writer in self._writers.values():
+            writer.start()
+        self._tracker.vdl = self._recovered_lsn
+
+    patch(volume.Volume, "_start", start)
+
+
+def _refilling_copies_trusted(patch: Patch) -> None:
+    patch(LocalCopy, "is_complete", lambda self: True)
+
+
+def _recovered_tail_not_synced(patch: Patch) -> None:
+    patch(SegmentFile, "settle", lambda self: None)
+
+
+def _lost_copies_rejoin_empty(patch: Patch) -> None:
+    def fill(self: CopyWriter, scl: int) -> int:
+        self.scl = self._owner.target_lsn
+        return self.scl
+
+    patch(CopyWriter, "_fill", fill)
+
+
+def _shortest_log_wins(patch: Patch) -> None:
+    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int) -> Decision:
+        vdl = max(history.start_lsn - 1, min(extent.last_cpl for extent in extents))
+        return Decision(vdl, history.opened(epoch, vdl + 1), ())
+
+    patch(volume, "decide", decide)
+
+
+def _commits_end_anywhere(patch: Patch) -> None:
+    whole = recovery.decide
+
+    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int) -> Decision:
+        return whole([dataclasses.replace(e, last_cpl=e.scl) for e in extents], history, epoch)
+
+    patch(volume, "decide", decide)
+
+
+def _nonce_ignored(patch: Patch) -> None:
+    patch(Fence, "__eq__", lambda self, other: isinstance(other, Fence) and self.epoch == other.epoch)
+    patch(Fence, "__hash__", lambda self: hash(self.epoch))
+    patch(CopyWriter, "_prove", CopyWriter._prove_by_path)
+
+
+def _nobody_scrubs(patch: Patch) -> None:
+    patch(Scrubber, "start", lambda self: None)
+
+
+def _zombies_clean_up(patch: Patch) -> None:
+    """A writer that stood still goes on deleting segments after a later one has come."""
+    patch(LocalCopy, "_remove", lambda self, name, fence: self.disk.remove(self.path / name.file_name()))
+
+
+def _batches_after_withdrawal_lost(patch: Patch) -> None:
+    """A copy that was too slow takes part again without what it missed."""
+    patch(volume.Volume, "target_lsn", property(lambda self: self._recovered_lsn))
+
+
+MUTATIONS = (
+    Mutation(
+        "write quorum of three", _write_quorum_of_three, ("race_apart", "cut", "failover", "az_plus_one"), (44, 54)
+    ),
+    Mutation("read quorum of two", _read_quorum_of_two, ("relay", "slow"), (43, 68)),
+    Mutation("no fence check after the sync", _no_fence_check_after_sync, ("zombie", "failover", "race"), (0, 2)),
+    Mutation("acknowledged before the sync", _acknowledged_before_the_sync, ("power",), (0, 1)),
+    Mutation("undecided tails stay", _undecided_tails_stay, ("power", "zombie", "failover", "offline"), (22, 30)),
+    Mutation("recovered tail shown at once", _recovered_tail_shown_at_once, ("relay",), (4, 6)),
+    Mutation("refilling copies trusted", _refilling_copies_trusted, ("relay", "az_plus_one"), (68, 96)),
+    Mutation("recovered tail not synced", _recovered_tail_not_synced, ("kill", "power"), (0, 9)),
+    Mutation("lost copies rejoin empty", _lost_copies_rejoin_empty, ("lose",), (0, 1)),
+    Mutation("shortest log wins", _shortest_log_wins, ("kill", "power", "slow"), (0, 1)),
+    Mutation("commits end anywhere", _commits_end_anywhere, ("kill", "power"), (3, 20)),
+    Mutation("nonce ignored", _nonce_ignored, ("race_apart", "race"), (0, 1)),
+    Mutation("zombies clean up", _zombies_clean_up, ("sleeper",), (9, 50)),
+    Mutation("nobody scrubs", _nobody_scrubs, ("rot",), (13, 16)),
+    Mutation("slow copies don't catch up", _batches_after_withdrawal_lost, ("slow", "full", "errors"), (0, 8)),
+)

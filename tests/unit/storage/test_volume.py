@@ -1,0 +1,347 @@
+"""The volume over real directories: copies go, fill up, slow down, rot, and come back."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
+from aurora_mysql.storage.binary import Fence
+from aurora_mysql.storage.copy import LocalCopy
+from aurora_mysql.storage.disk import LOCAL_DISK
+from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
+from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.layout import VolumeOptions, VolumeState, default_layout
+from aurora_mysql.storage.reader import VolumeReader
+from aurora_mysql.storage.segment import SegmentFile
+from aurora_mysql.storage.volume import Volume, create_volume
+
+OPTIONS = VolumeOptions(
+    segment_bytes=16 << 10, retry_interval_s=0.02, watch_interval_s=0.05, scrub_interval_s=0.05, copy_queue_batches=8
+)
+
+
+class Rig:
+    """A volume in a directory, its writer, and what it was told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.layout = default_layout(root)
+        self.board = FaultBoard()
+        self.states: list[VolumeState] = []
+        self.vdls: list[int] = []
+        self.volumes: list[Volume] = []
+        create_volume(root, self.layout, "c")
+
+    def open(self, options: VolumeOptions = OPTIONS) -> Volume:
+        volume = Volume.open_for_writing(
+            self.root,
+            self.layout,
+            "c",
+            on_vdl=self.vdls.append,
+            on_state=self.states.append,
+            options=options,
+            disk=FaultyDisk(LOCAL_DISK, self.board),
+        )
+        self.volumes.append(volume)
+        return volume
+
+    def reopen(self) -> Volume:
+        self.volumes.pop().close()
+        return self.open()
+
+    def close(self) -> None:
+        for volume in self.volumes:
+            volume.close()
+
+    def path(self, copy: int) -> Path:
+        return self.layout[copy - 1].path
+
+    def segments(self, copy: int) -> list[Path]:
+        return sorted(self.path(copy).glob("*.redo"), key=lambda path: path.name[15:])
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.002)
+
+
+def write(volume: Volume, count: int, size: int = 100) -> int:
+    """Commit `count` records, one after the other; the last LSN."""
+    lsn = 0
+    for _ in range(count):
+        lsn = volume.append([b"%020d" % (volume.vdl + 1) + bytes(size)])
+        until(lambda lsn=lsn: volume.vdl >= lsn)  # type: ignore[misc]
+    return lsn
+
+
+def states(volume: Volume) -> dict[int, str]:
+    return {copy.id: copy.state for copy in volume.status().copies}
+
+
+def whole(volume: Volume) -> bool:
+    return all(copy.state == "ok" and copy.scl >= volume.vdl for copy in volume.status().copies)
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    with path.open("r+b") as file:
+        file.write(data)
+
+
+def test_commits_are_read_back_in_order_by_anybody(rig: Rig) -> None:
+    volume = rig.open()
+    volume.append([b"a", b"b", b"c"])
+    last = volume.append([b"d"])
+    until(lambda: volume.vdl == last)
+    expected = [(1, b"a", False), (2, b"b", False), (3, b"c", True), (4, b"d", True)]
+    assert [(r.lsn, r.payload, r.cpl) for r in volume.read(1, 100)] == expected
+    reader = VolumeReader(rig.root, rig.layout, "c")
+    assert [(r.lsn, r.payload, r.cpl) for r in reader.read(1, last)] == expected
+    assert rig.vdls == sorted(rig.vdls) and rig.vdls[-1] == last
+
+
+def test_a_restart_keeps_everything_in_a_new_epoch(rig: Rig) -> None:
+    last = write(rig.open(), 20)
+    volume = rig.reopen()
+    assert (volume.vdl, volume.epoch) == (last, 2)
+    assert write(volume, 1) == last + 1
+    assert [r.epoch for r in volume.read(last, last + 1)] == [1, 2]
+
+
+def test_segments_rotate_and_collection_leaves_what_is_needed(rig: Rig) -> None:
+    volume = rig.open()
+    last = write(volume, 100, 1000)
+    until(lambda: whole(volume))
+    assert all(len(rig.segments(copy)) > 3 for copy in range(1, 7))
+    volume.collect(50)
+    starts = {SegmentFile(rig.segments(copy)[0]).header.start_lsn for copy in range(1, 7)}
+    assert 1 < max(starts) <= 50
+    assert [r.lsn for r in volume.read(50, last)] == list(range(50, last + 1))
+    volume = rig.reopen()
+    assert [r.lsn for r in volume.read(50, last)] == list(range(50, last + 1))
+
+
+def test_lost_copies_are_refilled_while_commits_go_on(rig: Rig) -> None:
+    volume = rig.open()
+    write(volume, 30)
+    for copy in (1, 4):
+        shutil.rmtree(rig.path(copy))
+    write(volume, 30)
+    until(lambda: whole(volume) and rig.path(1).exists() and rig.path(4).exists())
+    last = volume.vdl
+    rig.volumes.pop().close()
+    for copy in (2, 3, 5):
+        shutil.rmtree(rig.path(copy))
+    assert rig.open().vdl == last
+
+
+def test_a_full_disk_is_left_out_and_taken_back(rig: Rig) -> None:
+    volume = rig.open()
+    until(lambda: whole(volume))
+    rig.board.add([rig.path(2)], 100, 600, error=errno.ENOSPC)
+    write(volume, 10)
+    until(lambda: states(volume)[2] == "full")
+    assert not any(state.writable is False for state in rig.states)
+    rig.board.clear()
+    until(lambda: whole(volume))
+
+
+def test_without_four_disks_commits_wait_and_nothing_is_lost(rig: Rig) -> None:
+    volume = rig.open()
+    before = write(volume, 5)
+    rig.board.add([rig.path(copy) for copy in (1, 2, 3)], 100, 600, error=errno.ENOSPC)
+    lsn = volume.append([b"waits"])
+    until(lambda: bool(rig.states) and not rig.states[-1].writable)
+    assert volume.vdl == before
+    assert [r.lsn for r in volume.read(1, 100)] == list(range(1, before + 1))
+    rig.board.clear()
+    until(lambda: volume.vdl == lsn)
+    assert rig.states[-1].writable
+
+
+def test_a_slow_copy_does_not_slow_commits(rig: Rig) -> None:
+    volume = rig.open()
+    rig.board.add([rig.path(6)], 100, 600, delay_ms=(200, 200))
+    began_s = time.monotonic()
+    write(volume, 60)
+    assert time.monotonic() - began_s < 60 * 0.1
+    assert volume.status().copies[5].scl < volume.vdl
+    rig.board.clear()
+    until(lambda: whole(volume))
+
+
+@pytest.mark.parametrize("where", ["first segment", "last segment", "segment header", "fence", "identity", "history"])
+def test_rot_is_found_and_repaired(rig: Rig, where: str) -> None:
+    volume = rig.open()
+    write(volume, 60, 1000)
+    until(lambda: whole(volume))
+    path, at = {
+        "first segment": (rig.segments(3)[0], 300),
+        "last segment": (rig.segments(3)[-1], 300),
+        "segment header": (rig.segments(3)[0], 20),
+        "fence": (rig.path(3) / "fence", 9),
+        "identity": (rig.path(3) / "copy.json", 12),
+        "history": (next(rig.path(3).glob("epochs-*")), 14),
+    }[where]
+    flip(path, at)
+    if where in ("identity", "history"):  # only looked at when the volume is opened
+        volume = rig.reopen()
+    copy = LocalCopy(rig.layout[2], "c")
+
+    def healthy() -> bool:
+        try:
+            copy.check_identity()
+            history = copy.read_history()
+            sum(copy.scrub(history, 1, volume.vdl))
+            return whole(volume) and copy.read_fence().epoch == volume.epoch and copy.is_complete()
+        except (StorageError, OSError):
+            return False
+
+    until(healthy)
+    write(volume, 1)
+
+
+def test_a_later_writer_fences_the_first(rig: Rig) -> None:
+    first = rig.open()
+    last = write(first, 5)
+    second = rig.open()
+    assert (second.epoch, second.vdl) == (first.epoch + 1, last)
+    until(lambda: any(state.fenced for state in rig.states))
+    with pytest.raises(FencedError):
+        first.append([b"too late"])
+    write(second, 1)
+    with pytest.raises(FencedError):
+        LocalCopy(rig.layout[0], "c").raise_fence(Fence(first.epoch, bytes(16)))
+
+
+def test_the_undecided_tail_is_cut_off_on_every_copy(rig: Rig) -> None:
+    volume = rig.open()
+    last = write(volume, 5)
+    rig.board.add([rig.path(copy) for copy in (1, 2, 3)], 100, 600)
+    volume.append([b"on three copies"])
+    until(lambda: all(c.scl == last + 1 for c in volume.status().copies[3:]))
+    rig.volumes.pop().close()
+    rig.board.clear()
+    for copy in (4, 5, 6):
+        rig.path(copy).rename(rig.path(copy).with_name(f"away-{copy}"))
+        rig.path(copy).write_text("not a directory")
+    with pytest.raises(QuorumLostError, match="4 are needed"):
+        rig.open()
+    rig.path(4).unlink()  # it can be made anew, from the three that don't have the tail
+    volume = rig.open()
+    assert volume.vdl == last
+    volume.append([b"another"])
+    until(lambda: volume.vdl == last + 1)
+    for copy in (5, 6):
+        rig.path(copy).unlink()
+        rig.path(copy).with_name(f"away-{copy}").rename(rig.path(copy))
+    until(lambda: whole(volume))
+    for place in rig.layout:
+        local = LocalCopy(place, "c")
+        assert [r.payload for r in local.read(local.read_history(), last + 1, last + 1)] == [b"another"]
+
+
+def test_recovered_records_are_shown_only_when_four_copies_have_them(rig: Rig) -> None:
+    write(rig.open(), 3)
+    rig.volumes.pop().close()
+    rig.board.add([rig.path(copy) for copy in (1, 2, 3)], 100, 600)
+    with pytest.raises(QuorumLostError):
+        rig.open()
+
+
+def test_a_copy_of_another_cluster_or_format_is_refused(rig: Rig) -> None:
+    rig.open()
+    rig.volumes.pop().close()
+    with pytest.raises(VolumeFormatError, match="belongs to cluster c"):
+        LocalCopy(rig.layout[0], "another").check_identity()
+    (rig.path(1) / "copy.json").write_text('{"format": 9, "cluster_id": "c", "copy": 1, "az": "az-a"}')
+    with pytest.raises(VolumeFormatError, match="volume format 9"):
+        rig.open()
+    with pytest.raises(StorageError, match="already holds a copy"):
+        create_volume(rig.root, rig.layout, "c")
+
+
+class TestCopy:
+    """One copy by itself."""
+
+    HISTORY = EpochHistory(((1, 1),))
+
+    def copy(self, rig: Rig) -> LocalCopy:
+        write(rig.open(), 6, 10)
+        until(lambda: whole(rig.volumes[-1]))
+        rig.volumes.pop().close()
+        return LocalCopy(rig.layout[0], "c")
+
+    def test_a_torn_tail_ends_the_log(self, rig: Rig) -> None:
+        copy = self.copy(rig)
+        path = rig.segments(1)[0]
+        with SegmentFile(path) as segment:
+            *_, (header, _, at) = segment.batches()
+        flip(path, at + 60)
+        assert copy.extent(self.HISTORY) == (header.first_lsn - 1, header.first_lsn - 1, False)
+
+    def test_damage_before_the_end_is_no_torn_tail(self, rig: Rig) -> None:
+        copy = self.copy(rig)
+        path = rig.segments(1)[0]
+        with SegmentFile(path) as segment:
+            _, (_, _, at), *_ = segment.batches()
+        flip(path, at + 60)
+        assert copy.extent(self.HISTORY)[2]
+        with pytest.raises(CorruptRecordError):
+            sum(copy.scrub(self.HISTORY, 1, 6))
+
+    def test_records_of_an_epoch_that_was_cut_off_do_not_count(self, rig: Rig) -> None:
+        copy = self.copy(rig)
+        later = self.HISTORY.opened(2, 4)
+        assert copy.extent(later) == (3, 3, False)
+        assert [r.lsn for r in copy.read(later, 1, 6)] == [1, 2, 3]
+
+    def test_a_lost_segment_is_noticed(self, rig: Rig) -> None:
+        volume = rig.open()
+        write(volume, 60, 1000)
+        until(lambda: whole(volume))
+        rig.volumes.pop().close()
+        copy = LocalCopy(rig.layout[0], "c")
+        rig.segments(1)[1].unlink()
+        assert copy.extent(self.HISTORY)[2]
+
+    def test_a_short_segment_of_a_failed_writer_hides_nothing(self, rig: Rig) -> None:
+        copy = self.copy(rig)
+        for start in (3, 4):
+            file, _ = copy.new_segment(2, start, 1, 4096)
+            file.close()
+        assert copy.extent(self.HISTORY)[:2] == (6, 6)
+        assert [r.lsn for r in copy.read(self.HISTORY, 5, 6)] == [5, 6]
+        copy.remove_below(4, self.HISTORY)
+        assert [r.lsn for r in copy.read(self.HISTORY, 4, 6)] == [4, 5, 6]
+
+    def test_a_writer_of_before_deletes_nothing_of_a_later_one(self, rig: Rig) -> None:
+        copy = self.copy(rig)
+        held = copy.read_fence()
+        file, _ = copy.new_segment(1, 7, 1, 4096)
+        file.close()
+        copy.raise_fence(Fence(9, bytes(16)))
+        before = rig.segments(1)
+        with pytest.raises(FencedError):
+            copy.format("c", EpochHistory(), held, refilling_for=held.epoch)
+        with pytest.raises(FencedError):
+            copy.remove_void(self.HISTORY, 0, held)
+        assert rig.segments(1) == before
