@@ -9,7 +9,7 @@ from aurora_mysql.errors import ConfigError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")
+_AGO = re.compile(r"-(\d+(?:\.\d+)?)([smhd])|(\d+(?:\.\d+)?) ?([smhd]) ago")
 _UNIX = re.compile(r"\d{9,11}(?:\.\d+)?")
 
 
@@ -25,7 +25,7 @@ def parse_instant(text: str, now_us: int) -> int:
     if stripped.lower() == "now":
         instant_us = now_us
     elif ago is not None:
-        instant_us = now_us - round(float(ago[1]) * _UNITS_S[ago[2]] * 1e6)
+        instant_us = now_us - round(float(ago[1] or ago[3]) * _UNITS_S[ago[2] or ago[4]] * 1e6)
     elif _UNIX.fullmatch(stripped):
         seconds, _, fraction = stripped.partition(".")
         instant_us = int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -245,6 +246,17 @@ _TIME_HELP = (
     "2026-01-31T12:00:00.5 (UTC unless it has an offset), Unix seconds, or a time ago: -90s, -10m, -2h, -1d; every"
     " commit acknowledged until then is inside, every later one is not"
 )
+
+
+def join_times(arguments: list[str]) -> list[str]:
+    """``--to -5m`` as ``--to=-5m``: argparse would take a time ago for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--to" and re.match(r"-\d", argument):
+            joined[-1] = f"--to={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aurora_mysql.cluster.backup_commands import BackupCommands
+from aurora_mysql.cluster.backup_commands import BackupCommands, join_times
 from aurora_mysql.cluster.config import ClusterConfig, load_config
 from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.data_dir import DataDir
@@ -22,7 +22,7 @@ _DEFAULT_CONFIG = Path("conf/cluster.toml")
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code (0 done, 1 failed, 2 wrong usage)."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(join_times(sys.argv[1:] if arguments is None else arguments))
     try:
         result: int = options.run(options)
         return result
