@@ -53,6 +53,10 @@ class MySQLError(AuroraError):
         return f"ERROR {self.errno} ({self.sqlstate}): {self.message}"
 
 
+class ProgramError(MySQLError):
+    """An error that a trigger raised: IGNORE of the statement that fired it does not pass over it."""
+
+
 #: number -> (SQLSTATE, message template with %-placeholders)
 ERRORS: dict[int, tuple[str, str]] = {
     13: ("HY000", "Can't get stat of '%s' (OS errno %d - %s)"),
@@ -226,8 +230,31 @@ ERRORS: dict[int, tuple[str, str]] = {
     1295: ("HY000", "This command is not supported in the prepared statement protocol yet"),
     1298: ("HY000", "Unknown or incorrect time zone: '%s'"),
     1300: ("HY000", "Invalid %s character string: '%s'"),
+    1303: ("2F003", "Can't create a %s from within another stored routine"),
+    1304: ("42000", "%s %s already exists"),
     1305: ("42000", "%s %s does not exist"),
+    1308: ("42000", "%s with no matching label: %s"),
+    1309: ("42000", "Redefining label %s"),
+    1313: ("42000", "RETURN is only allowed in a FUNCTION"),
+    1314: ("0A000", "%s is not allowed in stored procedures"),
     1317: ("70100", "Query execution was interrupted"),
+    1318: ("42000", "Incorrect number of arguments for %s %s; expected %d, got %d"),
+    1319: ("42000", "Undefined CONDITION: %s"),
+    1320: ("42000", "No RETURN found in FUNCTION %s"),
+    1321: ("2F005", "FUNCTION %s ended without RETURN"),
+    1322: ("42000", "Cursor statement must be a SELECT"),
+    1324: ("42000", "Undefined CURSOR: %s"),
+    1325: ("24000", "Cursor is already open"),
+    1326: ("24000", "Cursor is not open"),
+    1327: ("42000", "Undeclared variable: %s"),
+    1328: ("HY000", "Incorrect number of FETCH variables"),
+    1329: ("02000", "No data - zero rows fetched, selected, or processed"),
+    1331: ("42000", "Duplicate variable: %s"),
+    1332: ("42000", "Duplicate condition: %s"),
+    1333: ("42000", "Duplicate cursor: %s"),
+    1337: ("42000", "Variable or condition declaration after cursor or handler declaration"),
+    1338: ("42000", "Cursor declaration after handler declaration"),
+    1339: ("20000", "Case not found for CASE statement"),
     1347: ("HY000", "'%s.%s' is not %s"),
     1351: ("HY000", "View's SELECT contains a variable or parameter"),
     1353: (
@@ -240,12 +267,16 @@ ERRORS: dict[int, tuple[str, str]] = {
         "View '%s.%s' references invalid table(s) or column(s) or function(s) or definer/invoker of view lack "
         "rights to use them",
     ),
+    1359: ("HY000", "Trigger already exists"),
     1360: ("HY000", "Trigger does not exist"),
+    1361: ("HY000", "Trigger's '%s' is view or temporary table"),
     1362: ("HY000", "Updating of %s row is not allowed in %strigger"),
+    1363: ("HY000", "There is no %s row in %s trigger"),
     1364: ("HY000", "Field '%s' doesn't have a default value"),
     1365: ("22012", "Division by 0"),
     1366: ("HY000", "Incorrect %s value: '%s' for column '%s' at row %d"),
     1367: ("22007", "Illegal %s '%s' value found during parsing"),
+    1370: ("42000", "%s command denied to user '%s'@'%s' for routine '%s'"),
     1381: ("HY000", "You are not using binary logging"),
     1396: ("HY000", "Operation %s failed for %s"),
     1397: ("XAE04", "XAER_NOTA: Unknown XID"),
@@ -255,6 +286,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     ),
     1400: ("XAE09", "XAER_OUTSIDE: Some work is done outside global transaction"),
     1406: ("22001", "Data too long for column '%s' at row %d"),
+    1407: ("42000", "Bad SQLSTATE: '%s'"),
     1410: ("42000", "You are not allowed to create a user with GRANT"),
     1411: ("HY000", "Incorrect %s value: '%s' for function %s"),
     1412: ("HY000", "Table definition has changed, please retry transaction"),
@@ -263,16 +295,25 @@ ERRORS: dict[int, tuple[str, str]] = {
     1419: ("HY000", "You do not have the SUPER privilege and binary logging is enabled"),
     1421: ("HY000", "The statement (%d) has no open cursor."),
     1422: ("HY000", "Explicit or implicit commit is not allowed in stored function or trigger."),
+    1424: ("HY000", "Recursive stored functions and triggers are not allowed."),
     1425: ("42000", "Too big scale %d specified for column '%s'. Maximum is %d."),
     1426: ("42000", "Too-big precision %d specified for '%s'. Maximum is %d."),
     1427: (
         "42000",
         "For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '%s').",
     ),
+    1435: ("HY000", "Trigger in wrong schema"),
     1439: ("42000", "Display width out of range for column '%s' (max = %d)"),
     1441: ("22008", "Datetime function: %s field overflow"),
+    1442: (
+        "HY000",
+        "Can't update table '%s' in stored function/trigger because it is already used by statement which invoked this "
+        "stored function/trigger.",
+    ),
+    1449: ("HY000", "The user specified as a definer ('%s'@'%s') does not exist"),
     1451: ("23000", "Cannot delete or update a parent row: a foreign key constraint fails (%s)"),
     1452: ("23000", "Cannot add or update a child row: a foreign key constraint fails (%s)"),
+    1456: ("HY000", "Recursive limit %d (as set by the max_sp_recursion_depth variable) was exceeded for routine %s"),
     1461: ("42000", "Can't create more than max_prepared_stmt_count statements (current value: %d)"),
     1467: ("HY000", "Failed to read auto-increment value from storage engine"),
     1348: ("HY000", "Column '%s' is not updatable"),
@@ -282,6 +323,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1524: ("HY000", "Plugin '%s' is not loaded"),
     1525: ("HY000", "Incorrect %s value: '%s'"),
     1526: ("HY000", "Table has no partition for value %s"),
+    1539: ("HY000", "Unknown event '%s'"),
     1553: ("HY000", "Cannot drop index '%s': needed in a foreign key constraint"),
     1560: ("HY000", "Cannot change tracking while in a transaction"),
     1568: ("25001", "Transaction characteristics can't be changed while a transaction is in progress"),
@@ -289,9 +331,12 @@ ERRORS: dict[int, tuple[str, str]] = {
     1583: ("42000", "Incorrect parameters in the call to native function '%s'"),
     1630: ("42000", "FUNCTION %s does not exist. Check the 'Function Name Parsing and Resolution' section"),
     1637: ("HY000", "Too many active concurrent transactions"),
+    1645: ("0K000", "RESIGNAL when handler not active"),
+    1646: ("HY000", "SIGNAL/RESIGNAL can only use a CONDITION defined with SQLSTATE"),
     1681: ("HY000", "'%s' is deprecated and will be removed in a future release."),
     1690: ("22003", "%s value is out of range in '%s'"),
     1701: ("42000", "Cannot truncate a table referenced in a foreign key constraint (%s)"),
+    1758: ("35000", "Invalid condition number"),
     1765: ("HY000", "Variable cannot be set"),
     1791: ("HY000", "Unknown EXPLAIN format name: '%s'"),
     1761: (
@@ -320,6 +365,7 @@ ERRORS: dict[int, tuple[str, str]] = {
         "HY000",
         "Your password has expired. To log in you must change it using a client that supports expired passwords.",
     ),
+    3011: ("HY000", "Referenced trigger '%s' for the given action time and event type does not exist."),
     3020: ("HY000", "Invalid argument for logarithm"),
     3057: ("42000", "Incorrect user-level lock name '%s'."),
     3058: (

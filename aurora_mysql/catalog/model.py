@@ -20,7 +20,7 @@ HIDDEN_KEY = "__rowid"
 FUNCTIONAL_PREFIX = "!hidden!"
 
 #: The parts of a catalog that a delta changes by key.
-DELTA_KINDS = ("databases", "tables", "views", "users", "grants", "globals")
+DELTA_KINDS = ("databases", "tables", "views", "users", "grants", "globals", "routines", "triggers")
 
 #: Prefix of hidden DuckDB columns that hold the collation key of a case-insensitive indexed column.
 COLLATION_KEY_PREFIX = "__k_"
@@ -202,6 +202,57 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Creation:
+    """What a stored program keeps of the session that made it. `created_us`, `changed_us`: Unix microseconds."""
+
+    definer: str = "admin@%"
+    sql_mode: str = ""
+    charset: str = "utf8mb4"
+    collation: str = "utf8mb4_0900_ai_ci"
+    database_collation: str = "utf8mb4_0900_ai_ci"
+    created_us: int = 0
+    changed_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A stored procedure or function; `parameters`, `returns` and `body` are source text.
+
+    Attributes:
+        kind: PROCEDURE or FUNCTION.
+        returns: a function's type, as MySQL shows it; '' for a procedure.
+        access: CONTAINS SQL, NO SQL, READS SQL DATA or MODIFIES SQL DATA.
+    """
+
+    database: str
+    name: str
+    kind: str
+    parameters: str
+    body: str
+    returns: str = ""
+    deterministic: bool = False
+    access: str = "CONTAINS SQL"
+    security: str = "DEFINER"
+    comment: str = ""
+    creation: Creation = Creation()
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`timing` BEFORE or AFTER, `event` INSERT, UPDATE or DELETE of a row of `table`, which is in the same database.
+    `position` orders the triggers of one table, timing and event."""
+
+    database: str
+    name: str
+    table: str
+    timing: str
+    event: str
+    body: str
+    position: int = 1
+    creation: Creation = Creation()
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     name: str
     charset: str = "utf8mb4"
@@ -236,8 +287,8 @@ class Grant:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything, at one version. Keys: tables/views by (database, name); users by (user, host);
-    grants by (user, host, database, table)."""
+    """Everything, at one version. Keys: tables, views and triggers by (database, name); users by (user, host);
+    grants by (user, host, database, table); routines by (database, kind, lower-case name)."""
 
     version: int = 0
     next_table_id: int = 1
@@ -247,6 +298,19 @@ class Catalog:
     users: Mapping[tuple[str, str], User] = field(default_factory=dict)
     grants: Mapping[tuple[str, str, str, str], Grant] = field(default_factory=dict)
     globals: Mapping[str, Any] = field(default_factory=dict)
+    routines: Mapping[tuple[str, str, str], Routine] = field(default_factory=dict)
+    triggers: Mapping[tuple[str, str], Trigger] = field(default_factory=dict)
+
+    def routine(self, database: str, kind: str, name: str) -> Routine | None:
+        return self.routines.get((database, kind, name.lower()))
+
+    @cached_property
+    def triggers_of(self) -> dict[tuple[str, str], list[Trigger]]:
+        """(database, table) -> its triggers, in the order in which they fire."""
+        found: dict[tuple[str, str], list[Trigger]] = {}
+        for trigger in sorted(self.triggers.values(), key=lambda t: (t.timing != "BEFORE", t.event, t.position)):
+            found.setdefault((trigger.database, trigger.table), []).append(trigger)
+        return found
 
     def table(self, database: str, name: str) -> Table | None:
         return self.tables.get((database, name))
@@ -303,3 +367,5 @@ class CatalogDelta:
     grants: Mapping[tuple[str, str, str, str], Grant | None] = field(default_factory=dict)
     globals: Mapping[str, Any] = field(default_factory=dict)
     next_table_id: int | None = None
+    routines: Mapping[tuple[str, str, str], Routine | None] = field(default_factory=dict)
+    triggers: Mapping[tuple[str, str], Trigger | None] = field(default_factory=dict)

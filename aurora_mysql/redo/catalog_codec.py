@@ -38,6 +38,9 @@ _CLASSES: tuple[type[Any], ...] = (
     model.Grant,
     model.Catalog,
     model.CatalogDelta,
+    model.Creation,
+    model.Routine,
+    model.Trigger,
 )
 _NUMBER = {cls: i + 1 for i, cls in enumerate(_CLASSES)}
 _BY_NUMBER = {i + 1: cls for i, cls in enumerate(_CLASSES)}

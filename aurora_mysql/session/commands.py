@@ -174,8 +174,7 @@ class CommandHandler:
             try:
                 following = await anext(results, None)
             except MySQLError:
-                if self.ctx.multi_statements:
-                    rest.append(finish(c.STATUS_MORE_RESULTS))
+                rest.append(finish(c.STATUS_MORE_RESULTS))
                 self.connection.write(b"".join(rest))
                 raise
             rest.append(finish(0 if following is None else c.STATUS_MORE_RESULTS))

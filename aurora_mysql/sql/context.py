@@ -38,6 +38,8 @@ class SessionContext:
         killed: set by KILL; `kill_query` by KILL QUERY or the client's disappearance. `on_kill` callbacks interrupt
             what is running (a lock wait, a DuckDB query); the statement then fails with 1317.
         id_from_function: what LAST_INSERT_ID(expression) was given in the running statement; the OK packet tells it.
+        programs: (kind, database, name) of the stored programs that are running, outermost first.
+        busy_tables: (database, table) whose triggers are running.
         found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
@@ -82,6 +84,8 @@ class SessionContext:
     named_locks: dict[str, int] = field(default_factory=dict)
     lock_owner: LockOwner | None = None
     call_results: dict[int, Any] = field(default_factory=dict)
+    programs: list[tuple[str, str, str]] = field(default_factory=list)
+    busy_tables: list[tuple[str, str]] = field(default_factory=list)
     status: dict[str, int] = field(default_factory=dict)
     diagnostics: Diagnostics | None = None
     temporary: TemporaryTables = field(default_factory=TemporaryTables)

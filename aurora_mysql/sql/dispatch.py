@@ -10,6 +10,12 @@ from aurora_mysql.sql.plan import Plan, PlanContext
 
 _QUERIES = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE"))
 _SCHEMA_OBJECTS = frozenset(("DATABASE", "SCHEMA", "TABLE", "INDEX", "VIEW", "TABLES"))
+_OTHER_OBJECTS = frozenset(
+    ("USER", "ROLE", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "SERVER", "TABLESPACE", "INSTANCE", "LOGFILE")
+)
+_PROGRAMS = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
+#: OR REPLACE ALGORITHM = x DEFINER = u @h SQL SECURITY x: the longest way to the object's kind.
+_OPTION_PIECES = 14
 _NOT_HERE = frozenset(
     ("HANDLER", "IMPORT", "CHANGE", "RESET", "CLONE", "INSTALL", "UNINSTALL", "XA", "BINLOG", "CACHE", "PURGE", "STOP")
 )
@@ -55,14 +61,18 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
         from aurora_mysql.sql.admin.fault_injection import plan_alter_system
 
         return plan_alter_system(text, pc)
-    if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME") and words[1:2] != ["USER"]:
-        # A view's definer and algorithm come before the word VIEW.
-        head = [piece.upper() for piece in statement.pieces[1:20]]
-        if verb == "TRUNCATE" or any(word in _SCHEMA_OBJECTS for word in words[1:]) or "VIEW" in head:
+    if verb in ("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME"):
+        kind = _object_kind(statement.pieces)
+        if verb == "TRUNCATE" or kind in _SCHEMA_OBJECTS:
             from aurora_mysql.sql.ddl import plan_ddl
 
             return plan_ddl(text, pc)
-        raise unsupported(" ".join(words[:2]))
+        if kind in _PROGRAMS:
+            from aurora_mysql.sql.routines.statements import plan_routine
+
+            return plan_routine(text, pc)
+        if kind != "USER":
+            raise unsupported(" ".join(words[:2]))
     if verb == "LOAD":
         from aurora_mysql.sql.dml import plan_load_data
 
@@ -72,6 +82,15 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
     from aurora_mysql.sql.admin import plan_admin
 
     return plan_admin(text, pc)
+
+
+def _object_kind(pieces: list[str]) -> str:
+    """What a CREATE, ALTER, DROP or RENAME is about, behind options like DEFINER; '' when that is not known."""
+    for piece in pieces[1:_OPTION_PIECES]:
+        word = piece.upper()
+        if word in _SCHEMA_OBJECTS or word in _OTHER_OBJECTS:
+            return word
+    return ""
 
 
 def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:

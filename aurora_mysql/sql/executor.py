@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from aurora_mysql.catalog.model import User
+from aurora_mysql.catalog.model import Catalog, User
 from aurora_mysql.engine.engine import metadata_timeout_s
 from aurora_mysql.engine.transaction import Mark, Transaction
 from aurora_mysql.engine.waiting import in_task
@@ -69,6 +69,7 @@ class Executor:
 
     def __init__(self, services: InstanceServices) -> None:
         self.services = services
+        services.run_inner = self
         self.engine = services.engine
         self.plans = PlanCache()
         self._known = KnownStatements()
@@ -84,7 +85,76 @@ class Executor:
             raise mysql_error(1064, statements[1].text[:80], 1)
         only = sql if len(statements) == 1 else None
         for statement in statements:
-            yield await self.run(ctx, statement, text=only)
+            if statement.verb == "CALL" and self._is_stored(ctx, statement):
+                async for result in self._call(ctx, statement):
+                    yield result
+            else:
+                yield await self.run(ctx, statement, text=only)
+
+    # -- stored programs ------------------------------------------------------------------------------------------
+
+    async def __call__(self, ctx: SessionContext, statement: Statement, tx: Transaction | None) -> Result:
+        """Run a statement of a stored program (see :class:`aurora_mysql.sql.instance_services.RunInner`).
+
+        Raises:
+            MySQLError: as :meth:`run`; 1422 for what would end the transaction that it runs in.
+        """
+        try:
+            if tx is None:
+                return await self._run(ctx, statement)
+            return await self._run_within(ctx, statement, tx)
+        except duckdb.InterruptException:
+            raise mysql_error(1317) from None
+        except duckdb.Error as error:
+            from aurora_mysql.sql.query import mysql_failure
+
+            raise mysql_failure(error) from None
+
+    async def _run_within(self, ctx: SessionContext, statement: Statement, tx: Transaction) -> Result:
+        if statement.verb in verbs.VERBS:
+            raise mysql_error(1422)
+        for _ in range(_REPLANS):
+            found, params = self._plan(ctx, statement)
+            if found.plan.is_ddl:
+                raise mysql_error(1422)
+            self._check_privileges(ctx, found)
+            mark = tx.statement_mark()
+            try:
+                return await found.plan.run(ctx, tx, params)
+            except StalePlanError:
+                continue
+            except BaseException:
+                tx.rollback_to_mark(mark)
+                raise
+        raise mysql_error(1412)
+
+    def catalog(self) -> Catalog:
+        return self.engine.catalog
+
+    def _is_stored(self, ctx: SessionContext, statement: Statement) -> bool:
+        """Whether a CALL is of a stored procedure, not of one that Aurora brings."""
+        from aurora_mysql.sql.routines.call import called_name
+
+        return called_name(statement, ctx.database)[0].lower() != "mysql"
+
+    async def _call(self, ctx: SessionContext, statement: Statement) -> AsyncIterator[Result]:
+        """The result sets of a procedure, then its OK."""
+        from aurora_mysql.sql.routines.call import call
+
+        status = self.services.status
+        status["Questions"] += 1
+        status["Com_call_procedure"] += 1
+        ctx.kill_query = False
+        ctx.warnings.clear()
+        ctx.row_count = 0
+        try:
+            async for result in call(self, statement, ctx, None, None):
+                yield result
+        except MySQLError as error:
+            ctx.warn("Error", error.errno, error.message)
+            ctx.row_count = -1
+            raise error from None
+        yield Ok(max(ctx.row_count, 0), 0, "", min(len(ctx.warnings), 65535))
 
     def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
         """The run of a text that is one statement seen before, else None."""

@@ -77,10 +77,12 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
     at, length = 0, len(sql)
     match = _PIECE.match
 
+    blanked: list[tuple[int, int]] = []
+
     def finish(end: int) -> None:
         nonlocal current, begin
         if current.pieces:
-            current.text = sql[begin:end].strip()
+            current.text = (_blank(sql, begin, end, blanked) if blanked else sql[begin:end]).strip()
             found.append(current)
         current, begin = Statement(""), end + 1
 
@@ -124,7 +126,10 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
             current.param_count += 1
             pieces.append(text)
         elif kind == "end":
-            finish(start)
+            if current.verb == "CREATE" and _inside_program(pieces):
+                pieces.append(text)
+            else:
+                finish(start)
         elif kind == "open":
             version = m.group("version")
             if version is not None and int(version) > SERVER_VERSION:
@@ -132,8 +137,10 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
                 at = length if end < 0 else end + 2
             else:
                 depth += 1
+            blanked.append((start, at))
         elif kind == "close" and depth:
             depth -= 1
+            blanked.append((start, at))
         else:
             if text in "'\"`" or (text == "/" and sql.startswith("/*", start)):
                 raise mysql_error(1064, sql[start : start + 80], sql.count("\n", 0, start) + 1)
@@ -142,6 +149,48 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
             pieces.append(text)
     finish(length)
     return found
+
+
+_PROGRAMS = frozenset(("PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"))
+_OBJECTS = _PROGRAMS | {"TABLE", "VIEW", "USER", "DATABASE", "SCHEMA", "INDEX", "ROLE"}
+#: What may stand before the first word of a statement in a body.
+_STARTS = frozenset(
+    (";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", ":", "ROW", ")", "SQL", "DETERMINISTIC", "DATA")
+) | {"INVOKER", "DEFINER"}
+
+
+def _inside_program(pieces: list[str]) -> bool:
+    """Whether a semicolon behind these pieces ends a statement of a stored program's body, not the program."""
+    upper = [piece.upper() for piece in pieces]
+    kind = next((word for word in upper[1:14] if word in _OBJECTS), "")
+    if kind not in _PROGRAMS:
+        return False
+    depth, at = 0, 1
+    while at < len(upper):
+        word = upper[at]
+        before = upper[at - 1]
+        if word in ("BEGIN", "CASE") or (
+            word in ("IF", "LOOP", "WHILE", "REPEAT")
+            and before in _STARTS
+            and upper[at + 1 : at + 2] not in (["EXISTS"], ["NOT"])
+        ):
+            depth += 1
+        elif word == "END":
+            depth -= 1
+            if upper[at + 1 : at + 2] and upper[at + 1] in ("IF", "CASE", "LOOP", "WHILE", "REPEAT"):
+                at += 1
+        at += 1
+    return depth > 0
+
+
+def _blank(sql: str, begin: int, end: int, spans: list[tuple[int, int]]) -> str:
+    """`sql` from `begin` to `end`, with spaces for the marks of version comments and for those that don't count."""
+    parts = []
+    for first, last in spans:
+        if begin <= first < end:
+            parts += [sql[begin:first], " " * (last - first)]
+            begin = last
+    return "".join((*parts, sql[begin:end]))
 
 
 def _number(text: str) -> tuple[str, Value]:

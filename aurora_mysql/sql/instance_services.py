@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aurora_mysql.sql.cluster_view import ClusterView
 from aurora_mysql.sql.processes import ProcessList
 
 if TYPE_CHECKING:
+    from aurora_mysql.catalog.model import Catalog
     from aurora_mysql.engine.engine import Engine
+    from aurora_mysql.engine.transaction import Transaction
     from aurora_mysql.sql.admin.variables import SystemVariables
+    from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.sql.fingerprint import Statement
+    from aurora_mysql.sql.result import Result
+
+
+class RunInner(Protocol):
+    """Runs a statement of a stored program; with `tx` inside that transaction, which it leaves as it was on failure."""
+
+    async def __call__(self, ctx: SessionContext, statement: Statement, tx: Transaction | None) -> Result: ...
+
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        ...
 
 
 @dataclass
 class InstanceServices:
-    """One per instance, made by the composition root."""
+    """One per instance, made by the composition root. The executor puts itself into `run_inner`."""
 
     engine: Engine
     cluster: ClusterView
     processes: ProcessList
     variables: SystemVariables
     status: Counter[str] = field(default_factory=Counter)
+    run_inner: RunInner | None = None

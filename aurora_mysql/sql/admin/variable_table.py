@@ -89,6 +89,8 @@ VARIABLES: dict[str, Variable] = {
     "explicit_defaults_for_timestamp": Variable(True),
     "default_authentication_plugin": _fixed("caching_sha2_password"),
     "gtid_mode": _fixed("OFF"),
+    "gtid_executed": _fixed(""),
+    "gtid_purged": Variable("", "global", choices=("",)),
     "report_host": _fixed(""),
     # sessions
     "autocommit": Variable(True),

@@ -149,7 +149,8 @@ def _delta(run: Run, table: Table, new: Table, altered: Altered) -> CatalogDelta
     if target in catalog.tables or target in catalog.views:
         raise mysql_error(1050, target[1])
     after = catalog.apply(CatalogDelta(tables=tables))
-    return CatalogDelta(tables={**tables, **renamed(after, after.tables[key], target).tables})
+    moved = renamed(after, after.tables[key], target)
+    return CatalogDelta(tables={**tables, **moved.tables}, triggers=moved.triggers)
 
 
 def _renames(altered: Altered) -> dict[str, str]:

@@ -43,6 +43,19 @@ def parse_column(cur: TokenCursor, name: str) -> ColumnSpec:
     return spec
 
 
+def parse_type(cur: TokenCursor) -> ColumnType:
+    """The type of a variable or parameter, with its character set."""
+    spec = _type(cur, "")
+    charset = spec.charset
+    if cur.accept_word("CHARACTER", "SET") or cur.accept_any("CHARSET"):
+        charset = charset_name(cur)
+    collation = charset_name(cur) if cur.accept_word("COLLATE") else None
+    if spec.type.name not in _CHARACTER:
+        return spec.type
+    known = charset_named(charset or "utf8mb4")
+    return replace(spec.type, charset=known.name, collation=collation or known.default_collation)
+
+
 def _type(cur: TokenCursor, name: str) -> ColumnSpec:
     token = cur.next()
     if token.kind != "word":

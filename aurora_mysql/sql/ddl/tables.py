@@ -110,9 +110,10 @@ async def drop_tables(run: Run, names: Sequence[Name], if_exists: bool) -> Resul
         run.ctx.temporary.remove(key)
     if found:
         refuse_referenced(run, catalog, found, 3730)
-        await run.commit(
-            CatalogDelta(tables={(t.database, t.name): None for t in found}), [physical_drop(t) for t in found], found
-        )
+        keys = [(t.database, t.name) for t in found]
+        triggers = {(t.database, t.name): None for key in keys for t in catalog.triggers_of.get(key, ())}
+        delta = CatalogDelta(tables=dict.fromkeys(keys), triggers=triggers)
+        await run.commit(delta, [physical_drop(t) for t in found], found)
     return Ok(warnings=len(shown))
 
 
@@ -176,7 +177,8 @@ async def rename_tables(run: Run, pairs: Sequence[tuple[Name, Name]]) -> Result:
             for key in {**before.views, **catalog.views}
             if before.views.get(key) is not catalog.views.get(key)
         }
-        await run.commit(CatalogDelta(tables=tables, views=views), (), list(touched.values()))
+        triggers = {k: t for k, t in catalog.triggers.items() if before.triggers.get(k) is not t}
+        await run.commit(CatalogDelta(tables=tables, views=views, triggers=triggers), (), list(touched.values()))
     return Ok()
 
 
@@ -209,7 +211,12 @@ def renamed(catalog: Catalog, table: Table, target: Name) -> CatalogDelta:
             tables[child.database, child.name] = dataclasses.replace(
                 child, foreign_keys=tuple(follow(fk) for fk in child.foreign_keys)
             )
-    return CatalogDelta(tables=tables)
+    triggers = {
+        (t.database, t.name): dataclasses.replace(t, table=target[1]) for t in catalog.triggers_of.get(source, ())
+    }
+    if triggers and target[0] != source[0]:
+        raise mysql_error(1435)
+    return CatalogDelta(tables=tables, triggers=triggers)
 
 
 async def create_database(
@@ -253,6 +260,8 @@ async def drop_database(run: Run, name: str, if_exists: bool) -> Result:
             databases={name: None},
             tables={(t.database, t.name): None for t in tables},
             views=dict.fromkeys(views),
+            routines=dict.fromkeys(key for key in catalog.routines if key[0] == name),
+            triggers=dict.fromkeys(key for key in catalog.triggers if key[0] == name),
         ),
         [physical_drop(t) for t in tables],
         tables,

@@ -41,7 +41,7 @@ def plan_create_view(cur: TokenCursor, pc: PlanContext, *, alter: bool = False) 
             algorithm = cur.expect_ident().upper()
         elif cur.accept_word("DEFINER"):
             cur.expect_op("=")
-            definer = _definer(cur, definer)
+            definer = parse_definer(cur, definer)
         else:
             cur.expect_word("SQL", "SECURITY")
             security = cur.expect_ident().upper()
@@ -63,7 +63,8 @@ def plan_create_view(cur: TokenCursor, pc: PlanContext, *, alter: bool = False) 
     return DdlPlan(pc, lambda run: _create(run, spec, pc))
 
 
-def _definer(cur: TokenCursor, current: str) -> str:
+def parse_definer(cur: TokenCursor, current: str) -> str:
+    """An account behind ``DEFINER =``, as user@host."""
     if cur.accept_word("CURRENT_USER"):
         if cur.accept_op("("):
             cur.expect_op(")")

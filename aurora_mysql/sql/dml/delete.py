@@ -13,11 +13,13 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
-from aurora_mysql.sql.dml.table_writer import IGNORABLE
+from aurora_mysql.sql.dml.row_changes import delete_row
+from aurora_mysql.sql.dml.table_writer import ignorable
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import RowsSql, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.point import key_sources
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
+from aurora_mysql.sql.routines.triggers import TableTriggers, refuse_busy
 
 
 class DeletePlan:
@@ -37,6 +39,8 @@ class DeletePlan:
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
+        for table, _ in self.targets:
+            refuse_busy(table, ctx)
         rows: list[Row]
         if self.keys is not None:
             key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
@@ -50,7 +54,8 @@ class DeletePlan:
         affected = 0
         for table, start in self.targets:
             done: set[tuple[Value, ...]] = set()
-            cascades = foreign_keys.has_children(self.pc, ctx, table) or len(self.targets) > 1
+            triggers = TableTriggers(table, self.pc)
+            cascades = foreign_keys.has_children(self.pc, ctx, table) or len(self.targets) > 1 or bool(triggers)
             for row in rows:
                 old = tuple(row[start : start + len(table.columns)])
                 key = tuple(old[p] for p in table.key_positions)
@@ -63,14 +68,15 @@ class DeletePlan:
                     if current is None:
                         continue
                     old = current
+                mark = tx.statement_mark()
                 try:
-                    await foreign_keys.parent_changes(self.pc, ctx, tx, table, old, None)
+                    await delete_row(self.pc, table, triggers, ctx, tx, old)
                 except MySQLError as error:
-                    if not self.ignore or error.errno not in IGNORABLE:
+                    if not self.ignore or not ignorable(error):
                         raise
+                    tx.rollback_to_mark(mark)
                     ctx.warn("Warning", error.errno, error.message)
                     continue
-                tx.delete(table, old)
                 affected += 1
         return Ok(affected)
 

@@ -14,10 +14,12 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.clean_columns import clean
+from aurora_mysql.sql.dml.row_changes import delete_row, replace_row
 from aurora_mysql.sql.dml.row_value import RowExpression
-from aurora_mysql.sql.dml.table_writer import IGNORABLE, TableWriter, is_strict
+from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.result import Value
+from aurora_mysql.sql.routines.triggers import refuse_busy
 
 #: Stands for DEFAULT among given values.
 DEFAULT: Any = object()
@@ -63,6 +65,7 @@ class RowInserter:
         *,
         several: bool,
     ) -> None:
+        refuse_busy(writer.table, ctx)
         self.pc, self.writer, self.rules = pc, writer, rules
         self.ctx, self.tx, self.params = ctx, tx, params
         table = writer.table
@@ -90,17 +93,19 @@ class RowInserter:
         Raises:
             MySQLError: 1048, 1062, 1364, 1452, 3819 and what conversions raise.
         """
+        mark = self.tx.statement_mark()
         try:
             row, fresh = await self._made(given)
             await self._put(row, fresh, more)
         except MySQLError as error:
             self._pass_over(error)
+            self.tx.rollback_to_mark(mark)
 
     async def rows(self, given: Sequence[Sequence[Value]]) -> None:
         """Insert many rows; the outcome is that of :meth:`row` for each."""
         # Other sessions get their turn between batches.
         await asyncio.sleep(0)
-        if len(given) < _BULK_ROWS or self.rules.update is not None:
+        if len(given) < _BULK_ROWS or self.rules.update is not None or self.writer.triggers:
             for values in given:
                 await self.row(values)
             return
@@ -192,7 +197,7 @@ class RowInserter:
                 self._pass_over(error)
 
     def _pass_over(self, error: MySQLError) -> None:
-        if not self.rules.ignore or error.errno not in IGNORABLE:
+        if not self.rules.ignore or not ignorable(error):
             raise error
         self.duplicates += 1
         self.ctx.warn("Warning", error.errno, error.message)
@@ -214,7 +219,14 @@ class RowInserter:
         fresh = auto is not None and (values[auto] is None or (self.zero_generates and values[auto] in (0, "0")))
         if auto is not None and fresh:
             values[auto] = 1
-        row = writer.convert(values, self.converters, self.number, ctx, self.nulls_lenient)
+        before = writer.triggers.has("BEFORE", "INSERT")
+        row = writer.convert(values, self.converters, self.number, ctx, self.nulls_lenient, nulls=before)
+        if auto is not None and fresh:
+            row = (*row[:auto], 0, *row[auto + 1 :])
+        if before:
+            row = await writer.triggers.fire("BEFORE", "INSERT", None, row, ctx, tx)
+            row = writer.without_nulls(row, ctx, lenient=self.nulls_lenient)
+            fresh = fresh and auto is not None and not row[auto]
         if auto is not None and fresh:
             number = self.converters[auto](self._generated(), self.number, ctx.warn)
             row = (*row[:auto], number, *row[auto + 1 :])
@@ -268,14 +280,15 @@ class RowInserter:
             if not rules.replace:
                 self._give_back(row, fresh)
                 raise writer.duplicate(index, row)
-            await foreign_keys.parent_changes(self.pc, ctx, tx, table, other, None)
-            tx.delete(table, other)
+            await delete_row(self.pc, table, writer.triggers, ctx, tx, other)
             self.affected += 1
             self.deleted += 1
             self.duplicates += 1
         await self._parents_exist(row)
         await tx.enter_gap(table, row)
         tx.insert(table, row)
+        if writer.triggers.has("AFTER", "INSERT"):
+            await writer.triggers.fire("AFTER", "INSERT", None, row, ctx, tx)
         self.affected += 1
         if fresh and writer.auto_position is not None:
             self.first_id = self.first_id or row[writer.auto_position]
@@ -305,29 +318,7 @@ class RowInserter:
         self.duplicates += 1
         if writer.auto_position is not None:
             self.last_id = changed[writer.auto_position]
-        if changed == old:
+        if (changed != old or writer.triggers) and await replace_row(self.pc, writer, ctx, tx, old, changed):
+            self.affected += 2
+        else:
             self.affected += 1 if ctx.found_rows_flag else 0
-            return
-        await replace_row(self.pc, writer, ctx, tx, old, changed)
-        self.affected += 2
-
-
-async def replace_row(
-    pc: PlanContext, writer: TableWriter, ctx: SessionContext, tx: Transaction, old: Row, new: Row
-) -> None:
-    """Put `new` for `old` (locked): unique values, checks and foreign keys hold. Raises 1062, 3819, 1451, 1452."""
-    table = writer.table
-    new = await writer.generate(new, ctx, tx)
-    for index in writer.unique:
-        values = writer.values_of(index, new)
-        if values == writer.values_of(index, old):
-            continue
-        found = await tx.find_unique(table, index, values)
-        if found is not None and found != old:
-            raise writer.duplicate(index, new)
-    if writer.checks:
-        await writer.check(new, ctx, tx)
-    await foreign_keys.need_parents(pc, ctx, tx, table, new, old)
-    await foreign_keys.parent_changes(pc, ctx, tx, table, old, new)
-    await tx.enter_gap(table, new, old)
-    tx.update(table, old, new)

@@ -10,7 +10,7 @@ from sqlglot import exp
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Index, Table
 from aurora_mysql.catalog.values import Converter, converter, render_key
 from aurora_mysql.engine.transaction import Transaction
-from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.errors import MySQLError, ProgramError, mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml.row_value import RowExpression
@@ -18,6 +18,7 @@ from aurora_mysql.sql.functions.temporal import zone
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.sources import local, session_zone, statement_time
 from aurora_mysql.sql.result import Value
+from aurora_mysql.sql.routines.triggers import TableTriggers
 
 _STRICT = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES")
 _ZERO_TEXT = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "binary", "varbinary"}
@@ -25,6 +26,11 @@ _ZERO_TEXT |= {"tinyblob", "blob", "mediumblob", "longblob"}
 
 #: IGNORE turns these into warnings and skips the row (or, for conversions, stores the nearest value).
 IGNORABLE = frozenset((1048, 1062, 1364, 1451, 1452, 3819))
+
+
+def ignorable(error: MySQLError) -> bool:
+    """Whether IGNORE makes a warning of `error`."""
+    return error.errno in IGNORABLE and not isinstance(error, ProgramError)
 
 
 def is_strict(ctx: SessionContext) -> bool:
@@ -38,6 +44,7 @@ class TableWriter:
     def __init__(self, table: Table, pc: PlanContext) -> None:
         self.table = table
         self.engine = pc.engine
+        self.triggers = TableTriggers(table, pc)
         self.columns = tuple(c for c in table.columns if c.name != HIDDEN_KEY)
         self.auto = table.auto_increment_column
         self.auto_position = None if self.auto is None else table.position[self.auto.name.lower()]
@@ -138,9 +145,17 @@ class TableWriter:
         self.checks.append((view, 1369, RowExpression(condition.copy(), self.table, self._pc)))
 
     def convert(
-        self, values: Sequence[Value], converters: Sequence[Converter], number: int, ctx: SessionContext, lenient: bool
+        self,
+        values: Sequence[Value],
+        converters: Sequence[Converter],
+        number: int,
+        ctx: SessionContext,
+        lenient: bool,
+        *,
+        nulls: bool = False,
     ) -> Row:
-        """A full row (without hidden key) to storage values; `lenient` stores the implicit default for a NULL.
+        """A full row (without hidden key) to storage values; `lenient` stores the implicit default for a NULL, `nulls`
+        leaves each NULL as it is (a trigger may still change it).
 
         Raises:
             MySQLError: 1048 and what conversions raise.
@@ -150,10 +165,16 @@ class TableWriter:
             None if value is None else convert(value, number, warn)
             for convert, value in zip(converters, values, strict=True)
         ]
+        return tuple(row) if nulls else self.without_nulls(row, ctx, lenient=lenient)
+
+    def without_nulls(self, row: Sequence[Value], ctx: SessionContext, *, lenient: bool) -> Row:
+        """`row` with what :meth:`null` gives for each NULL that must not be. Raises 1048."""
+        values: list[Value] | None = None
         for position, column in enumerate(self.columns):
             if row[position] is None and not column.nullable and column.generated is None:
-                row[position] = self.null(column, ctx, lenient=lenient)
-        return tuple(row)
+                values = list(row) if values is None else values
+                values[position] = self.null(column, ctx, lenient=lenient)
+        return tuple(row) if values is None else tuple(values)
 
     async def generate(
         self, row: Row, ctx: SessionContext, tx: Transaction, *, number: int = 1, lenient: bool = False

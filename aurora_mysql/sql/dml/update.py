@@ -15,14 +15,15 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
-from aurora_mysql.sql.dml.row_inserter import replace_row
+from aurora_mysql.sql.dml.row_changes import replace_row
 from aurora_mysql.sql.dml.row_value import remember_id, without_memory
-from aurora_mysql.sql.dml.table_writer import IGNORABLE, TableWriter, is_strict
+from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import RowsSql, compile_row_expression, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.point import key_sources
 from aurora_mysql.sql.query.row_expression import RowFunction
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
+from aurora_mysql.sql.routines.triggers import refuse_busy
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class UpdatePlan:
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
+        for target in self.targets:
+            refuse_busy(target.writer.table, ctx)
         rows: list[Row]
         if self.keys is not None:
             key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
@@ -77,7 +80,7 @@ class UpdatePlan:
         for target in self.targets:
             done: set[Row] = set()
             table = target.writer.table
-            cascades = foreign_keys.has_children(self.pc, ctx, table)
+            cascades = foreign_keys.has_children(self.pc, ctx, table) or bool(target.writer.triggers)
             for number, row in enumerate(rows, start=1):
                 old = tuple(row[target.start : target.start + len(table.columns)])
                 key = tuple(old[p] for p in table.key_positions)
@@ -87,14 +90,15 @@ class UpdatePlan:
                 matched += 1
                 if cascades:
                     old = await tx.get_for_update(table, key) or old
+                mark = tx.statement_mark()
                 try:
                     new = await self._changed(target, old, row, number, ctx, tx, params)
-                    if new != old:
-                        await replace_row(self.pc, target.writer, ctx, tx, old, new)
-                        changed += 1
+                    if new != old or target.writer.triggers:
+                        changed += await replace_row(self.pc, target.writer, ctx, tx, old, new)
                 except MySQLError as error:
-                    if not self.ignore or error.errno not in IGNORABLE:
+                    if not self.ignore or not ignorable(error):
                         raise
+                    tx.rollback_to_mark(mark)
                     ctx.warn("Warning", error.errno, error.message)
         info = f"Rows matched: {matched}  Changed: {changed}  Warnings: {len(ctx.warnings)}"
         return Ok(matched if ctx.found_rows_flag else changed, ctx.id_from_function, info)

@@ -12,14 +12,23 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
-from aurora_mysql.sql.show import tables
+from aurora_mysql.sql.show import programs, tables
 from aurora_mysql.sql.show.filters import like_pattern, parse_where
 from aurora_mysql.sql.show.information_schema.instance import ENGINES, process_rows
 from aurora_mysql.sql.show.information_schema.objects import database_names
 from aurora_mysql.sql.show.information_schema.system import status_rows, variable_rows
 from aurora_mysql.sql.show.innodb_status import innodb_status
 from aurora_mysql.sql.show.plan import Row, ShowPlan
-from aurora_mysql.sql.show.virtual import Visibility, big, integer, longtext, nothing, text
+from aurora_mysql.sql.show.virtual import (
+    Visibility,
+    big,
+    integer,
+    longtext,
+    moment,
+    nothing,
+    text,
+    virtual_names,
+)
 
 _BIG = big(False)
 
@@ -245,8 +254,30 @@ _PRIVILEGES = [
     ("Update", "Tables", "To update existing rows"),
     ("Usage", "Server Admin", "No privileges - allow connect only"),
 ]
-_ROUTINE_STATUS = ["Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment",
-                   "character_set_client", "collation_connection", "Database Collation"]  # fmt: skip
+_ROUTINE_STATUS: list[str | tuple[str, ColumnType]] = [
+    "Db", "Name", "Type", ("Definer", text(288)), ("Modified", moment()), ("Created", moment()), "Security_type",
+    ("Comment", longtext()), "character_set_client", "collation_connection", "Database Collation",
+]  # fmt: skip
+
+
+def _routine_status(kind: str) -> Callable[[TokenCursor, PlanContext, str], Plan]:
+    def make(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+        plan = ShowPlan(pc.services, _ROUTINE_STATUS, lambda ctx, s: programs.routine_status(kind, ctx, s))
+        return filtered(cur, plan, 1)
+
+    return make
+
+
+def _triggers(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
+    database = (cur.expect_ident() if cur.accept_any("FROM", "IN") else "") or pc.database
+    if not database:
+        raise mysql_error(1046)
+    if database not in pc.catalog.databases and not virtual_names(database):
+        raise mysql_error(1049, database)
+    rows = ShowPlan(pc.services, programs.TRIGGER_COLUMNS, lambda ctx, s: programs.trigger_rows(database, ctx, s))
+    # LIKE looks at the table's name.
+    return filtered(cur, rows, 2)
+
 
 _LOG_STATUS = ["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]
 
@@ -282,13 +313,12 @@ _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] 
     ("SLAVE", "STATUS"): _fixed(["Slave_IO_State", "Master_Host", "Master_User", ("Master_Port", _BIG)]),
     ("REPLICAS",): _fixed([("Server_Id", _BIG), "Host", ("Port", _BIG), ("Source_Id", _BIG), "Replica_UUID"]),
     ("SLAVE", "HOSTS"): _fixed([("Server_id", _BIG), "Host", ("Port", _BIG), ("Master_id", _BIG), "Slave_UUID"]),
-    ("TRIGGERS",): _fixed(["Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer",
-                           "character_set_client", "collation_connection", "Database Collation"]),
+    ("TRIGGERS",): _triggers,
     ("EVENTS",): _fixed(["Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value",
                          "Interval field", "Starts", "Ends", "Status", "Originator", "character_set_client",
                          "collation_connection", "Database Collation"]),
-    ("PROCEDURE", "STATUS"): _fixed(_ROUTINE_STATUS),
-    ("FUNCTION", "STATUS"): _fixed(_ROUTINE_STATUS),
+    ("PROCEDURE", "STATUS"): _routine_status("PROCEDURE"),
+    ("FUNCTION", "STATUS"): _routine_status("FUNCTION"),
     ("PROFILES",): _fixed([("Query_ID", _BIG), ("Duration", ColumnType("double")), "Query"]),
     ("CHARACTER", "SET"): _fixed(
         ["Charset", "Description", "Default collation", ("Maxlen", big())],

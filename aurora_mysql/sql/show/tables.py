@@ -19,6 +19,7 @@ from aurora_mysql.sql.show.information_schema.objects import (
     table_size,
 )
 from aurora_mysql.sql.show.plan import Row, ShowPlan
+from aurora_mysql.sql.show.programs import plan_show_create_program
 from aurora_mysql.sql.show.type_text import (
     backtick,
     column_key,
@@ -229,8 +230,7 @@ def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
         what = cur.accept_any("PROCEDURE", "FUNCTION", "TRIGGER", "EVENT")
         if what is None:
             raise cur.syntax_error()
-        name = cur.expect_name()[1]
-        raise mysql_error(1360) if what == "TRIGGER" else mysql_error(1305, what, name)
+        return plan_show_create_program(what, cur, pc)
     target = cur.expect_name()
     cur.expect_end()
     found = resolve(pc, target)

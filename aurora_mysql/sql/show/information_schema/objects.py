@@ -13,6 +13,7 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.build import storage_bytes
 from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.show.programs import information_trigger_rows, parameter_rows, routine_rows
 from aurora_mysql.sql.show.type_text import column_key, default_text, extra_text, type_text
 from aurora_mysql.sql.show.virtual import (
     VirtualRelation,
@@ -248,7 +249,8 @@ RELATIONS: dict[str, VirtualRelation] = {
                    "COLLATION_CONNECTION"),
         _views,
     ),
-    "routines": empty(
+    "routines": VirtualRelation(
+        columns_of(
         "SPECIFIC_NAME", "ROUTINE_CATALOG", "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE", "DATA_TYPE",
         ("CHARACTER_MAXIMUM_LENGTH", big(False)), ("CHARACTER_OCTET_LENGTH", big(False)),
         ("NUMERIC_PRECISION", integer()), ("NUMERIC_SCALE", integer()), ("DATETIME_PRECISION", integer()),
@@ -257,19 +259,27 @@ RELATIONS: dict[str, VirtualRelation] = {
         "EXTERNAL_LANGUAGE", "PARAMETER_STYLE", "IS_DETERMINISTIC", "SQL_DATA_ACCESS", "SQL_PATH", "SECURITY_TYPE",
         ("CREATED", moment()), ("LAST_ALTERED", moment()), "SQL_MODE", "ROUTINE_COMMENT", "DEFINER",
         "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION", "DATABASE_COLLATION",
+        ),
+        routine_rows,
     ),
-    "parameters": empty(
+    "parameters": VirtualRelation(
+        columns_of(
         "SPECIFIC_CATALOG", "SPECIFIC_SCHEMA", "SPECIFIC_NAME", ("ORDINAL_POSITION", big()), "PARAMETER_MODE",
         "PARAMETER_NAME", "DATA_TYPE", ("CHARACTER_MAXIMUM_LENGTH", big(False)),
         ("CHARACTER_OCTET_LENGTH", big(False)), ("NUMERIC_PRECISION", integer()), ("NUMERIC_SCALE", big(False)),
         ("DATETIME_PRECISION", integer()), "CHARACTER_SET_NAME", "COLLATION_NAME", "DTD_IDENTIFIER", "ROUTINE_TYPE",
+        ),
+        parameter_rows,
     ),
-    "triggers": empty(
+    "triggers": VirtualRelation(
+        columns_of(
         "TRIGGER_CATALOG", "TRIGGER_SCHEMA", "TRIGGER_NAME", "EVENT_MANIPULATION", "EVENT_OBJECT_CATALOG",
         "EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE", ("ACTION_ORDER", integer()), "ACTION_CONDITION",
         ("ACTION_STATEMENT", longtext()), "ACTION_ORIENTATION", "ACTION_TIMING", "ACTION_REFERENCE_OLD_TABLE",
         "ACTION_REFERENCE_NEW_TABLE", "ACTION_REFERENCE_OLD_ROW", "ACTION_REFERENCE_NEW_ROW", ("CREATED", moment(2)),
         "SQL_MODE", "DEFINER", "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION", "DATABASE_COLLATION",
+        ),
+        information_trigger_rows,
     ),
     "events": empty(
         "EVENT_CATALOG", "EVENT_SCHEMA", "EVENT_NAME", "DEFINER", "TIME_ZONE", "EVENT_BODY",

@@ -1,0 +1,1 @@
+"""Stored programs: procedures, functions and triggers, interpreted over the statement executor."""
