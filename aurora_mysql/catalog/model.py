@@ -199,6 +199,8 @@ class View:
     security: str = "DEFINER"
     algorithm: str = "UNDEFINED"
     check_option: str = "NONE"
+    charset: str = "utf8mb4"
+    collation: str = "utf8mb4_0900_ai_ci"
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def _bit(column: Column, strict: bool) -> Converter:
         if value is None:
             return None
         if isinstance(value, str):
-            value = int.from_bytes(value.encode(), "big")
+            value = int.from_bytes(value.encode("utf-8", "surrogateescape"), "big")
         elif isinstance(value, bytes | bytearray):
             value = int.from_bytes(value, "big")
         elif not isinstance(value, int):
@@ -404,7 +404,11 @@ def _bytes(column: Column, strict: bool) -> Converter:
         if value is None:
             return None
         if not isinstance(value, bytes):
-            value = bytes(value) if isinstance(value, bytearray | memoryview) else to_text(value).encode()
+            value = (
+                bytes(value)
+                if isinstance(value, bytearray | memoryview)
+                else to_text(value).encode("utf-8", "surrogateescape")
+            )
         if len(value) > longest:
             problems.too_long(row, warn)
             value = value[:longest]

@@ -21,6 +21,7 @@ from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultSet
 if TYPE_CHECKING:
     from aurora_mysql.session.connection import Connection
 
+_REFRESH = {1: "PRIVILEGES", 2: "LOGS", 4: "TABLES", 8: "HOSTS", 16: "STATUS"}
 #: Rows encoded between two looks at the socket's buffer.
 ROWS_PER_CHUNK = 1000
 #: What is written at once, at most about.
@@ -57,6 +58,7 @@ class CommandHandler:
             0x02: self._init_db,
             0x03: self._query,
             0x04: self._field_list,
+            0x07: self._refresh,
             0x09: self._statistics,
             0x0A: self._process_info,
             0x0C: self._process_kill,
@@ -120,7 +122,8 @@ class CommandHandler:
     # --- COM_QUERY ---
 
     def _query(self, payload: bytes) -> None:
-        self.run_text(self.decode(payload[1:]))
+        # Some clients count the C string's end as part of the text.
+        self.run_text(self.decode(payload[1:].rstrip(b"\0")))
 
     def run_text(self, sql: str) -> None:
         """Run SQL text: at once when the executor can answer without waiting, else as a task."""
@@ -366,6 +369,12 @@ class CommandHandler:
             self.connection.write(b"".join(out) + self.end_of_rows(0, 0))
 
         self.connection.start(work())
+
+    def _refresh(self, payload: bytes) -> None:
+        """COM_REFRESH, what mysqladmin's ``refresh`` sends: FLUSH of what its bits name."""
+        bits = payload[1] if len(payload) > 1 else 0
+        names = [name for bit, name in _REFRESH.items() if bits & bit]
+        self.run_text(f"FLUSH {', '.join(names or ['STATUS'])}")
 
     def _statistics(self, _payload: bytes) -> None:
         self.ctx.command = "Statistics"

@@ -29,6 +29,8 @@ SQL_MODES = [
     "ALLOW_INVALID_DATES",
     "ERROR_FOR_DIVISION_BY_ZERO",
     "TRADITIONAL",
+    # Gone from MySQL 8.0; dumps of older servers and of MariaDB set it. It has no effect.
+    "NO_AUTO_CREATE_USER",
     "HIGH_NOT_PRECEDENCE",
     "NO_ENGINE_SUBSTITUTION",
     "PAD_CHAR_TO_FULL_LENGTH",
@@ -90,7 +92,7 @@ VARIABLES: dict[str, Variable] = {
     "default_authentication_plugin": _fixed("caching_sha2_password"),
     "gtid_mode": _fixed("OFF"),
     "gtid_executed": _fixed(""),
-    "gtid_purged": Variable("", "global", choices=("",)),
+    "gtid_purged": Variable("", "global", choices=("", "+")),
     "report_host": _fixed(""),
     # sessions
     "autocommit": Variable(True),

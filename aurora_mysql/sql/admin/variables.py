@@ -33,6 +33,7 @@ class SystemVariables:
 
     def __init__(self, cluster: ClusterView, engine: Engine, settings: Mapping[str, Any] | None = None) -> None:
         settings = settings or {}
+        self._engine = engine
         self._globals: dict[str, Any] = {name: variable.default for name, variable in VARIABLES.items()}
         for name, field in (
             ("max_connections", "max_connections"),
@@ -85,7 +86,10 @@ class SystemVariables:
             return ctx.connection_id
         if name == "timestamp" and not ctx.variables.get("timestamp"):
             return dt.datetime.now(dt.UTC).timestamp()
-        if name in ("character_set_database", "collation_database") and name not in ctx.variables:
+        if name in ("character_set_database", "collation_database"):
+            database = self._engine.catalog.databases.get(ctx.database)
+            if database is not None:
+                return database.charset if name == "character_set_database" else database.collation
             return self._globals[name]
         return ctx.variables.get(name, self._globals[name])
 

@@ -124,6 +124,8 @@ async def _create(run: Run, spec: ViewSpec, pc: PlanContext) -> Result:
             spec.security,
             spec.algorithm,
             spec.check_option,
+            str(run.services.variables.get("character_set_client", run.ctx)),
+            str(run.services.variables.get("collation_connection", run.ctx)),
         )
         await run.commit(CatalogDelta(views={key: view}))
     return Ok()

@@ -211,14 +211,14 @@ def plan_index(cur: TokenCursor, pc: PlanContext) -> Plan:
 def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
     """From after SHOW CREATE."""
     if cur.accept_any("DATABASE", "SCHEMA"):
-        cur.accept_word("IF", "NOT", "EXISTS")
+        guard = " /*!32312 IF NOT EXISTS*/" if cur.accept_word("IF", "NOT", "EXISTS") else ""
         name = _database(pc, cur.expect_ident())
         cur.expect_end()
         database = pc.catalog.databases.get(name)
         charset = database.charset if database is not None else "utf8mb4"
         collation = database.collation if database is not None else "utf8mb4_0900_ai_ci"
         shown = (
-            f"CREATE DATABASE {backtick(name)} /*!40100 DEFAULT CHARACTER SET {charset}"
+            f"CREATE DATABASE{guard} {backtick(name)} /*!40100 DEFAULT CHARACTER SET {charset}"
             f"{f' COLLATE {collation}' if charset == 'utf8mb4' or not collation.endswith('_ci') else ''} */ "
             "/*!80016 DEFAULT ENCRYPTION='N' */"
         )
@@ -249,7 +249,7 @@ def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
         columns: list[str | tuple[str, ColumnType]] = [
             "View", ("Create View", text(1024)), "character_set_client", "collation_connection",
         ]  # fmt: skip
-        row = (view.name, create_view_text(view), "utf8mb4", "utf8mb4_0900_ai_ci")
+        row = (view.name, create_view_text(view), view.charset, view.collation)
         return ShowPlan(pc.services, columns, lambda ctx, s: [row])
     lines = ",\n".join(f"  {backtick(c.name)} {type_text(c.type)}" for c in found)
     shown = f"CREATE TEMPORARY TABLE {backtick(target[1].upper())} (\n{lines}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3"

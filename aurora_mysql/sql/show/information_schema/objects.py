@@ -204,8 +204,7 @@ def _views(ctx: SessionContext, services: InstanceServices) -> list[Row]:
 
     return [
         ("def", v.database, v.name, v.definition, v.check_option,
-         "NO" if base_of_view(v, catalog) is None else "YES", v.definer, v.security, "utf8mb4",
-         "utf8mb4_0900_ai_ci")
+         "NO" if base_of_view(v, catalog) is None else "YES", v.definer, v.security, v.charset, v.collation)
         for v in catalog.views.values()
         if seen.table(v.database, v.name)
     ]  # fmt: skip

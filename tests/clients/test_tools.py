@@ -1,0 +1,232 @@
+"""MySQL's command line tools against a cluster: dumps that come back the same, scripts, administration, load."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster import PASSWORD, Cluster
+
+pytestmark = [
+    pytest.mark.client,
+    pytest.mark.skipif(shutil.which("mysqldump") is None, reason="needs MySQL's or MariaDB's client tools"),
+]
+
+SCHEMA = """
+CREATE TABLE every_type (
+  id INT UNSIGNED NOT NULL AUTO_INCREMENT, ti TINYINT, flag TINYINT(1) DEFAULT 1, si SMALLINT UNSIGNED, mi MEDIUMINT,
+  bi BIGINT UNSIGNED, de DECIMAL(12,4) NOT NULL DEFAULT 0.5, fl FLOAT, db DOUBLE, bt BIT(9), ch CHAR(10),
+  vc VARCHAR(100) CHARACTER SET latin1 DEFAULT 'x''y', bn BINARY(4), vb VARBINARY(20), tt TINYTEXT, tx TEXT,
+  bl BLOB, en ENUM('a','b','c''d') DEFAULT 'b', se SET('x','y','z'), da DATE,
+  dt DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3), ts TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+  tm TIME(2), yr YEAR, js JSON,
+  PRIMARY KEY (id), UNIQUE KEY u1 (ti, si), KEY k1 (vc(10)), KEY k2 (da DESC), CONSTRAINT c1 CHECK (de >= 0)
+) COMMENT='all types';
+INSERT INTO every_type (ti,si,mi,bi,de,fl,db,bt,ch,vc,bn,vb,tt,tx,bl,en,se,da,dt,ts,tm,yr,js) VALUES
+ (1,2,3,18446744073709551615,1.25,1.5,2.5e10,b'101010101','abc','latin é',x'00010203',x'ff00fe','t','te\\'xt\\n\\\\',
+  x'00ff27225c0a','c''d','x,z','2024-02-29','2024-01-02 03:04:05.678','2024-01-02 03:04:05','-12:34:56.78',1999,
+  '{"a": [1, 2, {"b": null}]}'),
+ (NULL,NULL,NULL,NULL,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE parent (id INT PRIMARY KEY, name VARCHAR(20) NOT NULL COMMENT 'n');
+CREATE TABLE child (id INT PRIMARY KEY AUTO_INCREMENT, pid INT, KEY kp (pid),
+  CONSTRAINT fk_child FOREIGN KEY (pid) REFERENCES parent (id) ON DELETE CASCADE ON UPDATE SET NULL) AUTO_INCREMENT=100;
+INSERT INTO parent VALUES (1,'one'),(2,'two');
+INSERT INTO child (pid) VALUES (1),(2),(NULL);
+CREATE VIEW v1 AS SELECT p.id, p.name, COUNT(c.id) AS n FROM parent p LEFT JOIN child c ON c.pid = p.id
+  GROUP BY p.id, p.name;
+DELIMITER ;;
+CREATE TRIGGER tr1 BEFORE INSERT ON parent FOR EACH ROW BEGIN
+  SET NEW.name = LOWER(NEW.name);
+END;;
+CREATE FUNCTION f1(a INT, b INT) RETURNS INT DETERMINISTIC RETURN a + b;;
+CREATE PROCEDURE p1(IN x INT, OUT y INT) COMMENT 'it''s' READS SQL DATA
+BEGIN
+  DECLARE i INT DEFAULT 0;
+  WHILE i < x DO SET i = i + 1; END WHILE;
+  SET y = i;
+END;;
+DELIMITER ;
+"""
+#: What MySQL 8's own mysqldump writes around a table.
+MYSQL_8_DUMP = """
+/*!50503 SET NAMES utf8mb4 */;
+/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;
+/*!40103 SET TIME_ZONE='+00:00' */;
+/*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;
+SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;
+SET @@SESSION.SQL_LOG_BIN= 0;
+SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '';
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `eight` /*!40100 DEFAULT CHARACTER SET utf8mb4 */
+ /*!80016 DEFAULT ENCRYPTION='N' */;
+USE `eight`;
+DROP TABLE IF EXISTS `t`;
+/*!40101 SET @saved_cs_client     = @@character_set_client */;
+/*!50503 SET character_set_client = utf8mb4 */;
+CREATE TABLE `t` (`id` int NOT NULL AUTO_INCREMENT, `s` varchar(9) DEFAULT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB
+ AUTO_INCREMENT=3 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci;
+/*!40101 SET character_set_client = @saved_cs_client */;
+/*!40000 ALTER TABLE `t` DISABLE KEYS */;
+INSERT INTO `t` VALUES (0,'zero'),(2,_binary 'bin');
+/*!40000 ALTER TABLE `t` ENABLE KEYS */;
+/*!50003 SET @saved_sql_mode       = @@sql_mode */ ;
+DELIMITER ;;
+/*!50003 CREATE*/ /*!50017 DEFINER=`admin`@`%`*/ /*!50003 TRIGGER `tr` BEFORE INSERT ON `t` FOR EACH ROW BEGIN
+  SET NEW.s = 'triggered';
+END */;;
+DELIMITER ;
+/*!50001 CREATE ALGORITHM=UNDEFINED */
+/*!50013 DEFINER=`admin`@`%` SQL SECURITY DEFINER */
+/*!50001 VIEW `v` AS select `t`.`s` AS `s` from `t` */;
+/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;
+/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;
+/*!40111 SET SQL_NOTES=@OLD_SQL_NOTES */;
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    # A tool that keeps the machine busy must not make an instance look hung.
+    found = Cluster(tmp_path_factory.mktemp("tools"), readers=1, config="[failover]\nhang_timeout_s = 10.0\n")
+    try:
+        found.start()
+        yield found
+        found.assert_clean_logs()
+    finally:
+        found.close()
+
+
+def tool(cluster: Cluster, name: str, *arguments: str, text: str | None = None, check: bool = True) -> str:
+    """Run a client program; its output. Fails when the program does."""
+    host, port = cluster.endpoints["cluster"]
+    command = [name, "--no-defaults", f"--host={host}", f"--port={port}", "--user=admin", *arguments]
+    environment = {**os.environ, "MYSQL_PWD": PASSWORD}
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, env=environment)
+    assert not check or done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout + ("" if check else done.stderr)
+
+
+def dump(cluster: Cluster, *arguments: str) -> str:
+    return tool(cluster, "mysqldump", "--skip-dump-date", "--skip-comments", "--hex-blob", *arguments)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--skip-lock-tables", "--skip-add-locks"),
+        ("--single-transaction", "--skip-add-locks", "--complete-insert", "--skip-extended-insert"),
+    ],
+)
+def test_a_dump_comes_back_the_same(cluster: Cluster, options: tuple[str, ...]) -> None:
+    for name in ("one", "two"):
+        tool(cluster, "mysql", text=f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARSET utf8mb4 "
+                                    "COLLATE utf8mb4_general_ci")  # fmt: skip
+    tool(cluster, "mysql", "--default-character-set=utf8mb4", "one", text=SCHEMA)
+    first = dump(cluster, "--routines", *options, "one")
+    assert "CREATE TABLE `every_type`" in first and "PROCEDURE `p1`" in first and "TRIGGER `tr1`" in first
+    tool(cluster, "mysql", "two", text=first)
+    assert dump(cluster, "--routines", *options, "two") == first
+    counts = cluster.query("SELECT (SELECT COUNT(*) FROM two.every_type), (SELECT COUNT(*) FROM two.v1)")
+    assert counts == [(2, 2)]
+
+
+def test_dump_of_databases_and_of_rows(cluster: Cluster) -> None:
+    tool(cluster, "mysql", text="DROP DATABASE IF EXISTS rows_; CREATE DATABASE rows_; USE rows_;"
+         "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(9)); INSERT INTO t VALUES (1,'a'),(2,NULL)")  # fmt: skip
+    options = ("--skip-lock-tables", "--skip-add-locks", "--databases", "rows_")
+    whole = dump(cluster, *options)
+    assert "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `rows_`" in whole
+    tool(cluster, "mysql", text="DROP DATABASE rows_")
+    tool(cluster, "mysql", text=whole)
+    assert dump(cluster, *options) == whole
+    some = dump(cluster, "--skip-lock-tables", "--no-create-info", "--compact", "--where=id > 1", "rows_", "t")
+    assert re.findall(r"\(.*\)", some) == ["(2,NULL)"]
+
+
+def test_a_dump_of_mysql_8_is_taken(cluster: Cluster) -> None:
+    tool(cluster, "mysql", text=MYSQL_8_DUMP)
+    assert cluster.query("SELECT id, s FROM eight.t ORDER BY id") == [(0, "zero"), (2, "bin")]
+    cluster.query("INSERT INTO eight.t (s) VALUES ('x')")
+    assert cluster.query("SELECT * FROM eight.v ORDER BY s") == [("bin",), ("triggered",), ("zero",)]
+
+
+def test_scripts(cluster: Cluster, tmp_path: Path) -> None:
+    inner = tmp_path / "inner.sql"
+    inner.write_text("SELECT 'sourced' AS a;\n")
+    script = (
+        "CREATE DATABASE IF NOT EXISTS scripts; USE scripts; -- a comment; with a semicolon\n"
+        "CREATE TABLE IF NOT EXISTS t (a INT, b VARCHAR(20)); DELETE FROM t; # another\n"
+        "INSERT INTO t VALUES (1, 'semi;colon'), (2, NULL);\n"
+        f"source {inner}\n"
+        "DELIMITER //\nDROP PROCEDURE IF EXISTS p//\n"
+        "CREATE PROCEDURE p() BEGIN SELECT a FROM t; SELECT b FROM t; END//\n"
+        "DELIMITER ;\nCALL p();\nSELECT * FROM t ORDER BY a\\G\nSELECT @@autocommit;\nstatus\n"
+    )
+    assert tool(cluster, "mysql", "--batch", text=script).startswith(
+        "a\nsourced\na\n1\n2\nb\nsemi;colon\nNULL\n*************************** 1. row"
+    )
+    table = tool(cluster, "mysql", "--table", "-e", "SELECT 1 AS one, 'x' AS two")
+    assert re.search(r"\| one +\| two +\|", table) and re.search(r"\| +1 \| x +\|", table)
+    failed = tool(cluster, "mysql", "--force", text="SELECT 1; SELECT nope; SELECT 2;", check=False)
+    assert "ERROR 1054" in failed and failed.count("\n2\n") == 1
+    assert tool(cluster, "mysql", "--xml", "-e", "SELECT 'é' AS x").count('<field name="x">é</field>') == 1
+    assert "scripts.t.b" in tool(cluster, "mysql", "--column-type-info", "-e", "SELECT b FROM scripts.t").replace(
+        "Field   1:  `b`", "scripts.t.b"
+    )
+
+
+def test_administration(cluster: Cluster) -> None:
+    assert "mysqld is alive" in tool(cluster, "mysqladmin", "ping")
+    status = tool(cluster, "mysqladmin", "status")
+    assert re.search(r"Uptime: \d+ .*Threads: \d+ .*Questions: \d+", status)
+    assert "Questions" in tool(cluster, "mysqladmin", "extended-status")
+    assert "max_connections" in tool(cluster, "mysqladmin", "variables")
+    assert "Server version" in tool(cluster, "mysqladmin", "version")
+    assert "admin" in tool(cluster, "mysqladmin", "processlist")
+    with cluster.connect() as victim:
+        tool(cluster, "mysqladmin", "kill", str(victim.thread_id()))
+        left = {row[0] for row in cluster.query("SHOW PROCESSLIST")}
+        assert victim.thread_id() not in left
+    tool(cluster, "mysqladmin", "create", "made")
+    assert cluster.query("SHOW DATABASES LIKE 'made'") == [("made",)]
+    tool(cluster, "mysqladmin", "--force", "drop", "made")
+    assert cluster.query("SHOW DATABASES LIKE 'made'") == []
+    for command in ("flush-tables", "flush-privileges", "flush-status", "reload", "refresh"):
+        tool(cluster, "mysqladmin", command)
+
+
+def test_checks_and_catalogue(cluster: Cluster) -> None:
+    tool(cluster, "mysql", text="CREATE DATABASE IF NOT EXISTS shown; USE shown; CREATE TABLE IF NOT EXISTS t "
+         "(id INT PRIMARY KEY, s VARCHAR(9)); REPLACE INTO t VALUES (1, 'a'), (2, 'b')")  # fmt: skip
+    for option in ("--check", "--analyze", "--optimize"):
+        assert re.search(r"shown\.t\s+OK", tool(cluster, "mysqlcheck", option, "shown"))
+    assert "shown" in tool(cluster, "mysqlshow")
+    assert re.search(r"\| t +\|", tool(cluster, "mysqlshow", "shown"))
+    assert re.search(r"\| s +\| varchar\(9\)", tool(cluster, "mysqlshow", "--keys", "shown", "t"))
+    assert re.search(r"\| t +\| +2 \| +2 \|", tool(cluster, "mysqlshow", "--count", "shown"))
+
+
+def test_import_and_load(cluster: Cluster, tmp_path: Path) -> None:
+    tool(cluster, "mysql", text="CREATE DATABASE IF NOT EXISTS load_; USE load_; DROP TABLE IF EXISTS people;"
+         "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20))")  # fmt: skip
+    file = tmp_path / "people.csv"
+    file.write_text('id,name\n1,"a, b"\n2,c\n2,again\n')
+    shown = tool(
+        cluster, "mysqlimport", "--local", "--fields-terminated-by=,", "--fields-optionally-enclosed-by=\"",
+        "--ignore-lines=1", "--replace", "load_", str(file),
+    )  # fmt: skip
+    assert "Records: 3  Deleted: 1" in shown
+    assert cluster.query("SELECT name FROM load_.people ORDER BY id") == [("a, b",), ("again",)]
+    slapped = tool(
+        cluster, "mysqlslap", "--concurrency=4", "--iterations=2", "--auto-generate-sql", "--number-of-queries=80",
+        "--auto-generate-sql-load-type=mixed", "--create-schema=slap",
+    )  # fmt: skip
+    assert "Average number of seconds to run all queries" in slapped
