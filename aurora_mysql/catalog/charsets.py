@@ -58,6 +58,7 @@ COLLATIONS: dict[str, Collation] = {
         Collation("utf8mb4_0900_as_cs", "utf8mb4", 278, 0, "NO PAD"),
         Collation("utf8mb4_0900_bin", "utf8mb4", 309, 1, "NO PAD"),
         Collation("utf8mb4_bin", "utf8mb4", 46, 1, "PAD SPACE"),
+        Collation("utf8mb4_esperanto_ci", "utf8mb4", 241, 8, "PAD SPACE"),
         Collation("utf8mb4_general_ci", "utf8mb4", 45, 1, "PAD SPACE"),
         Collation("utf8mb4_unicode_520_ci", "utf8mb4", 246, 8, "PAD SPACE"),
         Collation("utf8mb4_unicode_ci", "utf8mb4", 224, 8, "PAD SPACE"),

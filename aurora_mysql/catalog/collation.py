@@ -23,6 +23,12 @@ def pads_space(collation: str | None) -> bool:
     return collation is not None and collation != "binary" and not collation.startswith(NO_PAD_PREFIX)
 
 
+def minds_accents(collation: str | None) -> bool:
+    """True when letters that differ in an accent differ. Esperanto's own letters are such pairs; that collation then
+    minds all accents, which MySQL's doesn't."""
+    return collation is not None and ("_as_" in collation or collation == "utf8mb4_esperanto_ci")
+
+
 @lru_cache(maxsize=65536)
 def _folded(text: str, accents: bool) -> str:
     if text.isascii():
@@ -39,7 +45,7 @@ def collation_key(text: str, collation: str | None) -> str:
         text = text.rstrip(" ")
     if is_binary_collation(collation):
         return text
-    accents = collation is not None and "_as_" in collation
+    accents = minds_accents(collation)
     if collation is not None and collation.endswith("_as_cs"):
         return unicodedata.normalize("NFKC", text)
     return _folded(text, accents)

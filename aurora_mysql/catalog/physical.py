@@ -7,7 +7,7 @@ in memory and in the redo log has logical columns only; the applier adds the hid
 
 from __future__ import annotations
 
-from aurora_mysql.catalog.collation import is_binary_collation, pads_space
+from aurora_mysql.catalog.collation import is_binary_collation, minds_accents, pads_space
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, Column, ColumnType, Table
 from aurora_mysql.errors import unsupported
 
@@ -69,7 +69,7 @@ def duckdb_collation(column_type: ColumnType) -> str | None:
     """The DuckDB collation that makes its own comparison, grouping and ordering follow the MySQL collation."""
     if column_type.name not in _TEXT or is_binary_collation(column_type.collation):
         return None
-    if column_type.collation is not None and "_as_" in column_type.collation:
+    if column_type.collation is not None and minds_accents(column_type.collation):
         return None if column_type.collation.endswith("_cs") else "NOCASE"
     return "NOCASE.NOACCENT"
 

@@ -116,8 +116,15 @@ def split(sql: str, *, ansi_quotes: bool = False, backslash: bool = True) -> lis
                 if plain is None:
                     raise mysql_error(1064, sql[start : start + 80], sql.count("\n", 0, start) + 1)
                 text, at = plain.group(), plain.end()
-            current.literals[len(pieces)] = ("s", unescape(text[1:-1], text[0], backslash=backslash))
-            pieces.append(text)
+            value = unescape(text[1:-1], text[0], backslash=backslash)
+            raw = None if value.isascii() else _raw_bytes(value)
+            if raw is None:
+                current.literals[len(pieces)] = ("s", value)
+                pieces.append(text)
+                continue
+            if pieces and pieces[-1].lower() == "_binary":
+                pieces.pop()
+            pieces.append(f"x'{raw.hex()}'")
         elif kind == "number":
             current.literals[len(pieces)] = _number(text)
             pieces.append(text)
@@ -191,6 +198,15 @@ def _blank(sql: str, begin: int, end: int, spans: list[tuple[int, int]]) -> str:
             parts += [sql[begin:first], " " * (last - first)]
             begin = last
     return "".join((*parts, sql[begin:end]))
+
+
+def _raw_bytes(value: str) -> bytes | None:
+    """The bytes of a string literal that is no valid text (they came as lone surrogates); None for text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape")
+    return None
 
 
 def _number(text: str) -> tuple[str, Value]:

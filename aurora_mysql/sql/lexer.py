@@ -173,7 +173,7 @@ def _append(tokens: list[Token], token: Token, sql: str) -> None:
             # A character set introducer: the text is Unicode already, only _binary changes what it is.
             value = token.value
             if last.text.lower() == "_binary" and isinstance(value, str):
-                value = value.encode()
+                value = value.encode("utf-8", "surrogateescape")
             elif last.text.lower() != "_binary" and isinstance(value, bytes):
                 value = value.decode("utf-8", "replace")
             tokens[-1] = Token("string", sql[last.start : token.end], last.start, token.end, value)

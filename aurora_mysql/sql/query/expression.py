@@ -284,8 +284,23 @@ def sort_key(e: Ex) -> str:
         return enum_position(e)
     if e.t.kind == "string" and e.t.declared is not None and e.t.declared.name == "set":
         return number(e).sql
+    if e.t.kind == "json":
+        return json_order(document(e))
     function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
     return collated(e) if function is None else f"{function}({e.sql})"
+
+
+def json_order(sql: str) -> str:
+    """JSON values in MySQL's order: null, numbers, strings, objects, arrays, booleans; numbers by value."""
+    kind = f"json_type({sql})"
+    rank = (
+        f"CASE {kind} WHEN 'NULL' THEN 0 WHEN 'VARCHAR' THEN 2 WHEN 'OBJECT' THEN 3 WHEN 'ARRAY' THEN 4 "
+        f"WHEN 'BOOLEAN' THEN 5 ELSE 1 END"
+    )
+    return (
+        f"CASE WHEN {sql} IS NULL THEN NULL ELSE row({rank}, CASE WHEN {rank} = 1 THEN TRY_CAST({sql} AS DOUBLE) END, "
+        f"CAST({sql} AS VARCHAR)) END"
+    )
 
 
 def cast_to(e: Ex, t: T) -> str:

@@ -475,6 +475,9 @@ class Translator:
         name = str(node.name if isinstance(node.this, str) else node.this).lower()
         if aggregates.is_aggregate_name(name):
             return aggregates.aggregate(self, node, scope)
+        if name == "exists" and len(node.expressions) == 1:
+            # The parser takes EXISTS for a call when a set operation begins with a parenthesis.
+            return self.selects.exists(unwrap(node.expressions[0]), scope)
         if name in RAW_FUNCTIONS:
             return RAW_FUNCTIONS[name](self, node.expressions, scope)
         return call(self, name, [self.expr(a, scope) for a in node.expressions], scope)

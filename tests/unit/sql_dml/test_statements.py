@@ -158,6 +158,18 @@ SCRIPTS: dict[str, Script] = {
         ("INSERT INTO p VALUES (6)", 1),
         ("UPDATE p SET id = 99 WHERE id = 2", "1761"),
     ],
+    "bytes that are no text, and JSON in order": [
+        ("CREATE TABLE b (id INT PRIMARY KEY AUTO_INCREMENT, d BLOB, j JSON)", 0),
+        ("INSERT INTO b (d) VALUES (_binary '\udcff\\0\udcfe'), ('\udcff')", (2, 1)),
+        ("SELECT id, HEX(d) FROM b WHERE d = _binary '\udcff' OR d > '\udcff' ORDER BY id", [(1, "FF00FE"), (2, "FF")]),
+        ("UPDATE b SET d = _binary '\udcc3', j = '[1]' WHERE id = 1", 1),
+        ("INSERT INTO b (j) VALUES ('10'), ('-2.5'), ('9'), ('\"9\"'), ('null'), ('{}'), ('true')", (7, 3)),
+        (
+            "SELECT j FROM b ORDER BY j, id",
+            [(None,), ("null",), ("-2.5",), ("9",), ("10",), ('"9"',), ("{}",), ("[1]",), ("true",)],
+        ),
+        ("SELECT EXISTS((SELECT id, d FROM b) INTERSECT (SELECT id, d FROM b))", [(1,)]),
+    ],
     "many rows at once": [
         (KEYED, 0),
         ("INSERT INTO t (a, n) VALUES " + ", ".join(f"('k{i}', {i})" for i in range(100)), (100, 1)),
