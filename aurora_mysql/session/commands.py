@@ -21,7 +21,8 @@ from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultSet
 if TYPE_CHECKING:
     from aurora_mysql.session.connection import Connection
 
-_REFRESH = {1: "PRIVILEGES", 2: "LOGS", 4: "TABLES", 8: "HOSTS", 16: "STATUS"}
+#: COM_REFRESH's bits. TABLES comes last: names of tables may follow the word.
+_REFRESH = {1: "PRIVILEGES", 2: "LOGS", 8: "HOSTS", 16: "STATUS", 4: "TABLES"}
 #: Rows encoded between two looks at the socket's buffer.
 ROWS_PER_CHUNK = 1000
 #: What is written at once, at most about.

@@ -178,9 +178,6 @@ def test_scripts(cluster: Cluster, tmp_path: Path) -> None:
     failed = tool(cluster, "mysql", "--force", text="SELECT 1; SELECT nope; SELECT 2;", check=False)
     assert "ERROR 1054" in failed and failed.count("\n2\n") == 1
     assert tool(cluster, "mysql", "--xml", "-e", "SELECT 'é' AS x").count('<field name="x">é</field>') == 1
-    assert "scripts.t.b" in tool(cluster, "mysql", "--column-type-info", "-e", "SELECT b FROM scripts.t").replace(
-        "Field   1:  `b`", "scripts.t.b"
-    )
 
 
 def test_administration(cluster: Cluster) -> None:
