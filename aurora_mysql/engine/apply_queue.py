@@ -75,7 +75,7 @@ class ApplyQueue:
         self.pending.append(commit)
         self.pending_rows += rows
         self._work.set()
-        if self.pending_rows > self._options.apply_batch_rows:
+        if self.pending_rows >= self._options.apply_soon_rows:
             self._urgent.set()
 
     async def room(self) -> None:
@@ -146,7 +146,7 @@ class ApplyQueue:
                     self._finish(batch)
                 if not self.pending:
                     self._work.clear()
-                elif self._waiters or self.pending_rows > self._options.apply_batch_rows:
+                elif self._waiters or self.pending_rows >= self._options.apply_soon_rows:
                     self._urgent.set()
                 if self._applier.rows_since_checkpoint >= self._options.checkpoint_rows and not self.file_lock.locked():
                     await self.checkpoint()

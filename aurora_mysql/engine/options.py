@@ -14,6 +14,8 @@ class EngineOptions:
     row_store_bytes: evictable part of the row store (`innodb_buffer_pool_size`).
     dirty_rows_limit: committed rows that may wait for the applier before commits are held back.
     apply_interval_s: longest time a committed row waits for the applier when no query asks for it.
+    apply_soon_rows: waiting rows that the applier takes on without waiting for the interval: few large batches cost
+        less than many small ones, but what waits is laid over DuckDB row by row.
     apply_batch_rows: rows applied in one DuckDB transaction at most (a larger commit still is one).
     checkpoint_rows: applied rows after which the DuckDB file is checkpointed.
     lock_wait_timeout_s: default of innodb_lock_wait_timeout.
@@ -26,7 +28,8 @@ class EngineOptions:
     query_threads: int = 4
     row_store_bytes: int = 128 << 20
     dirty_rows_limit: int = 400_000
-    apply_interval_s: float = 0.2
+    apply_interval_s: float = 1.0
+    apply_soon_rows: int = 2_000
     apply_batch_rows: int = 50_000
     checkpoint_rows: int = 500_000
     lock_wait_timeout_s: float = 50.0
