@@ -56,13 +56,20 @@ class LineReader:
         ends = "|".join(re.escape(t) for t in found)
         pair = f"{escape}[\\s\\S]|" if escape else ""
         other = "".join(re.escape(c) for c in dict.fromkeys([*escaped, *(t[0] for t in found)]))
-        self._plain = re.compile(f"((?:[^{other}]++|{pair}(?!{ends})[\\s\\S])*+)({ends})")
+        # Every alternative begins with something the others can't begin with, and runs are atomic (a look-ahead and its
+        # repetition), so an unfinished field costs linear time. Possessive quantifiers say the same in fewer words, but
+        # are broken in early releases of Python 3.11.
+        no_escape = f"(?!{escape})" if escape else ""
+        run = f"(?=(?P<run>[^{other}]+))(?P=run)"
+        self._plain = re.compile(f"(?P<body>(?:{run}|{pair}(?!{ends}){no_escape}[\\s\\S])*)(?P<end>{ends})")
         self._unescape = re.compile(f"{escape}([\\s\\S])") if escape else None
         # An enclosed field ends at a quote that is followed by an end; a doubled quote is one of its characters.
         self._quoted = None
         if quote:
-            body = f"(?:[^{quote}{escape}]++|{pair}{quote}{quote}|(?!{quote}(?:{ends}))[\\s\\S])*+"
-            self._quoted = re.compile(f"{quote}({body}){quote}({ends})")
+            run = f"(?=(?P<run>[^{quote}{escape}]+))(?P=run)"
+            single = f"(?!{quote}(?:{ends}|{quote})){no_escape}[\\s\\S]"
+            body = f"(?P<body>(?:{run}|{pair}{quote}{quote}|{single})*)"
+            self._quoted = re.compile(f"{quote}{body}{quote}(?P<end>{ends})")
         self._final = False
 
     def feed(self, data: bytes) -> list[list[Field]]:
@@ -128,16 +135,16 @@ class LineReader:
             opened = self._quoted is not None and text.startswith(self._d.enclosed, at)
             quoted = self._quoted.match(text, at) if self._quoted is not None and opened else None
             if quoted is not None:
-                row.append(self._enclosed(quoted.group(1)))
-                end, at = quoted.group(2), quoted.end()
+                row.append(self._enclosed(quoted["body"]))
+                end, at = quoted["end"], quoted.end()
             else:
                 if opened and not self._final:
                     return None, at
                 plain = self._plain.match(text, at)
                 if plain is None:
                     return None, at
-                row.append(self._bare(plain.group(1)))
-                end, at = plain.group(2), plain.end()
+                row.append(self._bare(plain["body"]))
+                end, at = plain["end"], plain.end()
             if end == self._line_end:
                 return row, at
 
