@@ -183,10 +183,17 @@ class Engine:
         if older:
             await asyncio.gather(*(view.pin() for view in older))
 
-    def peek(self, table: Table, key: tuple[Any, ...]) -> tuple[bool, Row | None]:
-        """(known, row): the newest committed row with a key, if memory has it. For reads of a statement that is a
-        transaction of its own: they need no locks, since nothing can come in between."""
-        stored = self.row_store.table(table.id)
+    def _stored_for_peek(self, ctx: SessionContext, table: Table) -> TableRows | None:
+        """The table's rows in memory, if `ctx` would get its metadata lock at once: nobody has the table to himself
+        (LOCK TABLES ... WRITE, a schema change) or waits for that, and the session has no LOCK TABLES of its own."""
+        if table.temporary or ctx.table_locks or (self.is_writer and not self.locks.is_free(("m", table.id), "S")):
+            return None
+        return self.row_store.table(table.id)
+
+    def peek(self, ctx: SessionContext, table: Table, key: tuple[Any, ...]) -> tuple[bool, Row | None]:
+        """(known, row): the newest committed row with a key, if memory has it and nothing must be waited for. For a
+        statement that is a transaction of its own: it need not hold a lock, since nothing can come in between."""
+        stored = self._stored_for_peek(ctx, table)
         if stored is None:
             return False, None
         if stored.pages is not None:
@@ -201,9 +208,9 @@ class Engine:
         self.row_store.hits += 1
         return True, version.row
 
-    def peek_range(self, table: Table, low: int, high: int) -> list[Row] | None:
+    def peek_range(self, ctx: SessionContext, table: Table, low: int, high: int) -> list[Row] | None:
         """The newest committed rows of a range of an integer key, if memory has all of it; as :meth:`peek`."""
-        stored = self.row_store.table(table.id)
+        stored = self._stored_for_peek(ctx, table)
         if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
             return None
         found: list[Row] = []

@@ -142,6 +142,16 @@ class LockManager:
             return True
         return False
 
+    def is_free(self, resource: Resource, mode: str) -> bool:
+        """Whether somebody new would get `resource` in `mode` at once."""
+        lock = self._locks.get(resource)
+        if lock is None:
+            return True
+        fits = _COMPATIBLE[mode]
+        return all(held in fits for held in lock.holders.values()) and all(
+            waiter.mode in fits or waiter.future.done() for waiter in lock.queue
+        )
+
     async def acquire(
         self, owner: LockOwner, resource: Resource, mode: str, timeout_s: float, *, deadlock_errno: int = 1213
     ) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -165,19 +165,32 @@ class Executor:
         known = self._known.get(key, self._environment(ctx))
         if known is None:
             return None
-        return self._guarded(ctx, known.verb, known.counter, sql, self._run_known(ctx, known, literals))
+        work = self._run_known(ctx, known, literals, lambda: self._split(ctx, sql)[0])
+        return self._guarded(ctx, known.verb, known.counter, sql, work)
 
-    async def _run_known(self, ctx: SessionContext, known: KnownStatement, params: Sequence[Value]) -> Result:
+    async def _run_known(
+        self, ctx: SessionContext, known: KnownStatement, params: Sequence[Value], statement: Callable[[], Statement]
+    ) -> Result:
+        """Run a known statement; should its plan turn out to be stale, `statement` is planned anew."""
         if known.found is None:
             assert known.statement is not None
             return await verbs.run_verb(self.services, ctx, known.statement)
         self._check_privileges(ctx, known.found)
-        if known.peek is not None and ctx.transaction is None and ctx.autocommit:
+        if known.peek is not None and self._reads_committed_alone(ctx):
             result = known.peek(ctx, self.engine, params)
             if result is not None:
                 ctx.next_isolation = ctx.next_read_only = None
                 return result
-        return await self._run_plan(ctx, known.found.plan, params)
+        try:
+            return await self._run_plan(ctx, known.found.plan, params)
+        except StalePlanError:  # the table changed while it was waited for
+            return await self._run(ctx, statement())
+
+    def _reads_committed_alone(self, ctx: SessionContext) -> bool:
+        """A plain read is a transaction of its own, and sees the newest committed rows."""
+        return (
+            ctx.transaction is None and ctx.autocommit and verbs.isolation_of(self.services, ctx) != "READ-UNCOMMITTED"
+        )
 
     def _learn(
         self, ctx: SessionContext, text: str, statement: Statement, found: CachedPlan | None, lifted: Sequence[Value]
@@ -431,7 +444,11 @@ class Executor:
         if known is not None:
             values = prepared.values(params)
             return await self._guarded(
-                ctx, known.verb, known.counter, prepared.sql, self._run_known(ctx, known, values)
+                ctx,
+                known.verb,
+                known.counter,
+                prepared.sql,
+                self._run_known(ctx, known, values, lambda: bind(prepared.statement, params)),
             )
         statement = bind(prepared.statement, params)
         result = await self.run(ctx, statement)

@@ -39,6 +39,7 @@ from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.sql.result import Ok, ResultSet
 from tests.support.engine_world import OPTIONS, MemoryVolume
 from tests.support.schema_session import Cluster
+from tests.support.scripts import run_text
 
 _STEP = re.compile(r"(\w+): (.*)")
 
@@ -182,7 +183,7 @@ class Sessions:
     async def _run(self, ctx: SessionContext, sql: str) -> str:
         outcome = "ok"
         try:
-            async for result in self.executor.execute(ctx, sql):
+            async for result in run_text(self.executor, ctx, sql):
                 if isinstance(result, ResultSet):
                     rows = result.rows
                     found = rows if isinstance(rows, list) else [r async for b in rows for r in b]  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ over its characters. (DuckDB's own collations sort punctuation by its code, whic
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
@@ -116,6 +116,13 @@ def install_sort_keys(connection: duckdb.DuckDBPyConnection) -> None:
     """Register the vectorised key functions on a new DuckDB instance."""
     for name, function in _KEYS.items():
         connection.create_function(name, function, ["VARCHAR"], "BLOB", type="arrow", null_handling="special")
+
+
+def sort_keys(texts: Sequence[str | None], collation: str) -> Sequence[Any]:
+    """For rows that are in memory: what `texts` sort by in `collation`; None stays None."""
+    name = sort_key_function(collation)
+    keys: Sequence[Any] = texts if name is None else _KEYS[name](pa.array(texts, pa.string())).to_pylist()
+    return keys
 
 
 def sort_key_function(collation: str) -> str | None:

@@ -18,7 +18,9 @@ from aurora_mysql.engine.keys import INTEGER_TYPES
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.functions.collations import sort_keys
 from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
 from aurora_mysql.sql.query.sources import session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
 
@@ -28,6 +30,8 @@ _SORTABLE = INTEGER_TYPES | {"decimal", "date", "datetime", "timestamp", "char",
 
 Bound = Callable[[Sequence[Value]], int]
 Fold = Callable[[list[Row]], Value]
+#: What rows sort by.
+SortKeys = Callable[[list[Row]], Sequence[Any]]
 
 
 @dataclass
@@ -43,7 +47,7 @@ class KeyRangeSelect:
     pick: Callable[[Row], tuple[Any, ...]] | None = None
     folds: list[Fold] = field(default_factory=list)
     distinct: Callable[[tuple[Any, ...]], Any] | None = None
-    order: list[tuple[Callable[[Row], Any], bool]] = field(default_factory=list)
+    order: list[tuple[SortKeys, bool]] = field(default_factory=list)
     writes: bool = False
     is_ddl: bool = False
     needs_transaction: bool = True
@@ -58,9 +62,7 @@ class KeyRangeSelect:
 
     def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
         """The answer outside any transaction, None when memory does not have it."""
-        if self.table.temporary:
-            return None
-        rows = engine.peek_range(self.table, self.low(params), self.high(params))
+        rows = engine.peek_range(ctx, self.table, self.low(params), self.high(params))
         return None if rows is None else self._answer(ctx, rows)
 
     def _answer(self, ctx: SessionContext, rows: list[Row]) -> Result:
@@ -68,8 +70,9 @@ class KeyRangeSelect:
         if self.pick is None:
             ctx.found_rows = 1
             return ResultSet(self.columns, [tuple([fold(rows) for fold in self.folds])])
-        for key, descending in reversed(self.order):
-            rows.sort(key=key, reverse=descending)
+        for keys_of, descending in reversed(self.order):
+            keys = keys_of(rows)
+            rows = [rows[i] for i in sorted(range(len(rows)), key=keys.__getitem__, reverse=descending)]
         found = list(map(self.pick, rows))
         if self.distinct is not None:
             seen: dict[Any, tuple[Any, ...]] = {}
@@ -127,7 +130,7 @@ def key_range_select(ast: exp.Expression, pc: PlanContext, general: Plan) -> Key
         if column is None or column.type.name not in _SORTABLE or (distinct is not None and column not in columns):
             return None
         if column is not key or ordered.args.get("desc"):
-            plan.order.append((_sort_key(names.position(column), column), bool(ordered.args.get("desc"))))
+            plan.order.append((_sort_keys(names.position(column), column), bool(ordered.args.get("desc"))))
         elif column is key:
             break  # rows come in key order, and the key decides
     return plan
@@ -240,21 +243,17 @@ def _text_key(column: Column) -> Callable[[str], str] | None:
     return lambda text: collation_key(text, collation)
 
 
-def _sort_key(position: int, column: Column) -> Callable[[Row], Any]:
+def _sort_keys(position: int, column: Column) -> SortKeys:
     """NULL first, text by its collation."""
-    fold = _text_key(column)
-    if not column.nullable:
-        if fold is None:
-            return itemgetter(position)
-        return lambda row: fold(row[position])
+    collation = (column.type.collation or CONNECTION_COLLATION) if column.type.name in ("char", "varchar") else None
 
-    def key(row: Row) -> Any:
-        value = row[position]
-        if value is None:
-            return (False,)
-        return (True, value if fold is None else fold(value))
+    def keys(rows: list[Row]) -> Sequence[Any]:
+        values: Sequence[Any] = [row[position] for row in rows]
+        if collation is not None:
+            values = sort_keys(values, collation)
+        return [(value is not None, value) for value in values] if column.nullable else values
 
-    return key
+    return keys
 
 
 def _row_key(columns: Sequence[Column]) -> Callable[[tuple[Any, ...]], Any]:

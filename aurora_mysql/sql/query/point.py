@@ -39,9 +39,9 @@ class PointSelect:
 
     def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
         """The answer outside any transaction, None when it takes one or memory does not have it."""
-        if self.lock is not None or self.table.temporary or self.columns is None:
+        if self.lock is not None or self.columns is None:
             return None
-        known, row = engine.peek(self.table, tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys]))
+        known, row = engine.peek(ctx, self.table, tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys]))
         if not known:
             return None
         ctx.found_rows = 0 if row is None else 1

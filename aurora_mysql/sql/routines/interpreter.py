@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aurora_mysql.catalog.model import Column, ColumnType
 from aurora_mysql.catalog.values import Converter, converter
@@ -74,16 +74,16 @@ class Scope:
     handlers: list[Handler] = field(default_factory=list)
 
 
-class RowAccess:
+class RowAccess(Protocol):
     """What NEW and OLD are in a trigger. Names are columns in any case."""
 
     def get(self, row: str, column: str) -> Value:
         """Raises 1054, 1363."""
-        raise NotImplementedError
+        ...
 
     async def set_new(self, column: str, value: Value) -> None:
         """Raises 1054, 1362."""
-        raise NotImplementedError
+        ...
 
 
 def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:

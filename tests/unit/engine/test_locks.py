@@ -38,7 +38,9 @@ def test_modes(held: str, wanted: str) -> None:
     together = {("IS", "IS"), ("IS", "IX"), ("IX", "IS"), ("IX", "IX"), ("IS", "S"), ("S", "IS"), ("S", "S")}
 
     async def work(locks: LockManager) -> None:
+        assert locks.is_free("r", wanted)
         assert locks.try_acquire(owner(locks, 1), "r", held)
+        assert locks.is_free("r", wanted) == ((held, wanted) in together)
         assert locks.try_acquire(owner(locks, 2), "r", wanted) == ((held, wanted) in together)
 
     run(work)

@@ -37,7 +37,7 @@ def rows(dice: random.Random) -> list[tuple[Any, ...]]:
         (
             number,
             dice.choice([None, 3, -7, 100]),
-            dice.choice([None, "a", "A", "b", "Zz", ""]),
+            dice.choice([None, "a", "A", "b", "Zz", "", "_x", "a_b", "a-b", "1", "[", "É"]),
             dice.choice("xXyY"),
             dice.choice([None, Decimal("1.50"), Decimal("-2.00")]),
             dice.choice([None, dt.datetime(2024, 1, 2, 3, 4, 5), dt.datetime(2023, 12, 31)]),
