@@ -35,6 +35,7 @@ from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.engine.row_store import RowStore, TableRows
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
 from aurora_mysql.redo.record import Commit, Row, SchemaChange, TableChange
 
@@ -98,7 +99,7 @@ class Engine:
             on_failure=self._failed,
         )
         #: Transactions with a read view, by id.
-        self.read_views: dict[int, Transaction] = {}
+        self.read_views: dict[int, TransactionView] = {}
         self.row_store.oldest_view_lsn = self._oldest_view_lsn
 
     @classmethod

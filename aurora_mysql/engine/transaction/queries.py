@@ -1,0 +1,216 @@
+"""DuckDB queries of a transaction: in its read view or the newest state, with its own writes laid over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import duckdb
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.catalog.physical import quote
+from aurora_mysql.engine.snapshot import Overlay, QueryResult, Snapshot, describe, install_overlay
+from aurora_mysql.engine.transaction.read_view import TransactionView
+from aurora_mysql.engine.transaction.state import TransactionState
+from aurora_mysql.redo.record import Row
+
+#: Rows per batch of a streamed result.
+STREAM_BATCH_ROWS = 2048
+
+
+class QueryStream:
+    """A result fetched in batches. Exhaust it or call :meth:`aclose`; the transaction reads nothing else meanwhile."""
+
+    def __init__(self, names: list[str], types: list[str], batches: AsyncIterator[list[tuple[Any, ...]]]) -> None:
+        self.names = names
+        self.types = types
+        self._batches = batches
+
+    def __aiter__(self) -> AsyncIterator[list[tuple[Any, ...]]]:
+        return self._batches
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()  # type: ignore[attr-defined]
+
+
+class TransactionQueries(TransactionView):
+    """What DuckDB answers."""
+
+    async def query(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
+    ) -> QueryResult:
+        """Run a DuckDB SELECT over `tables` (named ``t<id>``) with $1..$n bound to `params`.
+
+        It sees this transaction's snapshot and own writes; with `latest`, the newest committed state and own writes.
+        `relations` are Arrow tables that the statement names beside them (information_schema and the like).
+
+        Raises:
+            MySQLError: 1317 when killed. duckdb.Error: as DuckDB refused.
+        """
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> QueryResult:
+            cursor.execute(sql, list(params))
+            names, types = describe(cursor)
+            return QueryResult(names, types, cursor.fetchall())
+
+        async with self._reading(tables, latest, relations) as cursor:
+            return await self._call(cursor, run)
+
+    async def query_arrow(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """As :meth:`query`, the result as a pyarrow.Table."""
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> Any:
+            return cursor.execute(sql, list(params)).to_arrow_table()
+
+        async with self._reading(tables, latest, relations) as cursor:
+            return await self._call(cursor, run)
+
+    async def query_stream(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
+    ) -> QueryStream:
+        """As :meth:`query`, in batches, so that a large result never stands in memory as Python rows."""
+        reading = self._reading(tables, latest, relations)
+        cursor = await reading.__aenter__()
+
+        def start(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str], list[tuple[Any, ...]]]:
+            cursor.execute(sql, list(params))
+            return *describe(cursor), cursor.fetchmany(STREAM_BATCH_ROWS)
+
+        try:
+            names, types, first = await self._call(cursor, start)
+        except BaseException as error:
+            await reading.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+        async def batches() -> AsyncIterator[list[tuple[Any, ...]]]:
+            rows = first
+            try:
+                while rows:
+                    yield rows
+                    if len(rows) < STREAM_BATCH_ROWS:
+                        break
+                    rows = await self._call(cursor, lambda c: c.fetchmany(STREAM_BATCH_ROWS))
+            finally:
+                await reading.__aexit__(None, None, None)
+
+        if len(first) < STREAM_BATCH_ROWS:
+            # The whole result is here: the cursor goes back at once.
+            await reading.__aexit__(None, None, None)
+            return QueryStream(names, types, _one_batch(first))
+        return QueryStream(names, types, batches())
+
+    async def find_by_columns(self, table: Table, columns: Sequence[str], values: Sequence[Any]) -> list[Row]:
+        """Newest committed and own rows whose `columns` equal `values` (foreign key children)."""
+        condition = " AND ".join(f"{quote(c)} = ${i + 1}" for i, c in enumerate(columns))
+        names = ", ".join(quote(c.name) for c in table.columns)
+        result = await self.query(
+            f"SELECT {names} FROM {table.physical_name} WHERE {condition}", values, tables=[table], latest=True
+        )
+        return result.rows
+
+    @asynccontextmanager
+    async def _reading(
+        self, tables: Sequence[Table], latest: bool, relations: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[duckdb.DuckDBPyConnection]:
+        async with self._reading_tables(tables, latest) as cursor:
+            for name, relation in (relations or {}).items():
+                cursor.register(name, relation)
+            try:
+                yield cursor
+            finally:
+                for name in relations or ():
+                    cursor.unregister(name)
+
+    @asynccontextmanager
+    async def _reading_tables(self, tables: Sequence[Table], latest: bool) -> AsyncIterator[duckdb.DuckDBPyConnection]:
+        engine = self._engine
+        for table in tables:
+            await self.use_table(table)
+        if self._consistent and not latest:
+            snapshot = await self._view(*tables)
+            await self._refresh_overlays(snapshot, tables)
+            yield snapshot.cursor
+            return
+        wanted = max((engine.row_store.last_lsn(t.id) for t in tables), default=0)
+        if wanted > engine.applied_lsn:
+            await engine.apply_queue.wait(wanted)
+        dirty = self.isolation == "READ-UNCOMMITTED" and not latest
+        writers: list[TransactionState] = [*engine.transactions.values()] if dirty else [self]
+        own = [t for t in tables if t.temporary or any(tx.writes_to(t) for tx in writers)]
+        cursor = await self._borrow_with_overlay(own, writers)
+        try:
+            yield cursor
+        finally:
+            if own:
+                engine.executor.submit(self._end_cursor, cursor, [t.id for t in own])
+            else:
+                engine.duck.give_back(cursor)
+
+    async def _borrow_with_overlay(
+        self, own: Sequence[Table], writers: Sequence[TransactionState]
+    ) -> duckdb.DuckDBPyConnection:
+        """A cursor that sees the uncommitted rows of `writers` in the tables `own`."""
+        engine = self._engine
+        if not own:
+            return engine.duck.borrow()
+        overlays = [
+            (t, engine.layout_of(t), {k: r for tx in writers for k, r in tx.own_rows(t)}, self._base(t)) for t in own
+        ]
+
+        def prepare() -> duckdb.DuckDBPyConnection:
+            cursor = engine.duck.borrow()
+            cursor.execute("BEGIN")
+            for table, layout, images, base in overlays:
+                install_overlay(cursor, table, layout, images, base)
+            return cursor
+
+        return await asyncio.get_running_loop().run_in_executor(engine.executor, prepare)
+
+    async def _refresh_overlays(self, snapshot: Snapshot, tables: Sequence[Table]) -> None:
+        engine = self._engine
+        wanted = []
+        for table in tables:
+            own = self._buffer.tables.get(table.id)
+            base = self._base(table)
+            version = (0 if own is None else own.version, 0 if base is None else base.version)
+            overlay = snapshot.overlays.get(table.id)
+            if overlay is not None and overlay.version == version:
+                continue
+            images = {**snapshot.images(engine.keys_of(table)), **dict(self._buffer.rows(table.id))}
+            if images or overlay is not None or base is not None:
+                wanted.append((table, engine.layout_of(table), images, base))
+                snapshot.overlays[table.id] = Overlay(version)
+        if wanted:
+
+            def install(cursor: duckdb.DuckDBPyConnection) -> None:
+                for table, layout, images, base in wanted:
+                    install_overlay(cursor, table, layout, images, base)
+
+            await self._call(snapshot.cursor, install)
+
+
+async def _one_batch(rows: list[tuple[Any, ...]]) -> AsyncIterator[list[tuple[Any, ...]]]:
+    if rows:
+        yield rows

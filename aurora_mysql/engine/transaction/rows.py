@@ -1,0 +1,142 @@
+"""Plain reads by key and by key range: own buffer, row store, then DuckDB."""
+
+from __future__ import annotations
+
+import duckdb
+
+from aurora_mysql.catalog.model import Table
+from aurora_mysql.catalog.physical import key_column_name, quote
+from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, KeyPage
+from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.engine.row_store import TableRows
+from aurora_mysql.engine.transaction.read_view import TransactionView
+from aurora_mysql.errors import StalePlanError
+from aurora_mysql.redo.record import KeyValues, Row
+
+
+class TransactionRows(TransactionView):
+    """Rows by key."""
+
+    async def get(self, table: Table, key: KeyValues) -> Row | None:
+        """The row with these key-column values, as a plain read sees it."""
+        await self.use_table(table)
+        keys = self._engine.keys_of(table)
+        normal = keys.of_values(key)
+        own, row = self._buffer.find(table.id, normal)
+        if own:
+            return row
+        if table.temporary or not self._consistent:
+            if self.isolation == "READ-UNCOMMITTED" and not table.temporary:
+                for other in self._engine.transactions.values():
+                    written, row = other._buffer.find(table.id, normal)
+                    if written:
+                        return row
+            return await self._latest(keys, normal)
+        lsn = await self._take_view()
+        stored = self._engine.row_store.table(table.id)
+        if stored is not None and stored.pages is not None and normal[0].__class__ is int:
+            page = await self._page(stored, normal[0])
+            if page is not None:
+                known, row = page.row_at(normal[0], lsn)
+                if known:
+                    return row
+        elif stored is not None:
+            version = stored.find(normal)
+            if version is not None and version.lsn <= lsn:
+                return version.row
+        snapshot = await self._view(table)
+        images = snapshot.images(keys)
+        if normal in images:
+            return images[normal]
+        return await self._call(snapshot.cursor, lambda c: self._fetch_key(c, keys, normal))
+
+    async def rows_between(self, table: Table, low: int, high: int) -> list[Row] | None:
+        """Rows of a table with an integer key whose low <= key <= high, in key order, as a plain read sees them; None
+        when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
+        await self.use_table(table)
+        plain = not table.temporary and self.isolation != "READ-UNCOMMITTED"
+        stored = self._engine.row_store.table(table.id) if plain else None
+        if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
+            return None
+        lsn = await self._take_view() if self._consistent else None
+        numbers = range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1)
+        pages = stored.pages
+        if any(number not in pages.pages for number in numbers):
+            await self._engine.load_pages(stored, numbers)
+        found: list[tuple[int, Row]] = []
+        for number in numbers:
+            page = pages.find(number << PAGE_BITS)
+            part = None if page is None else page.between(low, high, lsn)
+            if part is None:
+                return None
+            found += part
+        own = self._buffer.tables.get(table.id)
+        if own is None or not own.rows:
+            return [row for _, row in found]
+        merged = dict(found)
+        for key, row in self._buffer.rows(table.id):
+            if low <= key[0] <= high:
+                if row is None:
+                    merged.pop(key[0], None)
+                else:
+                    merged[key[0]] = row
+        return [merged[key] for key in sorted(merged)]
+
+    async def _page(self, stored: TableRows, key: int) -> KeyPage | None:
+        """The page of `key`, loaded if need be; None when it was evicted at once."""
+        assert stored.pages is not None
+        store = self._engine.row_store
+        page = stored.pages.find(key)
+        if page is None:
+            store.misses += 1
+            await self._engine.load_pages(stored, (key >> PAGE_BITS,))
+            page = stored.pages.find(key)
+        else:
+            store.hits += 1
+        return page
+
+    async def _latest(self, keys: TableKeys, normal: Key) -> Row | None:
+        """The newest committed row of a key: row store, else DuckDB (which has it, since it is not dirty)."""
+        if keys.table.temporary:
+            return self._temporary(keys.table).rows.get(normal)
+        store = self._engine.row_store
+        table = store.table(keys.table.id)
+        if table is None:
+            raise StalePlanError(keys.table.name)
+        if table.pages is not None and normal[0].__class__ is int:
+            page = table.pages.find(normal[0])
+            if page is not None:
+                store.hits += 1
+                return page.rows.get(normal[0])
+        version = table.find(normal)
+        if version is None and table.bulk_lsn > self._engine.applied_lsn:
+            await self._engine.apply_queue.wait(table.bulk_lsn)
+            version = table.find(normal)
+        if version is not None:
+            store.hits += 1
+            return version.row
+        if table.pages is not None and normal[0].__class__ is int:
+            page = await self._page(table, normal[0])
+            if page is not None:
+                return page.rows.get(normal[0])
+        store.misses += 1
+        read = store.begin_read(table, normal)
+        lsn = self._engine.applied_lsn
+        row = None
+        try:
+            row = await self._with_cursor(lambda cursor: self._fetch_key(cursor, keys, normal))
+        finally:
+            store.end_read(table, normal, read, lsn, row)
+        # Someone may have committed this key while DuckDB was being asked.
+        return row if read.valid else read.latest
+
+    @staticmethod
+    def _fetch_key(cursor: duckdb.DuckDBPyConnection, keys: TableKeys, normal: Key) -> Row | None:
+        table = keys.table
+        names = ", ".join(quote(c.name) for c in table.columns)
+        condition = " AND ".join(
+            f"{quote(key_column_name(table, c))} = ${i + 1}" for i, c in enumerate(table.key_columns)
+        )
+        sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {condition}"
+        rows: list[Row] = cursor.execute(sql, list(normal)).fetchall()
+        return rows[0] if rows else None
