@@ -68,6 +68,7 @@ class ClusterConfig:
     row_store_bytes: int = 128 << 20
     query_threads: int = 4
     hang_timeout_s: float = 0.5
+    silence_timeout_s: float = 5.0
     stall_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
     log_level: str = "INFO"
@@ -127,6 +128,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "failover": {
         "hang_timeout_s": "hang_timeout_s",
+        "silence_timeout_s": "silence_timeout_s",
         "stall_timeout_s": "stall_timeout_s",
         "drain_timeout_s": "drain_timeout_s",
     },
@@ -156,6 +158,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "row_store_bytes": (1 << 20, 1 << 46),
     "query_threads": (1, 64),
     "hang_timeout_s": (0.3, 60),
+    "silence_timeout_s": (0.3, 600),
     "stall_timeout_s": (1, 600),
     "drain_timeout_s": (0, 3600),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,14 +47,16 @@ def assign_endpoints(instances: Sequence[str], writer: str | None) -> dict[str, 
 class HangDetector:
     """Judges one instance by its heartbeats.
 
-    An instance whose process doesn't beat for `hang_s` is hung (stopped, or its machine starves it); one that beats
-    while its event loop stands still for `stall_s` is stalled. Silence is only evidence while the judge itself was
-    awake: after a gap between two looks the clock starts again, else a supervisor that was stopped and continued
+    A stopped process that doesn't beat for `hang_s` is hung. One that the kernel would let run gets `silence_s`: a
+    busy machine can starve a healthy process for seconds, and killing it then makes matters worse. An instance that
+    beats while its event loop stands still for `stall_s` is stalled. Silence is only evidence while the judge itself
+    was awake: after a gap between two looks the clock starts again, else a supervisor that was stopped and continued
     would kill a healthy writer.
     """
 
-    def __init__(self, *, hang_s: float, stall_s: float) -> None:
+    def __init__(self, *, hang_s: float, silence_s: float, stall_s: float) -> None:
         self._hang_s = hang_s
+        self._silence_s = max(silence_s, hang_s)
         self._stall_s = stall_s
         self._heard_s: float | None = None
         self._looked_s: float | None = None
@@ -65,7 +67,8 @@ class HangDetector:
         self._heard_s = now_s
         self._loop_age_s = loop_age_s
 
-    def judge(self, now_s: float) -> Verdict:
+    def judge(self, now_s: float, stopped: Callable[[], bool]) -> Verdict:
+        """What to think of it at `now_s`; `stopped` (is its process stopped?) is asked only of a silent one."""
         awake = self._looked_s is not None and now_s - self._looked_s <= self._hang_s / 2
         self._looked_s = now_s
         if self._heard_s is None:
@@ -73,7 +76,8 @@ class HangDetector:
         if not awake:
             self._heard_s = max(self._heard_s, now_s)
             return "ok"
-        if now_s - self._heard_s > self._hang_s:
+        silent_s = now_s - self._heard_s
+        if silent_s > self._silence_s or (silent_s > self._hang_s and stopped()):
             return "hung"
         return "stalled" if self._loop_age_s > self._stall_s else "ok"
 

@@ -61,6 +61,14 @@ class InstanceProcess:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
+    def stopped(self) -> bool:
+        """It was stopped by a signal or a debugger (process states T and t of proc(5)), so it can't run."""
+        try:
+            status = Path(f"/proc/{self.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return status.rpartition(")")[2].split()[0] in "Tt"
+
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
 

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aurora_mysql.cluster.config import InstanceSpec
 from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.data_dir import DataDir
-from aurora_mysql.cluster.failover import Candidate, HangDetector, RestartBackoff
+from aurora_mysql.cluster.failover import Candidate, HangDetector, RestartBackoff, Verdict
 from aurora_mysql.cluster.instance_process import InstanceProcess
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,9 @@ class Member:
     Invariant: `control` is connected to `process` or None.
     """
 
-    def __init__(self, spec: InstanceSpec, directory: DataDir, *, hang_s: float, stall_s: float, module: str) -> None:
+    def __init__(
+        self, spec: InstanceSpec, directory: DataDir, *, detector: Callable[[], HangDetector], module: str
+    ) -> None:
         self.spec = spec
         self.directory = directory
         self.process: InstanceProcess | None = None
@@ -33,8 +36,8 @@ class Member:
         self.stopping = False
         self.assigned: dict[str, Any] | None = None
         self.watcher: asyncio.Task[None] | None = None
-        self._hang_s, self._stall_s, self._module = hang_s, stall_s, module
-        self.detector = HangDetector(hang_s=hang_s, stall_s=stall_s)
+        self._new_detector, self._module = detector, module
+        self._detector = detector()
         self._backoff = RestartBackoff()
 
     @property
@@ -53,7 +56,11 @@ class Member:
         if self.process is None or beat.get("pid") != self.process.pid:
             return
         self.beat = beat
-        self.detector.heard(time.monotonic(), float(beat.get("loop_age_s", 0.0)))
+        self._detector.heard(time.monotonic(), float(beat.get("loop_age_s", 0.0)))
+
+    def judge(self, now_s: float) -> Verdict:
+        """What its heartbeats say of it at `now_s` (monotonic)."""
+        return self._detector.judge(now_s, lambda: self.process is not None and self.process.stopped())
 
     async def start(self) -> bool:
         """Adopt the running process, or start one; True when it was adopted."""
@@ -63,7 +70,7 @@ class Member:
         if self.process is None:
             log_path = self.directory.logs / f"{self.id}.log"
             self.process = InstanceProcess.spawn(self.directory, self.id, log_path, self._module)
-        self.detector = HangDetector(hang_s=self._hang_s, stall_s=self._stall_s)
+        self._detector = self._new_detector()
         self.beat, self.assigned = {}, None
         return adopted
 

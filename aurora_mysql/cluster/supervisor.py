@@ -19,7 +19,7 @@ from aurora_mysql.backup.source import Past, backup_document
 from aurora_mysql.cluster.config import MAX_READERS, ClusterConfig, InstanceSpec
 from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir, write_private
-from aurora_mysql.cluster.failover import assign_endpoints, choose_writer
+from aurora_mysql.cluster.failover import HangDetector, assign_endpoints, choose_writer
 from aurora_mysql.cluster.heartbeat import HeartbeatReceiver
 from aurora_mysql.cluster.member import Member
 from aurora_mysql.cluster.membership import free_port, next_instance
@@ -95,8 +95,11 @@ class Supervisor:
         member = Member(
             spec,
             self.directory,
-            hang_s=self.config.hang_timeout_s,
-            stall_s=self.config.stall_timeout_s,
+            detector=lambda: HangDetector(
+                hang_s=self.config.hang_timeout_s,
+                silence_s=self.config.silence_timeout_s,
+                stall_s=self.config.stall_timeout_s,
+            ),
             module=self._module,
         )
         self.members[spec.id] = member
@@ -162,7 +165,7 @@ class Supervisor:
     async def _reconcile(self) -> None:
         now_s = time.monotonic()
         for member in self.members.values():
-            verdict = member.detector.judge(now_s)
+            verdict = member.judge(now_s)
             if member.process is not None and verdict != "ok":
                 log.warning("%s (pid %d) is %s; killing it", member.id, member.process.pid, verdict)
                 process = member.process

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.client
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The application's models, migrated; the database is dropped with the cluster."""
-    cluster = Cluster(tmp_path_factory.mktemp("django"), readers=0, config="[failover]\nhang_timeout_s = 10.0\n")
+    cluster = Cluster(tmp_path_factory.mktemp("django"), readers=0)
     try:
         cluster.start()
         cluster.query("CREATE DATABASE shop")

@@ -26,8 +26,7 @@ def server_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, server_files: Path) -> Iterator[Cluster]:
-    # What is tested is the load, not how soon a busy machine looks hung.
-    config = f'[sessions]\nsecure_file_dir = "{server_files}"\n[failover]\nhang_timeout_s = 10.0\n'
+    config = f'[sessions]\nsecure_file_dir = "{server_files}"\n'
     found = Cluster(tmp_path_factory.mktemp("load"), readers=1, config=config)
     try:
         found.start()

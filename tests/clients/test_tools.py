@@ -94,8 +94,7 @@ DELIMITER ;
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    # A tool that keeps the machine busy must not make an instance look hung.
-    found = Cluster(tmp_path_factory.mktemp("tools"), readers=1, config="[failover]\nhang_timeout_s = 10.0\n")
+    found = Cluster(tmp_path_factory.mktemp("tools"), readers=1)
     try:
         found.start()
         yield found

@@ -39,39 +39,55 @@ def test_reader_endpoint_is_the_readers_or_the_lonely_writer() -> None:
 
 
 def detector() -> HangDetector:
-    return HangDetector(hang_s=0.5, stall_s=3.0)
+    return HangDetector(hang_s=0.5, silence_s=2.0, stall_s=3.0)
 
 
-def test_silence_is_a_hang_only_while_the_judge_is_awake() -> None:
+def runs() -> bool:
+    return False
+
+
+def is_stopped() -> bool:
+    return True
+
+
+def test_silence_of_a_stopped_process_is_a_hang_only_while_the_judge_is_awake() -> None:
     judge = detector()
-    judge.judge(0.0)
+    judge.judge(0.0, is_stopped)
     judge.heard(0.0, 0.0)
-    verdicts = [judge.judge(t / 10) for t in range(1, 8)]
+    verdicts = [judge.judge(t / 10, is_stopped) for t in range(1, 8)]
     assert verdicts == ["ok"] * 5 + ["hung"] * 2
+
+
+def test_a_process_that_could_run_is_given_longer() -> None:
+    judge = detector()
+    judge.judge(0.0, runs)
+    judge.heard(0.0, 0.0)
+    verdicts = [judge.judge(t / 10, runs) for t in range(1, 23)]
+    assert verdicts == ["ok"] * 20 + ["hung"] * 2
 
 
 def test_a_judge_that_slept_starts_the_clock_again() -> None:
     judge = detector()
-    judge.judge(0.0)
+    judge.judge(0.0, is_stopped)
     judge.heard(0.0, 0.0)
-    assert judge.judge(10.0) == "ok"
-    assert judge.judge(10.2) == "ok"
+    assert judge.judge(10.0, is_stopped) == "ok"
+    assert judge.judge(10.2, is_stopped) == "ok"
     judge.heard(10.3, 0.0)
-    assert judge.judge(10.4) == "ok"
+    assert judge.judge(10.4, is_stopped) == "ok"
 
 
 def test_an_instance_never_heard_is_starting_not_hung() -> None:
     judge = detector()
-    assert [judge.judge(t / 10) for t in range(100)] == ["ok"] * 100
+    assert [judge.judge(t / 10, is_stopped) for t in range(100)] == ["ok"] * 100
 
 
 def test_a_loop_that_stands_still_is_stalled() -> None:
     judge = detector()
-    judge.judge(0.0)
+    judge.judge(0.0, runs)
     judge.heard(0.1, 2.0)
-    assert judge.judge(0.1) == "ok"
+    assert judge.judge(0.1, runs) == "ok"
     judge.heard(0.2, 3.5)
-    assert judge.judge(0.2) == "stalled"
+    assert judge.judge(0.2, runs) == "stalled"
 
 
 def test_backoff_grows_with_short_lives_and_forgets_after_a_long_one() -> None:
