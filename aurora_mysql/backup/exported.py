@@ -10,8 +10,9 @@ from pathlib import Path
 
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
-from aurora_mysql.storage.chunks import ChunkStore, write_durably
+from aurora_mysql.storage.chunks import ChunkStore
 from aurora_mysql.storage.manifest import decode_manifest, encode_manifest
+from aurora_mysql.storage.places import LocalPlace
 
 _MANIFEST = "manifest.json"
 
@@ -24,12 +25,13 @@ def export_snapshot(
     Raises:
         StorageError: a chunk is lost, or the directory can't take it. It then has no manifest.
     """
-    target = ChunkStore([directory])
+    place = LocalPlace(directory)
+    target = ChunkStore([place])
     for name in dict.fromkeys(snapshot.all_chunks):
         target.copy_from(store.chunks, name)
         progress(1)
     try:
-        write_durably(directory / _MANIFEST, encode_manifest(snapshot))
+        place.write(_MANIFEST, encode_manifest(snapshot))
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}") from error
 
@@ -44,7 +46,7 @@ def open_export(directory: Path) -> tuple[Checkpoint, ChunkStore]:
         data = (directory / _MANIFEST).read_bytes()
     except OSError:
         raise StorageError(f"{directory} holds no exported snapshot (no {_MANIFEST})") from None
-    return decode_manifest(data, str(directory / _MANIFEST)), ChunkStore([directory])
+    return decode_manifest(data, str(directory / _MANIFEST)), ChunkStore([LocalPlace(directory)])
 
 
 def import_snapshot(

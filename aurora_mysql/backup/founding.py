@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Founded:
-    """What came out: `linked` is False when chunks had to be copied although links were wanted."""
+    """What came out: `shared` is False when chunks had to be copied although they were to be shared."""
 
     cluster_id: str
     lsn: int
     time_us: int
     chunks: int
-    linked: bool
+    shared: bool
 
 
 def prepare_directory(target: Path) -> None:
@@ -50,29 +50,29 @@ def found_cluster(
     pieces: Iterable[bytes] | None,
     end: Callable[[], tuple[int, int]],
     *,
-    link: bool,
+    share: bool,
     progress: Callable[[int], None],
 ) -> Founded:
     """Fill `target`/volume with the state of `base` and the archived redo in `pieces` (None: that of `base`).
 
-    `end` gives the state's LSN and time once `pieces` is exhausted. With `link` the chunks' files are shared, which
-    takes no space and hardly any time; else they are copied and checked. `progress` hears of every chunk.
+    `end` gives the state's LSN and time once `pieces` is exhausted. With `share` the chunks are shared where the places
+    can, which takes no space and hardly any time; else they are copied and checked. `progress` hears of every chunk.
 
     Raises:
         StorageError: a chunk is lost, or `target` can't take it.
     """
     cluster_id = str(uuid.uuid4())
     store = CheckpointStore(target / "volume", cluster_id)
-    linked = link
+    shared = share
     names = list(dict.fromkeys(base.chunks if pieces is not None else base.all_chunks))
     for name in names:
-        if link:
-            linked = store.chunks.link_from(source, name) and linked
+        if share:
+            shared = store.chunks.share_from(source, name) and shared
         else:
             store.chunks.copy_from(source, name)
         progress(1)
-    if link:
-        store.chunks.sync()
+    if share:
+        store.chunks.settle()
     redo, redo_bytes = base.redo, base.redo_bytes
     if pieces is not None:
         stored: list[str] = []
@@ -88,4 +88,4 @@ def found_cluster(
     )
     store.adopt(state)
     create_volume(target, default_layout(target), cluster_id, first_lsn=lsn + 1)
-    return Founded(cluster_id, lsn, time_us, len(names), linked)
+    return Founded(cluster_id, lsn, time_us, len(names), shared)

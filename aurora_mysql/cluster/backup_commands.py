@@ -176,7 +176,7 @@ class BackupCommands:
         target = _target(options)
         directory, past = self._past(options)
         with past.at(None) as state:
-            return self._found_at(directory, past, state, target, link=True)
+            return self._found_at(directory, past, state, target, share=True)
 
     def restore(self, options: argparse.Namespace) -> int:
         target = _target(options)
@@ -188,11 +188,11 @@ class BackupCommands:
             raise ConfigError(f"backups are kept since {format_instant(begin_us)} (backup_retention_s)")
         directory, past = self._past(options)
         with past.at(until_us) as state:
-            return self._found_at(directory, past, state, target, link=False)
+            return self._found_at(directory, past, state, target, share=False)
 
-    def _found_at(self, directory: DataDir, past: Past, state: PastState, target: Path, *, link: bool) -> int:
+    def _found_at(self, directory: DataDir, past: Past, state: PastState, target: Path, *, share: bool) -> int:
         return self._found(
-            directory, directory.load().name, past.store.chunks, state.base, target, state=state, link=link
+            directory, directory.load().name, past.store.chunks, state.base, target, state=state, share=share
         )
 
     def _found(
@@ -204,18 +204,18 @@ class BackupCommands:
         target: Path,
         *,
         state: PastState | None = None,
-        link: bool = False,
+        share: bool = False,
     ) -> int:
         began_s = time.monotonic()
         prepare_directory(target)
-        progress = Progress("clone" if link else "restore", len(set(base.all_chunks)), unit="chunks")
+        progress = Progress("clone" if share else "restore", len(set(base.all_chunks)), unit="chunks")
         founded = found_cluster(
             target,
             chunks,
             base,
             state.pieces() if state is not None else None,
             _end(state) if state is not None else lambda: (base.lsn, base.time_us),
-            link=link,
+            share=share,
             progress=progress.add,
         )
         new = DataDir(target)
@@ -223,7 +223,7 @@ class BackupCommands:
             write_private(new.password_path, directory.password_path.read_text())
         new.save(ClusterState(founded.cluster_id, name))
         progress.finish()
-        _report(founded, target, time.monotonic() - began_s, wanted_links=link)
+        _report(founded, target, time.monotonic() - began_s, wanted=share)
         return 0
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -296,8 +296,8 @@ def _document(snapshot: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _report(founded: Founded, target: Path, elapsed_s: float, *, wanted_links: bool) -> None:
-    if wanted_links and not founded.linked:
+def _report(founded: Founded, target: Path, elapsed_s: float, *, wanted: bool) -> None:
+    if wanted and not founded.shared:
         print("the chunks could not be shared (another file system?) and were copied")
     print(f"cluster {founded.cluster_id} in {target}: LSN {founded.lsn}, last commit {format_instant(founded.time_us)}")
     print(f"took {elapsed_s:.1f} s; start it with `aurora-mysql start --data-dir {target}`")

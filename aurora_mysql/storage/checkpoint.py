@@ -1,4 +1,4 @@
-"""Checkpoints and snapshots: states of the database as lists of chunks, known by a manifest in every zone.
+"""Checkpoints and snapshots: states of the database as lists of chunks, known by a manifest in every place.
 
 A checkpoint is an instance's DuckDB file at an LSN; checkpoints come and go as the retention window moves. A snapshot
 has a name, may have redo beside the file, and stays until it is deleted.
@@ -14,23 +14,26 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from aurora_mysql.errors import StorageError
-from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore, write_durably
+from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore
 from aurora_mysql.storage.manifest import Checkpoint, encode_manifest, read_manifest
 from aurora_mysql.storage.pins import Pins
+from aurora_mysql.storage.places import LocalPlace, Place
 from aurora_mysql.storage.retention import NEWEST_KEPT, Point, Retention, choose_kept
 
 __all__ = ["NEWEST_KEPT", "Checkpoint", "CheckpointStore"]
 log = logging.getLogger(__name__)
 
 ZONES = ("az-a", "az-b", "az-c")
+_CHECKPOINTS = "checkpoints"
+_SNAPSHOTS = "snapshots"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 
 
 class CheckpointStore:
-    """Manifests ``<zone>/checkpoints/<lsn>.json`` and ``<zone>/snapshots/<name>.json`` beside the chunk store.
+    """Manifests ``checkpoints/<lsn>.json`` and ``snapshots/<name>.json`` beside the chunks, in every place.
 
     Publishing is atomic: a manifest appears only after all its chunks are durable. Whoever publishes or collects takes
     turns with all other processes (a file lock). Collection removes manifests before chunks, and only chunks that no
@@ -38,6 +41,8 @@ class CheckpointStore:
     a worker thread.
 
     Args:
+        volume_dir: where the processes of this cluster take turns.
+        places: where chunks and manifests are; None: the zones of `volume_dir`.
         retention: how far back checkpoints are kept by :meth:`publish`.
         log_floor: the lowest LSN from which redo may be kept at all (see retention.floor_of_log).
     """
@@ -47,18 +52,18 @@ class CheckpointStore:
         volume_dir: Path,
         cluster_id: str,
         *,
+        places: Sequence[Place] | None = None,
         retention: Retention | None = None,
         log_floor: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.zones = [volume_dir / name for name in ZONES]
-        self._manifests = [zone / "checkpoints" for zone in self.zones]
-        self._snapshots = [zone / "snapshots" for zone in self.zones]
+        self._places = list(places) if places is not None else [LocalPlace(volume_dir / name) for name in ZONES]
+        self._quorum = min(ZONE_QUORUM, len(self._places))
         self._lock_path = volume_dir / "checkpoints.lock"
         self._pins = Pins(volume_dir / "pins")
         self._retention = retention or Retention()
         self._log_floor = log_floor
         self.cluster_id = cluster_id
-        self.chunks = ChunkStore(self.zones)
+        self.chunks = ChunkStore(self._places)
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 
@@ -67,25 +72,22 @@ class CheckpointStore:
         what the retention window needs no longer.
 
         Raises:
-            StorageError: fewer than two zones could take it; earlier checkpoints stay.
+            StorageError: fewer than two places could take it; earlier checkpoints stay.
         """
         with self._alone():
-            digests: list[str] = []
-            size_bytes = 0
             with file.open("rb") as source:
-                while data := source.read(CHUNK_BYTES):
-                    digests.append(self.chunks.put(data))
-                    size_bytes += len(data)
+                digests = tuple(self.chunks.put_all(iter(lambda: source.read(CHUNK_BYTES), b"")))
+                size_bytes = source.tell()
             now_us = time.time_ns() // 1000
-            checkpoint = Checkpoint(lsn, size_bytes, now_us, self.cluster_id, tuple(digests), time_us)
-            self._write(self._manifests, f"{lsn:020d}", checkpoint)
+            checkpoint = Checkpoint(lsn, size_bytes, now_us, self.cluster_id, digests, time_us)
+            self._write(_CHECKPOINTS, f"{lsn:020d}", checkpoint)
             self._thin_out(now_us)
             self._collect_chunks()
         return checkpoint
 
     def all(self) -> list[Checkpoint]:
         """Every readable checkpoint of this cluster, newest first."""
-        return sorted(_listed(self._manifests, self.cluster_id).values(), key=lambda c: c.lsn, reverse=True)
+        return sorted(self._listed(_CHECKPOINTS, self.cluster_id).values(), key=lambda c: c.lsn, reverse=True)
 
     def oldest_lsn(self) -> int:
         """The LSN above which redo is needed by a kept checkpoint or a running command. 0 while fewer than two
@@ -118,15 +120,15 @@ class CheckpointStore:
         """Put `checkpoint`'s file together at `target`; nothing is written for the empty database.
 
         Raises:
-            StorageError: a chunk is whole in no zone, or `target` can't be written.
+            StorageError: a chunk is whole in no place, or `target` can't be written.
         """
         if not checkpoint.chunks:
             return
         temporary = target.with_name(target.name + ".restoring")
         try:
             with temporary.open("wb") as file:
-                for name in checkpoint.chunks:
-                    file.write(self.chunks.get(name))
+                for data in self.chunks.get_all(checkpoint.chunks):
+                    file.write(data)
                 size_bytes = file.tell()
             if size_bytes != checkpoint.size_bytes:
                 raise StorageError(f"it has {size_bytes} bytes, not {checkpoint.size_bytes}")
@@ -138,29 +140,29 @@ class CheckpointStore:
 
     def redo_of(self, checkpoint: Checkpoint) -> Iterator[bytes]:
         """The archived redo of `checkpoint`, piece by piece. Raises StorageError when a piece is lost."""
-        return (self.chunks.get(name) for name in checkpoint.redo)
+        return self.chunks.get_all(checkpoint.redo)
 
     def scrub(self) -> list[str]:
-        """Check and repair every chunk of checkpoints and snapshots in every zone; returns those that are lost."""
+        """Check and repair every chunk of checkpoints and snapshots in every place; returns those that are lost."""
         with self._alone():
             kept, snapshots = self.all(), self.snapshots()
             for checkpoint in kept:
-                self._write(self._manifests, f"{checkpoint.lsn:020d}", checkpoint)
+                self._write(_CHECKPOINTS, f"{checkpoint.lsn:020d}", checkpoint)
             for snapshot in snapshots:
-                self._write(self._snapshots, snapshot.name, snapshot)
+                self._write(_SNAPSHOTS, snapshot.name, snapshot)
             return self.chunks.scrub(name for state in (*kept, *snapshots) for name in state.all_chunks)
 
     def adopt(self, checkpoint: Checkpoint) -> None:
         """Make a state whose chunks are already here a checkpoint of this cluster."""
         with self._alone():
             own = dataclasses.replace(checkpoint, cluster_id=self.cluster_id, name="")
-            self._write(self._manifests, f"{own.lsn:020d}", own)
+            self._write(_CHECKPOINTS, f"{own.lsn:020d}", own)
 
     # -- snapshots ----------------------------------------------------------------------------------------------
 
     def snapshots(self) -> list[Checkpoint]:
         """Every readable snapshot, by name."""
-        found = _listed(self._snapshots, None)
+        found = self._listed(_SNAPSHOTS, None)
         return [found[name] for name in sorted(found)]
 
     def snapshot(self, name: str) -> Checkpoint:
@@ -174,7 +176,7 @@ class CheckpointStore:
         """Raises StorageError for a name that can't be used, or is in use."""
         if not _NAME.fullmatch(name):
             raise StorageError(f"{name!r} is no name for a snapshot: a letter, then letters, digits, '-', '_' or '.'")
-        if any((directory / f"{name}.json").exists() for directory in self._snapshots):
+        if self._has_snapshot(name):
             raise StorageError(f"there is a snapshot {name!r} already")
 
     def add_snapshot(
@@ -184,27 +186,31 @@ class CheckpointStore:
         time of the last commit once `pieces` is exhausted.
 
         Raises:
-            StorageError: the name is taken or no name, or fewer than two zones could take it.
+            StorageError: the name is taken or no name, or fewer than two places could take it.
         """
         self.check_new_name(name)
-        redo: list[str] = []
         redo_bytes = 0
         with self._alone():
             self.check_new_name(name)
-            for piece in pieces:
-                redo.append(self.chunks.put(piece))
-                redo_bytes += len(piece)
+
+            def counted() -> Iterator[bytes]:
+                nonlocal redo_bytes
+                for piece in pieces:
+                    redo_bytes += len(piece)
+                    yield piece
+
+            redo = tuple(self.chunks.put_all(counted()))
             lsn, time_us = end()
             snapshot = dataclasses.replace(
                 base,
                 lsn=lsn,
                 created_us=time.time_ns() // 1000,
                 time_us=time_us,
-                redo=tuple(redo),
+                redo=redo,
                 redo_bytes=redo_bytes,
                 name=name,
             )
-            self._write(self._snapshots, name, snapshot)
+            self._write(_SNAPSHOTS, name, snapshot)
         return snapshot
 
     def take_in(
@@ -213,7 +219,7 @@ class CheckpointStore:
         """Copy a snapshot whose chunks are in `source` under `name`; what arrives is pinned until it is whole.
 
         Raises:
-            StorageError: the name is taken or no name, a chunk is damaged, or fewer than two zones could take it.
+            StorageError: the name is taken or no name, a chunk is damaged, or fewer than two places could take it.
         """
         self.check_new_name(name)
         with self.pinned(lambda _: snapshot):
@@ -224,7 +230,7 @@ class CheckpointStore:
             with self._alone():
                 self.check_new_name(name)
                 taken = dataclasses.replace(snapshot, name=name)
-                self._write(self._snapshots, name, taken)
+                self._write(_SNAPSHOTS, name, taken)
         return taken
 
     def delete_snapshot(self, name: str) -> int:
@@ -234,11 +240,9 @@ class CheckpointStore:
             StorageError: there is none of that name.
         """
         with self._alone():
-            paths = [path for directory in self._snapshots if (path := directory / f"{name}.json").exists()]
-            if not _NAME.fullmatch(name) or not paths:
+            if not _NAME.fullmatch(name) or not self._has_snapshot(name):
                 raise StorageError(f"there is no snapshot {name!r}")
-            for path in paths:
-                path.unlink(missing_ok=True)
+            self._drop(_SNAPSHOTS, lambda where: where == f"{_SNAPSHOTS}/{name}.json")
             return self._collect_chunks()
 
     # -- pins ---------------------------------------------------------------------------------------------------
@@ -270,37 +274,76 @@ class CheckpointStore:
             return False
         return True
 
-    def _write(self, directories: Sequence[Path], name: str, checkpoint: Checkpoint) -> None:
+    def _has_snapshot(self, name: str) -> bool:
+        return any(place.has(f"{_SNAPSHOTS}/{name}.json") for place in self._places)
+
+    def _write(self, kind: str, name: str, checkpoint: Checkpoint) -> None:
         document = encode_manifest(checkpoint)
+        where = f"{kind}/{name}.json"
         stored = 0
-        for directory in directories:
-            path = directory / f"{name}.json"
+        for place in self._places:
             try:
-                if not path.exists() or path.read_bytes() != document:
-                    write_durably(path, document)
+                if place.read(where) != document:
+                    place.write(where, document)
                 stored += 1
             except OSError as error:
-                log.warning("manifest not stored in %s: %s", directory, error)
-        if stored < ZONE_QUORUM:
-            raise StorageError(f"only {stored} zones could store the manifest")
+                log.warning("manifest not stored in %s: %s", place, error)
+        if stored < self._quorum:
+            raise StorageError(f"only {stored} of {len(self._places)} places could store the manifest")
+
+    def _listed(self, kind: str, cluster_id: str | None, *, certain: bool = False) -> dict[str, Checkpoint]:
+        """Readable manifests by name, the newest of each; `cluster_id` None: anybody's. One place that answers is
+        enough to find a state, but not to say that nobody needs a chunk: `certain` asks for as many as a write does.
+
+        Raises:
+            StorageError: too few places answered.
+        """
+        found: dict[str, Checkpoint] = {}
+        answered = 0
+        for place in self._places:
+            try:
+                documents = {where: place.read(where) for where in place.names(kind) if where.endswith(".json")}
+            except OSError as error:
+                log.warning("%s not read in %s: %s", kind, place, error)
+                continue
+            answered += 1
+            for where, document in documents.items():
+                checkpoint = read_manifest(document, f"{where} in {place}")
+                if checkpoint is None or (cluster_id is not None and checkpoint.cluster_id != cluster_id):
+                    continue
+                name = _name_of(where)
+                known = found.get(name)
+                if known is None or checkpoint.created_us > known.created_us:
+                    found[name] = checkpoint
+        if answered < (self._quorum if certain else 1):
+            raise StorageError(f"{kind}: only {answered} of {len(self._places)} places can be read")
+        return found
+
+    def _drop(self, kind: str, unwanted: Callable[[str], bool]) -> None:
+        for place in self._places:
+            try:
+                for where in [found for found in place.names(kind) if unwanted(found)]:
+                    place.remove(where)
+            except OSError as error:
+                log.warning("manifests not removed in %s: %s", place, error)
 
     def _thin_out(self, now_us: int) -> None:
-        points = [Point(checkpoint.lsn, checkpoint.time_us) for checkpoint in self.all()]
+        known = self._listed(_CHECKPOINTS, self.cluster_id, certain=True).values()
+        points = [Point(checkpoint.lsn, checkpoint.time_us) for checkpoint in known]
         kept = choose_kept(points, now_us, round(self._retention.window_s * 1e6), self._log_floor())
-        for directory in self._manifests:
-            for path in directory.glob("*"):
-                if not (path.suffix == ".json" and path.stem.isdigit() and int(path.stem) in kept):
-                    path.unlink(missing_ok=True)
+        wanted = {f"{_CHECKPOINTS}/{lsn:020d}.json" for lsn in kept}
+        self._drop(_CHECKPOINTS, lambda where: where not in wanted)
 
     def _collect_chunks(self) -> int:
         """Drop chunks that nothing names. What can't be read might name some: then nothing goes."""
-        states = [*self.all(), *self.snapshots(), *self._pins.active()]
-        known = {state.name for state in states}
-        for directory in self._snapshots:
-            for path in directory.glob("*.json"):
-                if path.stem not in known:
-                    log.warning("chunks are not collected, since %s can't be read", path)
+        checkpoints = self._listed(_CHECKPOINTS, self.cluster_id, certain=True)
+        snapshots = self._listed(_SNAPSHOTS, None, certain=True)
+        for place in self._places:
+            for where in place.names(_SNAPSHOTS):
+                if where.endswith(".json") and _name_of(where) not in snapshots:
+                    log.warning("chunks are not collected, since %s in %s can't be read", where, place)
                     return 0
+        states = [*checkpoints.values(), *snapshots.values(), *self._pins.active()]
         return self.chunks.keep_only(name for state in states for name in state.all_chunks)
 
     @contextmanager
@@ -315,15 +358,5 @@ class CheckpointStore:
             os.close(descriptor)
 
 
-def _listed(directories: Sequence[Path], cluster_id: str | None) -> dict[str, Checkpoint]:
-    """Readable manifests by file name without ending, the newest of each; `cluster_id` None: anybody's."""
-    found: dict[str, Checkpoint] = {}
-    for directory in directories:
-        for path in directory.glob("*.json"):
-            checkpoint = read_manifest(path)
-            if checkpoint is None or (cluster_id is not None and checkpoint.cluster_id != cluster_id):
-                continue
-            known = found.get(path.stem)
-            if known is None or checkpoint.created_us > known.created_us:
-                found[path.stem] = checkpoint
-    return found
+def _name_of(where: str) -> str:
+    return PurePosixPath(where).stem

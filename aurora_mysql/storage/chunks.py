@@ -1,45 +1,49 @@
-"""A content-addressed store of compressed chunks, the same in each of three availability zones.
+"""A content-addressed store of compressed chunks, the same in each of its places (three availability zones, or one
+object store).
 
 A chunk is named by the BLAKE2b digest of its plain bytes: successive checkpoints of a file share what did not change,
-and a reader can tell a damaged chunk and take another zone's.
+and a reader can tell a damaged chunk and take another place's.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
-import os
-import secrets
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import zstandard
 
 from aurora_mysql.errors import StorageError
+from aurora_mysql.storage.places import Place
 
 log = logging.getLogger(__name__)
 
 #: Plain bytes of a chunk at most.
 CHUNK_BYTES = 1 << 20
 
-#: Zones that must hold a chunk or a manifest before it counts (of a store with one zone, that one).
+#: Zones that must hold a chunk or a manifest before it counts (of a store with one place, that one).
 ZONE_QUORUM = 2
 
-#: A link can't be made here (another file system, a file system without links, too many): copy instead.
-_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
+_DIRECTORY = "chunks"
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ChunkStore:
-    """Chunks below ``<zone>/chunks/ab/<digest>``. A put is durable on every zone that could take it, at least two.
+    """Chunks as ``chunks/ab/<digest>`` in every place. A put is durable on every place that could take it, at least
+    two where there are several.
 
     Chunks are only ever added whole and removed whole; whoever removes (:meth:`keep_only`) keeps others from putting
     at the same time.
     """
 
-    def __init__(self, zones: list[Path]) -> None:
-        self._zones = [zone / "chunks" for zone in zones]
-        self._quorum = min(ZONE_QUORUM, len(zones))
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = list(places)
+        self._quorum = min(ZONE_QUORUM, len(places))
 
     @staticmethod
     def digest(data: bytes) -> str:
@@ -50,72 +54,91 @@ class ChunkStore:
         """Store `data`; returns its digest.
 
         Raises:
-            StorageError: fewer than two zones could take it.
+            StorageError: fewer than two places could take it.
         """
         name = self.digest(data)
         self._store(name, lambda: zstandard.compress(data, 1))
         return name
 
+    def put_all(self, pieces: Iterable[bytes]) -> Iterator[str]:
+        """:meth:`put` of each piece, several at a time where that pays; their digests in order."""
+        return self._in_order(self.put, pieces)
+
+    def get_all(self, names: Iterable[str]) -> Iterator[bytes]:
+        """:meth:`get` of each name, read ahead where that pays; in order."""
+        return self._in_order(self.get, names)
+
+    def _in_order(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """What `work` makes of each item; at most twice as many are under way as the places' requests."""
+        requests = max(place.requests for place in self._places)
+        if requests == 1:
+            yield from map(work, items)
+            return
+        with ThreadPoolExecutor(requests, thread_name_prefix="chunks") as pool:
+            under_way: deque[Future[R]] = deque()
+            try:
+                for item in items:
+                    if len(under_way) >= 2 * requests:
+                        yield under_way.popleft().result()
+                    under_way.append(pool.submit(work, item))
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
     def _store(self, name: str, pack: Callable[[], bytes]) -> None:
         packed: bytes | None = None
         stored = 0
-        for zone in self._zones:
-            path = zone / name[:2] / name
+        where = _where(name)
+        for place in self._places:
             try:
-                if not path.exists():
+                if not place.has(where):
                     if packed is None:
                         packed = pack()
-                    write_durably(path, packed)
+                    place.write(where, packed)
                 stored += 1
             except OSError as error:
-                log.warning("chunk not stored in %s: %s", zone, error)
+                log.warning("chunk not stored in %s: %s", place, error)
         if stored < self._quorum:
-            raise StorageError(f"only {stored} zones could store a chunk")
+            raise StorageError(f"only {stored} of {len(self._places)} places could store a chunk")
 
     def copy_from(self, source: ChunkStore, name: str) -> None:
         """Store `source`'s chunk `name` here, as it is packed there but checked.
 
         Raises:
-            StorageError: it is whole nowhere, or fewer than two zones could take it.
+            StorageError: it is whole nowhere, or fewer than two places could take it.
         """
         self._store(name, lambda: source.get_packed(name))
 
-    def link_from(self, source: ChunkStore, name: str) -> bool:
-        """Share `source`'s files of chunk `name`, zone by zone, unchecked: a chunk's file is never written again, only
-        removed, and a file goes with its last name. False, and a copy, where the file system can't.
+    def share_from(self, source: ChunkStore, name: str) -> bool:
+        """Have `source`'s chunk `name` here, place by place, unchecked and without moving its bytes: a chunk is never
+        written again, only removed. False, and a copy, where the places can't.
 
         Raises:
             StorageError: as :meth:`copy_from`.
         """
-        linked = 0
-        for own, other in zip(self._zones, source._zones, strict=True):
-            path = own / name[:2] / name
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.link(other / name[:2] / name, path)
-                linked += 1
-            except FileExistsError:
-                linked += 1
-            except OSError as error:
-                if error.errno not in (*_NO_LINK, errno.ENOENT):
-                    raise StorageError(f"chunk {name} can't be linked: {error}") from error
-        if linked == len(self._zones):
-            return True
+        where = _where(name)
+        try:
+            if len(self._places) == len(source._places) and all(
+                own.share(other, where) for own, other in zip(self._places, source._places, strict=True)
+            ):
+                return True
+        except OSError as error:
+            raise StorageError(f"chunk {name} can't be shared: {error}") from error
         self.copy_from(source, name)
         return False
 
-    def sync(self) -> None:
-        """Make links durable."""
-        for zone in self._zones:
-            for directory in [*zone.glob("??"), zone]:
-                if directory.is_dir():
-                    _sync_directory(directory)
+    def settle(self) -> None:
+        """Make what was shared durable."""
+        for place in self._places:
+            place.settle(_DIRECTORY)
 
     def get(self, name: str) -> bytes:
-        """The chunk, from the first zone where it is whole; zones before it are repaired.
+        """The chunk, from the first place where it is whole; places before it are repaired.
 
         Raises:
-            StorageError: it is whole in no zone.
+            StorageError: it is whole in no place.
         """
         return self._get(name)[0]
 
@@ -124,61 +147,67 @@ class ChunkStore:
         return self._get(name)[1]
 
     def _get(self, name: str) -> tuple[bytes, bytes]:
-        bad: list[Path] = []
-        for zone in self._zones:
-            path = zone / name[:2] / name
-            packed = _read_packed(path)
-            data = None if packed is None else _unpack(packed, name)
+        bad: list[Place] = []
+        for place in self._places:
+            packed, data = _look(place, name)
             if packed is None or data is None:
-                bad.append(path)
+                bad.append(place)
                 continue
             for other in bad:
-                _repair(other, packed)
+                _repair(other, name, packed)
             return data, packed
-        raise StorageError(f"chunk {name} is whole in no zone")
+        raise StorageError(f"chunk {name} is whole in no place")
 
     def scrub(self, names: Iterable[str]) -> list[str]:
-        """Check every zone's copy of `names` and repair what is bad; returns those that are whole nowhere.
+        """Check every place's copy of `names` and repair what is bad; returns those that are whole nowhere.
 
         Of these the bad copies are removed, so that the next put writes them anew.
         """
         lost: list[str] = []
         for name in dict.fromkeys(names):
             whole: bytes | None = None
-            bad: list[Path] = []
-            for zone in self._zones:
-                path = zone / name[:2] / name
-                packed = _read_packed(path)
-                if packed is not None and _unpack(packed, name) is not None:
+            bad: list[Place] = []
+            for place in self._places:
+                packed, data = _look(place, name)
+                if data is not None:
                     whole = packed
                 else:
-                    bad.append(path)
-            for path in bad:
+                    bad.append(place)
+            for place in bad:
                 if whole is not None:
-                    _repair(path, whole)
+                    _repair(place, name, whole)
                 else:
-                    path.unlink(missing_ok=True)
+                    _remove(place, name)
             if whole is None:
-                log.error("chunk %s is whole in no zone", name)
+                log.error("chunk %s is whole in no place", name)
                 lost.append(name)
         return lost
 
     def keep_only(self, names: Iterable[str]) -> int:
-        """Delete every chunk that is not in `names`, and what interrupted writes left; returns how many files went."""
-        keep, gone = set(names), 0
-        for zone in self._zones:
-            for path in zone.glob("??/*"):
-                if path.name not in keep:
-                    path.unlink(missing_ok=True)
+        """Delete every chunk that is not in `names`, and what interrupted writes left; returns how many objects."""
+        keep, gone = {_where(name) for name in names}, 0
+        for place in self._places:
+            try:
+                for where in [found for found in place.names(_DIRECTORY) if found not in keep]:
+                    place.remove(where)
                     gone += 1
+            except OSError as error:  # what stays is taken by the next collection
+                log.warning("chunks not collected in %s: %s", place, error)
         return gone
 
 
-def _read_packed(path: Path) -> bytes | None:
+def _where(name: str) -> str:
+    return f"{_DIRECTORY}/{name[:2]}/{name}"
+
+
+def _look(place: Place, name: str) -> tuple[bytes | None, bytes | None]:
+    """The chunk as `place` has it, packed and plain; None for what is not there, not readable, not whole."""
     try:
-        return path.read_bytes()
-    except OSError:
-        return None
+        packed = place.read(_where(name))
+    except OSError as error:
+        log.warning("chunk not read in %s: %s", place, error)
+        return None, None
+    return packed, None if packed is None else _unpack(packed, name)
 
 
 def _unpack(packed: bytes, name: str) -> bytes | None:
@@ -191,33 +220,16 @@ def _unpack(packed: bytes, name: str) -> bytes | None:
     return data if ChunkStore.digest(data) == name else None
 
 
-def _repair(path: Path, packed: bytes) -> None:
+def _repair(place: Place, name: str, packed: bytes) -> None:
     try:
-        write_durably(path, packed)
-        log.warning("chunk repaired: %s", path)
+        place.write(_where(name), packed)
+        log.warning("chunk %s repaired in %s", name, place)
     except OSError as error:
-        log.warning("chunk not repaired at %s: %s", path, error)
+        log.warning("chunk %s not repaired in %s: %s", name, place, error)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file (its directory is made) so that after a crash it is the old one, the new one, or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+def _remove(place: Place, name: str) -> None:
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        place.remove(_where(name))
+    except OSError as error:
+        log.warning("chunk %s not removed in %s: %s", name, place, error)

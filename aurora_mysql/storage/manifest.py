@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -81,12 +80,11 @@ def decode_manifest(data: bytes, where: str) -> Checkpoint:
         raise CorruptRecordError(f"{where} can't be read: {error}") from error
 
 
-def read_manifest(path: Path) -> Checkpoint | None:
-    """The manifest at `path`; None, with a warning, when it can't be used, and silently when it is gone."""
+def read_manifest(data: bytes | None, where: str) -> Checkpoint | None:
+    """The manifest in `data`; None, with a warning, when it can't be used, and silently without data: a publisher has
+    dropped it just now."""
     try:
-        return decode_manifest(path.read_bytes(), str(path))
-    except FileNotFoundError:
-        return None  # a publisher dropped it just now
-    except (OSError, CorruptRecordError, VolumeFormatError) as error:
-        log.warning("checkpoint manifest %s can't be used: %s", path, error)
+        return None if data is None else decode_manifest(data, where)
+    except (CorruptRecordError, VolumeFormatError) as error:
+        log.warning("checkpoint manifest can't be used: %s", error)
         return None

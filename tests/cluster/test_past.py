@@ -161,7 +161,7 @@ def test_a_damaged_export_is_refused(tmp_path: Path, damage: str) -> None:
         ):
             result = other.cli(*arguments)
             assert result.returncode == 1
-            assert ("whole in no zone" if damage != "manifest" else "no exported snapshot") in result.stderr
+            assert ("whole in no place" if damage != "manifest" else "no exported snapshot") in result.stderr
         assert json.loads(done(other, "snapshot", "list", "--json")) == []
         # A directory that was not finished is no cluster.
         assert not (tmp_path / "new" / "cluster.json").exists()

@@ -63,7 +63,7 @@ def found(root: Path, cluster_id: str, target: Path, until_us: int | None, *, vd
         prepare_directory(target)
         end = lambda: (state.lsn, state.time_us)  # noqa: E731
         return found_cluster(
-            target, past.store.chunks, state.base, state.pieces(), end, link=link, progress=lambda _: None
+            target, past.store.chunks, state.base, state.pieces(), end, share=link, progress=lambda _: None
         )
 
 
@@ -145,7 +145,7 @@ def test_with_a_zone_lost_and_the_cluster_down(tmp_path: Path, link: bool) -> No
         shutil.rmtree(tmp_path / "volume" / "az-a")
         target = tmp_path / "new"
         cluster = found(tmp_path, CLUSTER_ID, target, None, vdl=None, link=link)
-        assert not cluster.linked
+        assert not cluster.shared
         shutil.rmtree(tmp_path / "volume")
         assert await ids(target, cluster) == [1, 2, 3]
 
@@ -158,10 +158,10 @@ def test_a_clone_of_a_clone_goes_its_own_way(tmp_path: Path) -> None:
         await checkpoint(writer)
         await writer.insert(2)
         first = found(tmp_path, CLUSTER_ID, tmp_path / "one", None, vdl=writer.engine.visible_lsn, link=True)
-        assert first.linked
+        assert first.shared
         # The first clone has redo beside its file; the second takes it along.
         second = found(tmp_path / "one", first.cluster_id, tmp_path / "two", None, vdl=None, link=True)
-        assert second.lsn == first.lsn and second.linked
+        assert second.lsn == first.lsn and second.shared
         await writer.insert(3)
         for text in ("a", "b", "c"):
             await writer.insert(4, value=text)

@@ -14,6 +14,7 @@ import pytest
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.checkpoint import CheckpointStore
 from aurora_mysql.storage.chunks import CHUNK_BYTES, ChunkStore
+from aurora_mysql.storage.places import LocalPlace
 
 ZONES = ("az-a", "az-b", "az-c")
 
@@ -43,7 +44,7 @@ def publish(root: Path, source: Path, *contents: tuple[int, bytes]) -> Checkpoin
 
 
 def test_a_chunk_is_in_every_zone_once(tmp_path: Path) -> None:
-    store = ChunkStore([tmp_path / zone for zone in ZONES])
+    store = ChunkStore([LocalPlace(tmp_path / zone) for zone in ZONES])
     name = store.put(b"abc")
     assert store.put(b"abc") == name == store.digest(b"abc")
     assert [path.name for path in chunk_files(tmp_path)] == [name] * 3
@@ -54,7 +55,7 @@ def test_a_chunk_is_in_every_zone_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"no frame", None])
 def test_a_bad_chunk_is_read_elsewhere_and_repaired(tmp_path: Path, damage: bytes | None) -> None:
-    store = ChunkStore([tmp_path / zone for zone in ZONES])
+    store = ChunkStore([LocalPlace(tmp_path / zone) for zone in ZONES])
     name = store.put(b"abc" * 1000)
     files = chunk_files(tmp_path)
     good = files[0].read_bytes()
@@ -69,7 +70,7 @@ def test_a_bad_chunk_is_read_elsewhere_and_repaired(tmp_path: Path, damage: byte
 
 
 def test_what_is_bad_everywhere_is_told_and_written_anew(tmp_path: Path) -> None:
-    store = ChunkStore([tmp_path / zone for zone in ZONES])
+    store = ChunkStore([LocalPlace(tmp_path / zone) for zone in ZONES])
     name = store.put(b"abc")
     for path in chunk_files(tmp_path):
         path.write_bytes(b"bad")
@@ -81,13 +82,13 @@ def test_what_is_bad_everywhere_is_told_and_written_anew(tmp_path: Path) -> None
 
 
 def test_two_zones_are_enough_one_is_not(tmp_path: Path) -> None:
-    store = ChunkStore([tmp_path / zone for zone in ZONES])
+    store = ChunkStore([LocalPlace(tmp_path / zone) for zone in ZONES])
     (tmp_path / "az-a").write_text("no directory")
     name = store.put(b"abc")
     assert store.get(name) == b"abc"
     (tmp_path / "az-b" / "chunks").rename(tmp_path / "az-b" / "gone")
     (tmp_path / "az-b" / "chunks").write_text("no directory")
-    with pytest.raises(StorageError, match="only 1 zones"):
+    with pytest.raises(StorageError, match="only 1 of 3 places"):
         store.put(b"more")
 
 

@@ -12,6 +12,7 @@ from aurora_mysql.errors import StorageError
 from aurora_mysql.storage import checkpoint as checkpoint_module
 from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
 from aurora_mysql.storage.chunks import CHUNK_BYTES, ChunkStore
+from aurora_mysql.storage.places import LocalPlace
 from aurora_mysql.storage.retention import Retention
 
 ZONES = ("az-a", "az-b", "az-c")
@@ -203,15 +204,15 @@ def test_a_collection_that_is_cut_short_loses_nothing(
 
 
 def test_links_share_files_and_copies_do_not(tmp_path: Path) -> None:
-    source = ChunkStore([tmp_path / "a" / zone for zone in ZONES])
+    source = ChunkStore([LocalPlace(tmp_path / "a" / zone) for zone in ZONES])
     name = source.put(b"abc")
     (tmp_path / "a" / "az-b" / "chunks" / name[:2] / name).unlink()
-    linked = ChunkStore([tmp_path / "b" / zone for zone in ZONES])
-    assert not linked.link_from(source, name)  # one zone had to be copied
+    linked = ChunkStore([LocalPlace(tmp_path / "b" / zone) for zone in ZONES])
+    assert not linked.share_from(source, name)  # one zone had to be copied
     other = source.put(b"xyz")
-    assert linked.link_from(source, other) and linked.link_from(source, other)
-    linked.sync()
-    copied = ChunkStore([tmp_path / "c"])
+    assert linked.share_from(source, other) and linked.share_from(source, other)
+    linked.settle()
+    copied = ChunkStore([LocalPlace(tmp_path / "c")])
     copied.copy_from(source, other)
     assert linked.get(name) == b"abc" and linked.get(other) == copied.get(other) == b"xyz"
     inodes = {(tmp_path / d / "az-a" / "chunks" / other[:2] / other).stat().st_ino for d in "ab"}
