@@ -184,6 +184,7 @@ class Backtrack:
             path = self._directory / "past.duckdb"
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "aurora_mysql.backup.materialise", "--data-dir", str(self._data_dir)),
+                *("--medium", self._past.medium.to_json()),
                 *("--cluster-id", self._past.store.cluster_id, "--vdl", str(target.lsn)),
                 *("--until-us", str(target.time_us), "--file", str(path)),
                 stderr=asyncio.subprocess.PIPE,

@@ -29,6 +29,7 @@ from aurora_mysql.errors import AuroraError, StorageError
 from aurora_mysql.redo.catalog_codec import decode_catalog
 from aurora_mysql.redo.codec import CommitAssembler
 from aurora_mysql.redo.record import Commit, Row
+from aurora_mysql.storage.medium import ChunkMedium
 
 log = logging.getLogger(__name__)
 
@@ -128,11 +129,12 @@ def main() -> int:
     parser.add_argument("--vdl", type=int, required=True)
     parser.add_argument("--until-us", type=int, required=True)
     parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--medium", type=ChunkMedium.from_json, default=ChunkMedium())
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory-bytes", type=int, default=512 << 20)
     options = parser.parse_args()
     os.nice(5)  # the cluster's own work comes first
-    past = Past(options.data_dir, options.cluster_id, options.vdl)
+    past = Past(options.data_dir, options.cluster_id, options.vdl, options.medium)
     try:
         with past.at(options.until_us) as state:
             materialise(state, options.file, threads=options.threads, memory_bytes=options.memory_bytes)

@@ -16,6 +16,7 @@ from aurora_mysql.redo.codec import commit_time_of
 from aurora_mysql.storage.checkpoint import Checkpoint, CheckpointStore
 from aurora_mysql.storage.chunks import CHUNK_BYTES
 from aurora_mysql.storage.layout import Record, default_layout
+from aurora_mysql.storage.medium import ChunkMedium
 from aurora_mysql.storage.reader import VolumeReader
 
 
@@ -84,11 +85,13 @@ class Past:
     Args:
         root: its data directory.
         vdl: what the running cluster says is durable; None when it does not run.
+        medium: where its chunks are.
     """
 
-    def __init__(self, root: Path, cluster_id: str, vdl: int | None) -> None:
+    def __init__(self, root: Path, cluster_id: str, vdl: int | None, medium: ChunkMedium = ChunkMedium()) -> None:
         layout = default_layout(root)
-        self.store = CheckpointStore(root / "volume", cluster_id)
+        self.medium = medium
+        self.store = CheckpointStore(root / "volume", cluster_id, medium=medium)
         self._reader = VolumeReader(root, layout, cluster_id)
         self._vdl = vdl
 

@@ -50,7 +50,7 @@ class Backtracking:
         session = ctx or SessionContext(0, User(instance.config.admin_user))
         backtrack = Backtrack(
             engine,
-            Past(instance.directory.root, instance.state.cluster_id, engine.visible_lsn),
+            Past(instance.directory.root, instance.state.cluster_id, engine.visible_lsn, instance.state.medium),
             volume.read,
             session,
             data_dir=instance.directory.root,

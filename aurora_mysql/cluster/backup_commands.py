@@ -239,7 +239,7 @@ class BackupCommands:
             if volume is None:
                 raise ControlError("the cluster has no writer now; try again")
             vdl = int(volume["vdl"])
-        return directory, Past(directory.root, state.cluster_id, vdl)
+        return directory, Past(directory.root, state.cluster_id, vdl, state.medium)
 
 
 _TIME_HELP = (

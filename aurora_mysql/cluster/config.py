@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_mysql.errors import ConfigError
+from aurora_mysql.storage.medium import ChunkMedium
 
 MAX_READERS = 15
 
@@ -63,6 +64,10 @@ class ClusterConfig:
     backup_retention_s: float = 86_400.0
     backtrack_window_s: float = 86_400.0
     redo_limit_bytes: int = 4 << 30
+    chunk_store_url: str = ""
+    chunk_store_endpoint: str = ""
+    chunk_store_region: str = ""
+    chunk_store_allow_http: bool = False
     duckdb_threads: int = 2
     memory_limit_bytes: int = 1 << 30
     row_store_bytes: int = 128 << 20
@@ -72,6 +77,13 @@ class ClusterConfig:
     stall_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
     log_level: str = "INFO"
+
+    @property
+    def medium(self) -> ChunkMedium:
+        """Where a new cluster keeps its chunks."""
+        return ChunkMedium(
+            self.chunk_store_url, self.chunk_store_endpoint, self.chunk_store_region, self.chunk_store_allow_http
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Everything an instance needs; the administrator's password stays out."""
@@ -119,6 +131,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "backup_retention_s": "backup_retention_s",
         "backtrack_window_s": "backtrack_window_s",
         "redo_limit_bytes": "redo_limit_bytes",
+    },
+    "chunk_store": {
+        "url": "chunk_store_url",
+        "endpoint": "chunk_store_endpoint",
+        "region": "chunk_store_region",
+        "allow_http": "chunk_store_allow_http",
     },
     "engine": {
         "duckdb_threads": "duckdb_threads",

@@ -23,8 +23,13 @@ from typing import IO, Any
 
 from aurora_mysql.cluster.config import ClusterConfig, InstanceSpec
 from aurora_mysql.errors import ConfigError, VolumeFormatError
+from aurora_mysql.storage.medium import ChunkMedium
 
-FORMAT_VERSION = 1
+#: 1 had no `medium`.
+FORMAT_VERSION = 2
+
+#: What a first start may have left that failed before there was a cluster.
+_BEFORE_IDENTITY = ("run", "log", "admin-password")
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class ClusterState:
     readers_configured: int = -1
     members: list[InstanceSpec] = field(default_factory=list)
     last_writer: str = ""
+    medium: ChunkMedium = field(default_factory=ChunkMedium)
 
 
 class DataDir:
@@ -65,7 +71,7 @@ class DataDir:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            foreign = sorted(entry.name for entry in self.root.iterdir() if entry.name not in ("run", "log"))
+            foreign = sorted(entry.name for entry in self.root.iterdir() if entry.name not in _BEFORE_IDENTITY)
         except OSError as error:
             raise ConfigError(f"data directory {self.root}: {error.strerror}") from None
         if foreign:
@@ -74,7 +80,7 @@ class DataDir:
             )
         self.prepare_run()
         write_private(self.password_path, config.admin_password or _password())
-        return ClusterState(str(uuid.uuid4()), config.name)
+        return ClusterState(str(uuid.uuid4()), config.name, medium=config.medium)
 
     def prepare_run(self) -> None:
         """Directories and the token by which the cluster's own processes know each other."""
@@ -95,7 +101,7 @@ class DataDir:
         """Read cluster.json.
 
         Raises:
-            ConfigError: unreadable, or of a cluster with another name than `config` says.
+            ConfigError: unreadable, or of a cluster with another name or chunk store than `config` says.
             VolumeFormatError: written by a newer version.
         """
         try:
@@ -107,7 +113,8 @@ class DataDir:
                 )
             members = [InstanceSpec(**member) for member in document.pop("members")]
             document.pop("format_version")
-            state = ClusterState(**document, members=members)
+            medium = ChunkMedium(**document.pop("medium", {}))
+            state = ClusterState(**document, members=members, medium=medium)
         except FileNotFoundError:
             raise ConfigError(f"{self.root} is no data directory of a cluster (no cluster.json)") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -115,6 +122,11 @@ class DataDir:
         if config is not None and config.name != state.name:
             raise ConfigError(
                 f"{self.root} belongs to cluster {state.name!r}, the configuration is for {config.name!r}"
+            )
+        if config is not None and config.medium not in (ChunkMedium(), state.medium):
+            raise ConfigError(
+                f"the chunks of {self.root} are in {state.medium.url or 'its volume'}, chosen when it was made; the"
+                f" configuration says {config.medium.url}"
             )
         return state
 

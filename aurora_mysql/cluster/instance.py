@@ -76,6 +76,7 @@ class Instance:
         self.checkpoints = CheckpointStore(
             directory.root / "volume",
             self.state.cluster_id,
+            medium=self.state.medium,
             retention=Retention(max(config.backup_retention_s, config.backtrack_window_s), config.redo_limit_bytes),
             log_floor=self._log_floor,
         )

@@ -83,6 +83,7 @@ async def start(
     errors = logging.StreamHandler(sys.stderr)
     errors.setLevel(logging.ERROR)
     logging.getLogger().addHandler(errors)
+    state.medium.claim(state.cluster_id)
     if fresh:
         make_volume(directory, state)
     elif make_volume is create_volume and not any(directory.announced(spec.id) for spec in state.members):

@@ -306,7 +306,8 @@ class Supervisor:
         }
 
     def _backup_status(self, volume: Any) -> dict[str, Any] | None:
-        past = Past(self.directory.root, self.state.cluster_id, None if volume is None else int(volume["vdl"]))
+        vdl = None if volume is None else int(volume["vdl"])
+        past = Past(self.directory.root, self.state.cluster_id, vdl, self.state.medium)
         try:
             return backup_document(past, self.config.backup_retention_s, self.config.backtrack_window_s)
         except StorageError as error:

@@ -19,14 +19,13 @@ from pathlib import Path, PurePosixPath
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore
 from aurora_mysql.storage.manifest import Checkpoint, encode_manifest, read_manifest
+from aurora_mysql.storage.medium import ChunkMedium
 from aurora_mysql.storage.pins import Pins
-from aurora_mysql.storage.places import LocalPlace, Place
 from aurora_mysql.storage.retention import NEWEST_KEPT, Point, Retention, choose_kept
 
 __all__ = ["NEWEST_KEPT", "Checkpoint", "CheckpointStore"]
 log = logging.getLogger(__name__)
 
-ZONES = ("az-a", "az-b", "az-c")
 _CHECKPOINTS = "checkpoints"
 _SNAPSHOTS = "snapshots"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
@@ -42,7 +41,7 @@ class CheckpointStore:
 
     Args:
         volume_dir: where the processes of this cluster take turns.
-        places: where chunks and manifests are; None: the zones of `volume_dir`.
+        medium: where chunks and manifests are; the zones of `volume_dir` if nothing else is said.
         retention: how far back checkpoints are kept by :meth:`publish`.
         log_floor: the lowest LSN from which redo may be kept at all (see retention.floor_of_log).
     """
@@ -52,11 +51,11 @@ class CheckpointStore:
         volume_dir: Path,
         cluster_id: str,
         *,
-        places: Sequence[Place] | None = None,
+        medium: ChunkMedium = ChunkMedium(),
         retention: Retention | None = None,
         log_floor: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._places = list(places) if places is not None else [LocalPlace(volume_dir / name) for name in ZONES]
+        self._places = medium.places(volume_dir)
         self._quorum = min(ZONE_QUORUM, len(self._places))
         self._lock_path = volume_dir / "checkpoints.lock"
         self._pins = Pins(volume_dir / "pins")
