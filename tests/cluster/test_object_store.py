@@ -16,7 +16,8 @@ pytestmark = pytest.mark.cluster
 
 def test_chunks_live_in_an_object_store(tmp_path: Path) -> None:
     with object_store() as objects:
-        where = f'[chunk_store]\nurl = "{objects.medium("one").url}"\nendpoint = "{objects.endpoint}"\nallow_http = true\n'
+        url = objects.medium("one").url
+        where = f'[chunk_store]\nurl = "{url}"\nendpoint = "{objects.endpoint}"\nallow_http = true\n'
         config = "[volume]\ncheckpoint_interval_s = 2.0\nsegment_bytes = 1048576\n" + where
         cluster = Cluster(tmp_path / "source", readers=1, config=config)
         others: list[Cluster] = []
@@ -45,7 +46,7 @@ def test_chunks_live_in_an_object_store(tmp_path: Path) -> None:
             shutil.rmtree(cluster.data_dir / "instances")
             cluster.start()
             assert digest(cluster.connect) == after
-            assert "checkpoint" in cluster.logs()
+            assert "restored the checkpoint at LSN" in cluster.logs()
 
             # The past, from the store into a new cluster's own directories.
             for name, arguments in {

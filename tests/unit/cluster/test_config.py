@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -65,11 +66,15 @@ def test_data_directory_of_a_newer_format_or_another_cluster(tmp_path: Path) -> 
     assert directory.load(config).cluster_id == state.cluster_id
     with pytest.raises(ConfigError, match="belongs to cluster 'aurora'"):
         directory.load(load_config(None, {"name": "other"}))
-    directory.state_path.write_text(
-        directory.state_path.read_text().replace('"format_version": 1', '"format_version": 9')
-    )
+    with pytest.raises(ConfigError, match=r"are in its volume, chosen when it was made; .* s3://bucket/path"):
+        directory.load(load_config(None, {"chunk_store_url": "s3://bucket/path"}))
+    document = json.loads(directory.state_path.read_text())
+    directory.state_path.write_text(json.dumps({**document, "format_version": 9}))
     with pytest.raises(VolumeFormatError, match="format 9"):
         directory.load(config)
+    del document["medium"]
+    directory.state_path.write_text(json.dumps({**document, "format_version": 1}))
+    assert directory.load(config) == state
 
 
 def test_a_directory_with_other_content_is_refused(tmp_path: Path) -> None:
