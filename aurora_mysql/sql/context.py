@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aurora_mysql.engine.locks import LockOwner
     from aurora_mysql.engine.transaction import Transaction
     from aurora_mysql.sql.functions.diagnostics import Diagnostics
+    from aurora_mysql.sql.functions.stored_calls import CallResults
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class SessionContext:
         id_from_function: what LAST_INSERT_ID(expression) was given in the running statement; the OK packet tells it.
         programs: (kind, database, name) of the stored programs that are running, outermost first.
         busy_tables: (database, table) whose triggers are running.
+        stored_calls: what is known of the stored functions that the query being bound calls.
         found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
@@ -86,6 +88,7 @@ class SessionContext:
     call_results: dict[int, Any] = field(default_factory=dict)
     programs: list[tuple[str, str, str]] = field(default_factory=list)
     busy_tables: list[tuple[str, str]] = field(default_factory=list)
+    stored_calls: CallResults | None = None
     status: dict[str, int] = field(default_factory=dict)
     diagnostics: Diagnostics | None = None
     temporary: TemporaryTables = field(default_factory=TemporaryTables)

@@ -117,6 +117,12 @@ class Executor:
             found, params = self._plan(ctx, statement)
             if found.plan.is_ddl:
                 raise mysql_error(1422)
+            if found.plan.writes:
+                # The statement that calls a stored function may be a SELECT, which nobody has stopped.
+                if not self.engine.is_writer:
+                    raise mysql_error(1836)
+                if tx.read_only:
+                    raise mysql_error(1792)
             self._check_privileges(ctx, found)
             mark = tx.statement_mark()
             try:
@@ -558,15 +564,17 @@ def _user_variable(ctx: SessionContext, piece: str) -> Value:
 async def _ending(
     rows: AsyncIterator[Sequence[Sequence[Value]]], transaction: Transaction
 ) -> AsyncIterator[Sequence[Sequence[Value]]]:
-    """The rows of an autocommitted query; its transaction ends with them."""
+    """The rows of an autocommitted query; its transaction ends with them. Stored functions may have written in it."""
     try:
         async for batch in rows:
             yield batch
+        await transaction.commit()
     finally:
         close = getattr(rows, "aclose", None)
         if close is not None:
             await close()
-        await transaction.rollback()
+        if transaction.active:
+            await transaction.rollback()
 
 
 def _all_or_nothing(consume: Consume, transaction: Transaction, mark: Mark) -> Consume:

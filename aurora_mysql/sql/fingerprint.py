@@ -177,9 +177,7 @@ def _inside_program(pieces: list[str]) -> bool:
         word = upper[at]
         before = upper[at - 1]
         if word in ("BEGIN", "CASE") or (
-            word in ("IF", "LOOP", "WHILE", "REPEAT")
-            and before in _STARTS
-            and upper[at + 1 : at + 2] not in (["EXISTS"], ["NOT"])
+            word in ("IF", "LOOP", "WHILE", "REPEAT") and before in _STARTS and not _is_call(upper, at)
         ):
             depth += 1
         elif word == "END":
@@ -188,6 +186,20 @@ def _inside_program(pieces: list[str]) -> bool:
                 at += 1
         at += 1
     return depth > 0
+
+
+def _is_call(pieces: list[str], at: int) -> bool:
+    """Whether IF or REPEAT at `at` is the function: it has several arguments, a condition in parentheses does not."""
+    if pieces[at + 1 : at + 2] != ["("]:
+        return False
+    depth = 0
+    for piece in pieces[at + 1 :]:
+        depth += (piece == "(") - (piece == ")")
+        if piece == "," and depth == 1:
+            return True
+        if not depth:
+            break
+    return False
 
 
 def _blank(sql: str, begin: int, end: int, spans: list[tuple[int, int]]) -> str:

@@ -52,6 +52,7 @@ class TransactionState:
         self._opening: asyncio.Future[None] | None = None
         self._savepoints: list[tuple[str, Mark]] = []
         self._used_tables: set[int] = set()
+        self._held = False
 
     @property
     def has_writes(self) -> bool:
@@ -68,7 +69,11 @@ class TransactionState:
     @property
     def _consistent(self) -> bool:
         """Reads go to one snapshot for the whole transaction."""
-        return not self.autocommit and self.isolation in ("REPEATABLE-READ", "SERIALIZABLE")
+        return self._held or (not self.autocommit and self.isolation in ("REPEATABLE-READ", "SERIALIZABLE"))
+
+    def hold_view(self) -> None:
+        """The statement reads several times: when it is the whole transaction, all from one snapshot."""
+        self._held = self.autocommit and self.isolation != "READ-UNCOMMITTED"
 
     @property
     def locks_ranges(self) -> bool:

@@ -80,6 +80,8 @@ def check(catalog: Catalog, ctx: SessionContext, privileges: Iterable[Privilege]
     for privilege, database, table in sorted(privileges):
         if has_privilege(catalog, user, privilege, database, table):
             continue
+        if table and privilege == "EXECUTE":
+            raise mysql_error(1370, "execute", user.user, ctx.login_host or user.host, f"{database}.{table}")
         if table:
             raise mysql_error(1142, privilege, user.user, ctx.login_host or user.host, table)
         if database:

@@ -17,7 +17,7 @@ from aurora_mysql.catalog.model import (
 )
 from aurora_mysql.catalog.values import converter, to_text
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
-from aurora_mysql.sql.ddl.expressions import canonical, check_generated
+from aurora_mysql.sql.ddl.expressions import canonical, check_generated, refuse_stored
 from aurora_mysql.sql.ddl.parse_column import quote_string
 from aurora_mysql.sql.ddl.spec import CheckSpec, ColumnSpec, KeySpec
 from aurora_mysql.sql.lexer import tokenize
@@ -252,8 +252,10 @@ def sorted_indexes(indexes: Sequence[Index], columns: Sequence[Column]) -> tuple
 
 
 def build_check(spec: CheckSpec, name: str, columns: Sequence[Column]) -> Check:
-    """A check over `columns`. Raises 3820 for an unknown column."""
-    return Check(name, canonical(spec.expression, columns, lambda found: mysql_error(3820, name, found)), spec.enforced)
+    """A check over `columns`. Raises 3820 for an unknown column, 3814 for a stored function."""
+    expression = canonical(spec.expression, columns, lambda found: mysql_error(3820, name, found))
+    refuse_stored(expression, 3814, name)
+    return Check(name, expression, spec.enforced)
 
 
 def finish_generated(columns: Sequence[Column]) -> tuple[Column, ...]:

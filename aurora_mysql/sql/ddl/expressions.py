@@ -33,7 +33,7 @@ def check_generated(columns: Sequence[Column]) -> None:
     """Refuse what MySQL refuses in generated columns and expression defaults.
 
     Raises:
-        MySQLError: 3102, 3107, 3109, 3763, 3767, 3768.
+        MySQLError: 3102, 3107, 3109, 3763, 3767, 3768, 3770.
     """
     later = {c.name.lower() for c in columns if c.generated is not None}
     automatic = {c.name.lower() for c in columns if c.auto_increment}
@@ -44,11 +44,14 @@ def check_generated(columns: Sequence[Column]) -> None:
                 raise mysql_error(3767, column.name)
             if names & automatic:
                 raise mysql_error(3768, column.name)
+            if column.default_is_expr:
+                refuse_stored(column.default or "", 3770, column.name)
             continue
         disallowed = _DISALLOWED.search(_COLUMN.sub("x", _without_strings(column.generated)))
         if disallowed is not None:
             function = (disallowed[1] or disallowed[2] or "").lower()
             raise mysql_error(3763, column.name, function) if function else mysql_error(3102, column.name)
+        refuse_stored(column.generated, 3763, column.name)
         names = referenced(column.generated)
         if names & later:
             raise mysql_error(3107)
@@ -88,6 +91,18 @@ def canonical(expression: str, columns: Sequence[Column], unknown: Callable[[str
         )
         out += [text] if glue else [" ", text]
     return "".join(out)
+
+
+def refuse_stored(expression: str, errno: int, name: str) -> None:
+    """Raise `errno` about `name` when `expression` calls a function that is none of MySQL's own."""
+    from aurora_mysql.sql.query.function_table import is_native
+
+    tokens = tokenize(expression)
+    for position, token in enumerate(tokens[:-1]):
+        if token.kind != "word" or tokens[position + 1].text != "(" or _KEYWORD.fullmatch(token.text):
+            continue
+        if not is_native(token.text):
+            raise mysql_error(errno, name, token.text)
 
 
 def _unwrapped(tokens: list[Token]) -> list[Token]:

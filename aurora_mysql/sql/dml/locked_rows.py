@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import duckdb
 
@@ -12,7 +13,7 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.query import RowsSql, bind_sources, materialise, mysql_failure
+from aurora_mysql.sql.query import Rounds, RowsSql, materialise, mysql_failure
 from aurora_mysql.sql.result import Value
 
 _ROUNDS = 50
@@ -28,11 +29,12 @@ async def locked_rows(
     """
     if query.searched is not None:
         await tx.lock_ranges(query.searched.table, query.searched.bind(params, ctx), mode="X")
+    calls = Rounds(query, ctx, tx, services)
     for _ in range(_ROUNDS):
         try:
             relations = materialise(query.relations, ctx, services)
-            values = bind_sources(query.sources, ctx, tx, params)
-            result = await tx.query(query.sql, values, tables=query.tables, latest=True, relations=relations)
+            find = partial(tx.query, query.sql, tables=query.tables, latest=True, relations=relations)
+            result = await calls.settled(params, find)
         except duckdb.InterruptException:
             raise mysql_error(1317) from None
         except duckdb.Error as error:

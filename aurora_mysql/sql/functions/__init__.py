@@ -6,10 +6,22 @@ from collections.abc import Callable
 
 import duckdb
 
-from aurora_mysql.sql.functions import diagnostics, json_functions, json_table, numeric, regexps, strings, temporal
+from aurora_mysql.sql.functions import (
+    diagnostics,
+    json_functions,
+    json_table,
+    numeric,
+    regexps,
+    stored_calls,
+    strings,
+    temporal,
+)
 from aurora_mysql.sql.functions.collations import install_sort_keys
 from aurora_mysql.sql.functions.registry import install
 
-__all__ = ["bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "strings", "temporal"]
+__all__ = [
+    "bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "stored_calls", "strings",
+    "temporal",
+]  # fmt: skip
 
 bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install, install_sort_keys]

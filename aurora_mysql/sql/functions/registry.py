@@ -9,15 +9,18 @@ import duckdb
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-#: (DuckDB name, function, parameter types or None for any number of any type, result type, gets NULLs itself)
-FUNCTIONS: list[tuple[str, Callable[..., Any], list[str] | None, str, bool]] = []
+#: (DuckDB name, function, parameter types or None for any number of any type, result type, gets NULLs itself, volatile)
+FUNCTIONS: list[tuple[str, Callable[..., Any], list[str] | None, str, bool, bool]] = []
 
 
-def udf(name: str, parameters: list[str] | None, result: str, *, nulls: bool = False) -> Callable[[_F], _F]:
-    """Offer the decorated function to SQL as `name`. Without `nulls`, a NULL argument makes the result NULL."""
+def udf(
+    name: str, parameters: list[str] | None, result: str, *, nulls: bool = False, volatile: bool = False
+) -> Callable[[_F], _F]:
+    """Offer the decorated function to SQL as `name`. Without `nulls`, a NULL argument makes the result NULL. A
+    `volatile` one is called for every row that needs it and for no other, even when its arguments are constants."""
 
     def keep(function: _F) -> _F:
-        FUNCTIONS.append((name, function, parameters, result, nulls))
+        FUNCTIONS.append((name, function, parameters, result, nulls, volatile))
         return function
 
     return keep
@@ -25,12 +28,12 @@ def udf(name: str, parameters: list[str] | None, result: str, *, nulls: bool = F
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Register every function on a new DuckDB instance."""
-    for name, function, parameters, result, nulls in FUNCTIONS:
+    for name, function, parameters, result, nulls, volatile in FUNCTIONS:
         # DuckDB's own NULL handling refuses functions that give NULL for other arguments.
         called = function if nulls else _strict(function, len(parameters or ()))
         if parameters is None:
             called = _variadic(function if nulls else _all_present(function))
-        connection.create_function(name, called, parameters, result, null_handling="special")
+        connection.create_function(name, called, parameters, result, null_handling="special", side_effects=volatile)
 
 
 def _strict(function: Callable[..., Any], arity: int) -> Callable[..., Any]:

@@ -19,9 +19,11 @@ from aurora_mysql.sql.query.rows_query import RowsSql, Target, translate_rows_qu
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import ParamSource, bind_sources
 from aurora_mysql.sql.query.statement import plan_select
+from aurora_mysql.sql.query.stored_functions import Rounds
 
 __all__ = [
     "ParamSource",
+    "Rounds",
     "RowsSql",
     "SelectSql",
     "Target",

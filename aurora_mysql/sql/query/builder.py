@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aurora_mysql.engine.engine import Engine
     from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.sql.query.stored_functions import StoredCall
 
 _PLACEHOLDER = re.compile("\x01(\\d+|[WD])\x01")
 
@@ -45,7 +46,8 @@ class SessionCall:
 @dataclass
 class Builder:
     """One statement's translation state. `sleeps`: seconds that SLEEP() asks for, waited for before the query runs;
-    `calls`: functions that may wait (GET_LOCK), called before it, in order."""
+    `calls`: functions that may wait (GET_LOCK), called before it, in order; `stored`: calls of stored functions, by
+    place; `recursive`: it has a recursive common table."""
 
     pc: PlanContext
     sources: list[ParamSource] = field(default_factory=list)
@@ -55,6 +57,8 @@ class Builder:
     baking: int = 0
     sleeps: list[float] = field(default_factory=list)
     calls: list[SessionCall] = field(default_factory=list)
+    stored: list[StoredCall] = field(default_factory=list)
+    recursive: bool = False
 
     def __post_init__(self) -> None:
         self._aliases = itertools.count(1)

@@ -23,6 +23,13 @@ FUNCTIONS: dict[str, tuple[int, int, Handler]] = {}
 #: Functions whose arguments are not plain expressions (units, intervals, names).
 RAW_FUNCTIONS: dict[str, RawHandler] = {}
 
+#: Functions whose calls the parser knows, with a syntax of their own.
+_SPECIAL_SYNTAX = frozenset(
+    ("cast", "char", "convert", "extract", "position", "substr", "substring", "trim", "weight_string", "json_table",
+     "values", "match", "if", "row", "exists", "count", "group_concat", "interval", "mod", "left", "right", "insert",
+     "replace", "concat")
+)  # fmt: skip
+
 #: sqlglot nodes (lower-case class name) for calls with special syntax.
 NODE_FUNCTIONS: dict[str, Callable[[Any, Any, Scope], Ex]] = {}
 
@@ -53,6 +60,14 @@ def node(name: str) -> Callable[[Callable[[Any, Any, Scope], Ex]], Callable[[Any
         return handler
 
     return keep
+
+
+def is_native(name: str) -> bool:
+    """Whether a call of `name` is one of MySQL's own functions."""
+    from aurora_mysql.sql.query.aggregates import is_aggregate_name
+
+    lowered = name.lower()
+    return lowered in FUNCTIONS or lowered in RAW_FUNCTIONS or lowered in _SPECIAL_SYNTAX or is_aggregate_name(lowered)
 
 
 def call(tr: Translator, name: str, arguments: list[Ex], scope: Scope) -> Ex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
@@ -14,7 +15,7 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.rows_query import RowsSql, translate_rows_query
-from aurora_mysql.sql.query.sources import bind_sources
+from aurora_mysql.sql.query.stored_functions import Rounds
 from aurora_mysql.sql.result import Value
 
 #: Rounds of reading and locking before a locking read gives up on a table that changes all the time.
@@ -100,10 +101,11 @@ async def lock_rows(
     if rows.searched is not None and not wish.skip_locked:
         ranges = rows.searched.bind(params, ctx)
         await tx.lock_ranges(rows.searched.table, ranges, mode=wish.mode, nowait=wish.nowait)
+    calls = Rounds(rows, ctx, tx, services)
     for _ in range(MAX_ROUNDS):
-        values = bind_sources(rows.sources, ctx, tx, params)
         relations = materialise(rows.relations, ctx, services)
-        found = await tx.query(rows.sql, values, tables=rows.tables, latest=True, relations=relations)
+        find = partial(tx.query, rows.sql, tables=rows.tables, latest=True, relations=relations)
+        found = await calls.settled(params, find)
         found_rows = rows.in_key_order(found.rows)
         if wish.skip_locked:
             return await _lock_free_rows(rows, found_rows, wish, tx, limit)

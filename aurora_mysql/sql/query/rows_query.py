@@ -81,6 +81,7 @@ def translate_rows_query(
     selects = new_translator(node, pc)
     parent, prefix = None, ""
     if with_ is not None:
+        selects.b.recursive = bool(with_.args.get("recursive"))
         parent, texts = with_clause(selects, with_, None)
         prefix = f"WITH {'RECURSIVE ' if with_.args.get('recursive') else ''}{', '.join(texts)} "
     scope = Scope(parent=parent, database=pc.database)
@@ -132,6 +133,8 @@ def translate_rows_query(
         made.sleep_s,
         made.outputs,
         made.calls,
+        made.stored,
+        made.recursive,
         out,
         extra_start,
         # A LIMIT ends the scan early, in an order that is the index's.

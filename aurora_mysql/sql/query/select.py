@@ -20,6 +20,7 @@ from aurora_mysql.sql.query.headings import Headings
 from aurora_mysql.sql.query.output import OutputColumn, Query, converted, item_of, unified
 from aurora_mysql.sql.query.scope import Grouping, Relation, RelationColumn, Scope
 from aurora_mysql.sql.query.sources import Converted, ParamSource, limit_value
+from aurora_mysql.sql.query.stored_functions import StoredCall
 from aurora_mysql.sql.query.translator import Translator, row_items, unwrap
 from aurora_mysql.sql.result import ResultColumn
 
@@ -40,6 +41,8 @@ class SelectSql:
     sleep_s: float = 0.0
     outputs: list[OutputColumn] = field(default_factory=list)
     calls: list[SessionCall] = field(default_factory=list)
+    stored: list[StoredCall] = field(default_factory=list)
+    recursive: bool = False
 
 
 class SelectTranslator:
@@ -60,6 +63,7 @@ class SelectTranslator:
         with_ = node.args.get("with_")
         prefix = ""
         if with_ is not None:
+            self.b.recursive = self.b.recursive or bool(with_.args.get("recursive"))
             parent, texts = with_clause(self, with_, parent)
             prefix = f"WITH {'RECURSIVE ' if with_.args.get('recursive') else ''}{', '.join(texts)} "
         if isinstance(node, exp.Select):
@@ -436,7 +440,10 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     b = selects.b
     sql, sources = b.finish(query.sql)
     columns = [c.definition() for c in query.columns]
-    return SelectSql(sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns, b.calls)
+    return SelectSql(
+        sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns, b.calls, b.stored,
+        b.recursive,
+    )  # fmt: skip
 
 
 __all__ = ["SelectSql", "SelectTranslator", "finished", "new_translator", "translate_select"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -25,6 +26,7 @@ from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.rows_query import RowsSql
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import bind_sources
+from aurora_mysql.sql.query.stored_functions import Rounds
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet, Value
 from aurora_mysql.sql.transaction_verbs import reads_lock
 
@@ -76,18 +78,22 @@ class SelectPlan:
     async def _run_streaming(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
         select, columns = self.select, self.columns
         assert columns is not None
-        values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
-        stream = await tx.query_stream(
-            select.sql, values, tables=select.tables, latest=self.latest, relations=relations
-        )
+        start = partial(tx.query_stream, select.sql, tables=select.tables, latest=self.latest, relations=relations)
+        calls = Rounds(select, ctx, tx, self.services)
+        if select.stored:
+            few = await calls.settled(params, lambda values: _few_rows(start, values))
+            if few is not None:
+                ctx.found_rows = len(few)
+                return ResultSet(columns, few)
+        stream = await start(calls.bind(params))
         batches = aiter(stream)
         first = await anext(batches, None)
         if first is None or len(first) < STREAM_BATCH_ROWS:
             rows: Any = first or []
             ctx.found_rows = len(rows)
             return ResultSet(columns, rows)
-        return ResultSet(columns, _counted(ctx, stream, first, batches))
+        return ResultSet(columns, _counted(ctx, stream, first, batches, calls))
 
     async def _run_whole(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
         select, columns = self.select, self.columns
@@ -100,11 +106,10 @@ class SelectPlan:
                 offset, count = self.cut(params)
                 limit = None if count is None else offset + count
             locked = await lock_rows(self.locked_rows, lock, ctx, tx, params, self.services, limit)
-        values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
-        found = await tx.query(
-            select.sql, values, tables=select.tables, latest=self.latest or self.lock is not None, relations=relations
-        )
+        latest = self.latest or self.lock is not None
+        find = partial(tx.query, select.sql, tables=select.tables, latest=latest, relations=relations)
+        found = await Rounds(select, ctx, tx, self.services).settled(params, find)
         rows: list[Any] = found.rows
         if self.hidden_keys:
             assert self.locked_rows is not None and locked is not None
@@ -166,9 +171,25 @@ async def _sleep(ctx: SessionContext, seconds: float) -> None:
     raise mysql_error(1317)
 
 
+async def _few_rows(
+    start: Callable[[list[Value]], Awaitable[QueryStream]], values: list[Value]
+) -> list[tuple[Any, ...]] | None:
+    """Run a query to its end: its rows, None if there are more than one batch of them."""
+    stream = await start(values)
+    found: list[tuple[Any, ...]] | None = []
+    async for batch in stream:
+        found = None if found is None or found or len(batch) == STREAM_BATCH_ROWS else batch
+    return found
+
+
 async def _counted(
-    ctx: SessionContext, stream: QueryStream, first: list[tuple[Any, ...]], rest: AsyncIterator[list[tuple[Any, ...]]]
+    ctx: SessionContext,
+    stream: QueryStream,
+    first: list[tuple[Any, ...]],
+    rest: AsyncIterator[list[tuple[Any, ...]]],
+    calls: Rounds,
 ) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """The batches; `calls` holds what stored functions gave, as long as the query runs."""
     total = len(first)
     try:
         yield first
@@ -180,6 +201,7 @@ async def _counted(
     finally:
         ctx.found_rows = total
         await stream.aclose()
+        del calls
 
 
 def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False) -> Plan:

@@ -29,9 +29,10 @@ from aurora_mysql.sql.query.expression import (
     text_literal,
     unsigned,
 )
-from aurora_mysql.sql.query.function_table import NODE_FUNCTIONS, RAW_FUNCTIONS, call
+from aurora_mysql.sql.query.function_table import FUNCTIONS, NODE_FUNCTIONS, RAW_FUNCTIONS, call
 from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name
 from aurora_mysql.sql.query.sources import session_zone
+from aurora_mysql.sql.query.stored_functions import stored_call
 from aurora_mysql.sql.query.types import T
 
 if TYPE_CHECKING:
@@ -480,7 +481,16 @@ class Translator:
             return self.selects.exists(unwrap(node.expressions[0]), scope)
         if name in RAW_FUNCTIONS:
             return RAW_FUNCTIONS[name](self, node.expressions, scope)
+        if name not in FUNCTIONS:
+            return stored_call(self, node.name, node.expressions, scope)
         return call(self, name, [self.expr(a, scope) for a in node.expressions], scope)
+
+    def qualified(self, node: exp.Dot, scope: Scope) -> Ex:
+        """``database.function(...)``: always a stored function."""
+        called = node.expression
+        if not isinstance(called, exp.Anonymous) or not isinstance(node.this, exp.Identifier):
+            raise unsupported(node.sql(dialect="mysql")[:64])
+        return stored_call(self, called.name, called.expressions, scope, node.this.name)
 
     def special(self, node: exp.Expression, scope: Scope) -> Ex:
         """A node of sqlglot's own for a call with special syntax."""
@@ -636,6 +646,7 @@ _HANDLERS: dict[type, Handler] = {
     exp.Tuple: Translator.tuple_,
     exp.Interval: Translator.interval,
     exp.Anonymous: Translator.anonymous,
+    exp.Dot: Translator.qualified,
     exp.Count: Translator.aggregate,
     exp.GroupConcat: Translator.aggregate,
     exp.Window: Translator.window,

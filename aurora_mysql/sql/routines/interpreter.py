@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from aurora_mysql.catalog.model import Column, ColumnType
@@ -86,10 +87,13 @@ class RowAccess(Protocol):
         ...
 
 
-def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:
+def is_strict(ctx: SessionContext) -> bool:
     mode = ctx.variables.get("sql_mode")
-    strict = mode is None or "STRICT_" in str(mode)
-    return Variable(None, converter(Column(name, kind), strict=strict))
+    return mode is None or "STRICT_" in str(mode)
+
+
+def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:
+    return Variable(None, converter(Column(name, kind), strict=is_strict(ctx)))
 
 
 class Interpreter:
@@ -109,7 +113,6 @@ class Interpreter:
         self._limit: int | None = None
         self._escaped: tuple[MySQLError, int] | None = None
         self._handling: list[MySQLError] = []
-        self._statements: dict[str, Statement] = {}
 
     async def run(self, body: Node) -> AsyncIterator[ResultSet]:
         """The result sets of the program's statements, one after the other; each must be read before the next.
@@ -291,10 +294,7 @@ class Interpreter:
         variable = self.variable(source.strip("`").lower())
         if variable is not None:
             return variable.value
-        statement = self._statements.get(source)
-        if statement is None:
-            mode = str(self._ctx.variables.get("sql_mode", ""))
-            statement = self._statements[source] = split(f"SELECT {source}", ansi_quotes="ANSI_QUOTES" in mode)[0]
+        statement = _asking(source, "ANSI_QUOTES" in str(self._ctx.variables.get("sql_mode", "")))
         result = await self._run_inner(self._ctx, self._bound(statement), self._tx)
         assert isinstance(result, ResultSet)
         rows = await _all_rows(result, 2)
@@ -422,6 +422,12 @@ class Interpreter:
         }
         for target, item in node.items:
             self.assign(target, known.get(item, ""))
+
+
+@lru_cache(maxsize=4096)
+def _asking(source: str, ansi_quotes: bool) -> Statement:
+    """The statement that gives the value of an expression."""
+    return split(f"SELECT {source}", ansi_quotes=ansi_quotes)[0]
 
 
 def _rank(condition: Condition, error: MySQLError) -> int:

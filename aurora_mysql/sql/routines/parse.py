@@ -34,6 +34,14 @@ _INFORMATION = {
 }  # fmt: skip
 #: Statements that MySQL does not take inside a stored program.
 _REFUSED = {"LOAD", "LOCK", "UNLOCK", "USE", "HANDLER"}
+_DYNAMIC = {"PREPARE", "EXECUTE", "DEALLOCATE"}
+#: Verbs that commit, explicitly or not.
+_COMMITS = {
+    "COMMIT", "ROLLBACK", "START", "BEGIN", "CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE", "FLUSH",
+    "ANALYZE", "OPTIMIZE", "REPAIR", "XA",
+}  # fmt: skip
+#: Verbs whose result is rows.
+_RESULTS = {"SELECT", "WITH", "(", "TABLE", "VALUES", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "CHECK"}
 
 
 def parse_parameters(source: str, kind: str) -> list[Parameter]:
@@ -424,13 +432,26 @@ class BodyParser:
         statement = statements[0]
         if statement.verb in _REFUSED:
             raise mysql_error(1314, statement.verb)
+        if self._kind in ("FUNCTION", "TRIGGER"):
+            self._check_within(statement)
         into: list[str] = []
         if statement.verb in ("SELECT", "WITH", "(", "TABLE", "VALUES"):
             statement, into = self._without_into(statement)
         return statement, into
 
+    def _check_within(self, statement: Statement) -> None:
+        """Refuse what would end the transaction of the statement that a function or trigger belongs to."""
+        words = [piece.upper() for piece in statement.pieces[:3]]
+        if words[0] in _DYNAMIC:
+            raise mysql_error(1336)
+        if words[0] in _COMMITS and not ("TEMPORARY" in words or words[:2] == ["ROLLBACK", "TO"]):
+            raise mysql_error(1422)
+
     def _sql(self) -> Sql:
-        return Sql(*self._statement())
+        statement, into = self._statement()
+        if self._kind in ("FUNCTION", "TRIGGER") and statement.verb in _RESULTS and not into:
+            raise mysql_error(1415, self._kind.lower())
+        return Sql(statement, into)
 
     def _without_into(self, statement: Statement) -> tuple[Statement, list[str]]:
         pieces = statement.pieces

@@ -13,6 +13,7 @@ from aurora_mysql.sql.ddl.plan import DdlPlan, Run, note
 from aurora_mysql.sql.ddl.views import parse_definer
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query.function_table import is_native
 from aurora_mysql.sql.result import Ok, Result
 from aurora_mysql.sql.routines.program import program_of, trigger_program
 from aurora_mysql.sql.show.type_text import type_text
@@ -127,6 +128,9 @@ def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) 
         except MySQLError as error:
             raise mysql_error(1320, name) if error.errno == 1320 else error from None
         await run.commit(CatalogDelta(routines={key: routine}))
+        if kind == "FUNCTION" and is_native(name):
+            # Only its name with the database calls it.
+            return await note(run, 1585, name)
         return Ok()
 
     return DdlPlan(pc, create)
