@@ -315,21 +315,21 @@ class Executor:
 
     def _plan(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
         if statement.verb not in SHAPED:
-            pc = self._context(ctx, statement.text, ())
+            pc = self.context(ctx, statement.text, ())
             plan = plan_text(statement, pc)
             return CachedPlan(plan, _needed(pc)), pc.params
         shape = lift(statement)
         key = (shape.key, *self._environment(ctx))
         found = self.plans.get(key, shape.params)
         if found is None:
-            pc = self._context(ctx, statement.text, shape.params)
+            pc = self.context(ctx, statement.text, shape.params)
             plan = plan_shaped(shape, statement, pc)
             found = CachedPlan(plan, _needed(pc), universal=not pc.baked)
             if plan.cacheable:
                 self.plans.put(key, shape.params, pc.baked, found)
         return found, shape.params
 
-    def _context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
+    def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
         catalog = ctx.catalog_over(self.engine.catalog)
         return PlanContext(catalog, ctx.database, ctx, self.engine, self.services, text, params)
 
@@ -500,7 +500,7 @@ class Executor:
     async def change_database(self, ctx: SessionContext, name: str) -> None:
         from aurora_mysql.sql.admin.server_statements import use_database
 
-        use_database(self._context(ctx, "", ()), ctx, name)
+        use_database(self.context(ctx, "", ()), ctx, name)
 
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
         quoted = table.replace("`", "``")

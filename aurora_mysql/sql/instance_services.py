@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from aurora_mysql.sql.admin.variables import SystemVariables
     from aurora_mysql.sql.context import SessionContext
     from aurora_mysql.sql.fingerprint import Statement
-    from aurora_mysql.sql.result import Result
+    from aurora_mysql.sql.plan import PlanContext
+    from aurora_mysql.sql.result import Result, Value
 
 
 class RunInner(Protocol):
@@ -26,6 +28,10 @@ class RunInner(Protocol):
 
     def catalog(self) -> Catalog:
         """The catalog in force."""
+        ...
+
+    def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
+        """What a planner gets for the statement `text`."""
         ...
 
 

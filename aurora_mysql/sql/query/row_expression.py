@@ -7,6 +7,7 @@ and the caller goes through DuckDB.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -14,11 +15,13 @@ from typing import Any
 
 from sqlglot import exp
 
+from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
 from aurora_mysql.sql.query.sources import local, session_zone, statement_time
 from aurora_mysql.sql.result import Value
 
@@ -28,17 +31,19 @@ _INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
 _TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
 _EXACT = Context(prec=76)
 MAX_DIGITS = 38
+_NUMBERS = {"int", "uint", "decimal", "double", "null"}
 
 
 @dataclass(slots=True)
 class _Part:
     """`kind`: int uint decimal double string null, or other (a value that can only be passed on); `whole` and `scale`
-    are the digits of a number."""
+    are the digits of a number; `collation` is a string column's."""
 
     kind: str
     run: RowFunction
     whole: int = 20
     scale: int = 0
+    collation: str | None = None
 
 
 def compile_row_expression(node: exp.Expression, table: Table, pc: PlanContext) -> RowFunction | None:
@@ -68,9 +73,118 @@ def _compile(node: exp.Expression, table: Table, pc: PlanContext) -> _Part | Non
         if left is None or right is None:
             return None
         return _binary({exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)], left, right)
+    if isinstance(node, exp.IntDiv | exp.Mod):
+        return _integer_division(node, table, pc)
     if isinstance(node, exp.Anonymous):
         return _call(node, table, pc)
-    return None
+    if isinstance(node, exp.If):
+        return _if(node, table, pc)
+    return _condition(node, table, pc)
+
+
+_COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
+    exp.EQ: operator.eq,
+    exp.NEQ: operator.ne,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+}
+
+
+def _condition(node: exp.Expression, table: Table, pc: PlanContext) -> _Part | None:
+    """Comparisons and logic: 1, 0 or NULL."""
+    if isinstance(node, exp.Between):
+        low = exp.GTE(this=node.this, expression=node.args["low"])
+        return _condition(
+            exp.And(this=low, expression=exp.LTE(this=node.this, expression=node.args["high"])), table, pc
+        )
+    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+        inner = _compile(node.this, table, pc)
+        if inner is None:
+            return None
+        run = inner.run
+        return _Part("int", lambda row, params, ctx: int(run(row, params, ctx) is None), 1)
+    if isinstance(node, exp.Not):
+        inner = _truth(node.this, table, pc)
+        return None if inner is None else _Part("int", _with_nulls(inner.run, inner.run, lambda x, _: int(not x)), 1)
+    if not isinstance(node, exp.And | exp.Or) and type(node) not in _COMPARISONS:
+        return None
+    if isinstance(node, exp.And | exp.Or):
+        left, right = _truth(node.this, table, pc), _truth(node.expression, table, pc)
+        return None if left is None or right is None else _Part("int", _logic(node, left.run, right.run), 1)
+    left, right = _compile(node.this, table, pc), _compile(node.expression, table, pc)
+    if left is None or right is None:
+        return None
+    return _comparison(type(node), left, right, pc)
+
+
+def _truth(node: exp.Expression, table: Table, pc: PlanContext) -> _Part | None:
+    part = _compile(node, table, pc)
+    return part if part is not None and part.kind in _NUMBERS else None
+
+
+def _logic(node: exp.Expression, left: RowFunction, right: RowFunction) -> RowFunction:
+    decides = isinstance(node, exp.Or)
+
+    def run(row: Row, params: Sequence[Value], ctx: SessionContext) -> Value:
+        x = left(row, params, ctx)
+        if x is not None and bool(x) == decides:
+            return int(decides)
+        y = right(row, params, ctx)
+        if y is not None and bool(y) == decides:
+            return int(decides)
+        return None if x is None or y is None else int(not decides)
+
+    return run
+
+
+def _comparison(kind: type, a: _Part, c: _Part, pc: PlanContext) -> _Part | None:
+    compare, kinds = _COMPARISONS[kind], {a.kind, c.kind}
+    if kinds <= _NUMBERS:
+        if "double" in kinds:
+            return _Part("int", _with_nulls(a.run, c.run, lambda x, y: int(compare(float(x), float(y)))), 1)
+        return _Part("int", _with_nulls(a.run, c.run, lambda x, y: int(compare(x, y))), 1)
+    if kinds != {"string"} or kind not in (exp.EQ, exp.NEQ) or a.collation or c.collation:
+        return None
+    collation = str(pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
+
+    def equal(x: Any, y: Any) -> int:
+        return int(compare(collation_key(x, collation), collation_key(y, collation)))
+
+    return _Part("int", _with_nulls(a.run, c.run, equal), 1)
+
+
+def _if(node: exp.If, table: Table, pc: PlanContext) -> _Part | None:
+    condition = _truth(node.this, table, pc)
+    branches = [_compile(node.args[key], table, pc) for key in ("true", "false") if node.args.get(key) is not None]
+    if condition is None or len(branches) != 2 or branches[0] is None or branches[1] is None:
+        return None
+    kinds = {branches[0].kind, branches[1].kind} - {"null"}
+    if kinds not in ({"int"}, {"uint"}, {"string"}):
+        return None
+    test, yes, no = condition.run, branches[0].run, branches[1].run
+    return _Part(
+        next(iter(kinds)), lambda row, params, ctx: (yes if test(row, params, ctx) else no)(row, params, ctx), 20
+    )
+
+
+def _integer_division(node: exp.Expression, table: Table, pc: PlanContext) -> _Part | None:
+    """``a DIV 2`` and ``a % 2``: of an integer, by a literal that is not zero."""
+    part, divisor = _compile(node.this, table, pc), node.expression
+    if part is None or part.kind != "int" or not isinstance(divisor, exp.Literal) or divisor.is_string:
+        return None
+    pc.bake(divisor)
+    by = int(divisor.this) if str(divisor.this).isdigit() else 0
+    if not 0 < by < 2**63:
+        return None
+    remainder = isinstance(node, exp.Mod)
+
+    def divide(x: Any, _: Any) -> int:
+        quotient = abs(x) // by if x >= 0 else -(abs(x) // by)
+        return int(x - quotient * by if remainder else quotient)
+
+    return _Part("int", _with_nulls(part.run, part.run, divide), 20)
 
 
 def _literal(node: exp.Literal, pc: PlanContext) -> _Part | None:
@@ -114,7 +228,7 @@ def _column(node: exp.Column, table: Table, pc: PlanContext) -> _Part | None:
     if kind == "double":
         return _Part("double", value)
     if kind in _TEXTS:
-        return _Part("string", value)
+        return _Part("string", value, collation=column.type.collation)
     if kind == "timestamp" and session_zone(pc.ctx) != "UTC":
         return None
     return _Part("other", value)

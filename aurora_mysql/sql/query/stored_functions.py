@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from aurora_mysql.sql.query.translator import Translator
 
 _R = TypeVar("_R")
+#: Evaluations after which other sessions get their turn: those that need no query never wait by themselves.
+_EVALUATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,9 @@ class Rounds:
             ctx.warnings[:] = warnings
             place, wanted = results.wanted()
             call = self._select.stored[place]
-            for key, arguments in wanted:
+            for count, (key, arguments) in enumerate(wanted, start=1):
+                if count % _EVALUATIONS == 0:
+                    await asyncio.sleep(0)
                 value = await evaluate(call.routine, call.text, arguments, self._services, ctx, self._tx, busy)
                 results.answer(place, key, value)
 

@@ -15,7 +15,9 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.fingerprint import Statement, split
 from aurora_mysql.sql.functions.numeric import leading_number
 from aurora_mysql.sql.instance_services import RunInner
+from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.result import Ok, ResultSet, Value
+from aurora_mysql.sql.routines.local_values import local_function, words_of
 from aurora_mysql.sql.routines.names import with_values
 from aurora_mysql.sql.routines.tree import (
     Assign,
@@ -59,10 +61,11 @@ class Returned(Exception):
 
 @dataclass(slots=True)
 class Variable:
-    """`assign` converts to the declared type."""
+    """`assign` converts to the declared type, which is `kind`."""
 
     value: Value
     assign: Converter
+    kind: ColumnType
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,12 @@ def is_strict(ctx: SessionContext) -> bool:
 
 
 def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:
-    return Variable(None, converter(Column(name, kind), strict=is_strict(ctx)))
+    return Variable(None, _converter(name, kind, is_strict(ctx)), kind)
+
+
+@lru_cache(maxsize=4096)
+def _converter(name: str, kind: ColumnType, strict: bool) -> Converter:
+    return converter(Column(name, kind), strict=strict)
 
 
 class Interpreter:
@@ -294,12 +302,21 @@ class Interpreter:
         variable = self.variable(source.strip("`").lower())
         if variable is not None:
             return variable.value
-        statement = _asking(source, "ANSI_QUOTES" in str(self._ctx.variables.get("sql_mode", "")))
+        ansi_quotes = "ANSI_QUOTES" in str(self._ctx.variables.get("sql_mode", ""))
+        variables = [self.variable(word) for word in words_of(source, ansi_quotes)]
+        kinds = [None if v is None else v.kind for v in variables]
+        local = local_function(source, ansi_quotes, kinds, self._ctx, self._context)
+        if local is not None:
+            return local(tuple([None if v is None else v.value for v in variables]), (), self._ctx)
+        statement = _asking(source, ansi_quotes)
         result = await self._run_inner(self._ctx, self._bound(statement), self._tx)
         assert isinstance(result, ResultSet)
         rows = await _all_rows(result, 2)
         value = rows[0][0] if rows else None
         return int(value) if isinstance(value, bool) else value
+
+    def _context(self) -> PlanContext:
+        return self._run_inner.context(self._ctx, "", ())
 
     async def _true(self, source: str) -> bool:
         value = await self.value(source)
