@@ -5,7 +5,7 @@ from __future__ import annotations
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dml.export import is_export, plan_export
 from aurora_mysql.sql.fingerprint import SHAPED, Shape, Statement
-from aurora_mysql.sql.parse import parse_shape
+from aurora_mysql.sql.parse import ParsedShape, parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext
 
 _QUERIES = frozenset(("SELECT", "WITH", "(", "VALUES", "TABLE"))
@@ -21,11 +21,12 @@ _NOT_HERE = frozenset(
 )
 
 
-def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext) -> Plan:
-    """Plan a statement whose literals were lifted; `pc.baked` tells afterwards on which values the plan depends."""
+def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext, parsed: ParsedShape | None = None) -> Plan:
+    """Plan a statement whose literals were lifted; `pc.baked` tells afterwards on which values the plan depends.
+    `parsed`: what parse_shape made of it, if that was done already."""
     if statement.verb in _QUERIES and is_export(statement):
         return plan_export(statement, pc)
-    tree, fixed = parse_shape(shape, statement.text)
+    tree, fixed = parsed or parse_shape(shape, statement.text)
     pc.baked |= fixed
     name = tree.key
     if tree.args.get("returning") is not None:

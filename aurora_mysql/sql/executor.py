@@ -19,9 +19,10 @@ from aurora_mysql.sql import table_locks
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
-from aurora_mysql.sql.fingerprint import Statement, bind, lift, literal_kinds, split
+from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, cut, same_values, trustworthy
+from aurora_mysql.sql.parse import ParsedShape, parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
@@ -30,6 +31,9 @@ from aurora_mysql.sql.result import Consume, LocalInfile, Ok, Result, ResultColu
 log = logging.getLogger(__name__)
 
 _REPLANS = 20
+
+#: Characters from which on a statement is parsed beside the event loop.
+_LONG_TEXT = 32_768
 #: What PREPARE takes beside queries and changes of rows; anything else is no statement.
 _PREPARABLE = frozenset(
     (
@@ -302,7 +306,10 @@ class Executor:
             if done is not None:
                 return done
         for _ in range(_REPLANS):
-            found, params = self._plan(ctx, statement)
+            if len(statement.text) > _LONG_TEXT and statement.verb in SHAPED:
+                found, params = await self._plan_long(ctx, statement)
+            else:
+                found, params = self._plan(ctx, statement)
             self._check_privileges(ctx, found)
             try:
                 result = await self._run_plan(ctx, found.plan, params)
@@ -322,12 +329,34 @@ class Executor:
         key = (shape.key, *self._environment(ctx))
         found = self.plans.get(key, shape.params)
         if found is None:
-            pc = self.context(ctx, statement.text, shape.params)
-            plan = plan_shaped(shape, statement, pc)
-            found = CachedPlan(plan, _needed(pc), universal=not pc.baked)
-            if plan.cacheable:
-                self.plans.put(key, shape.params, pc.baked, found)
+            found = self._new_plan(ctx, statement, shape, key)
         return found, shape.params
+
+    async def _plan_long(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
+        """As :meth:`_plan`, but the parser runs on a thread: it may take seconds over a long text, and the loop must
+        turn."""
+        await in_task()
+        shape = lift(statement)
+        found = self.plans.get((shape.key, *self._environment(ctx)), shape.params)
+        if found is None:
+            parsed = await asyncio.to_thread(parse_shape, shape, statement.text)
+            found = self._new_plan(ctx, statement, shape, (shape.key, *self._environment(ctx)), parsed)
+        return found, shape.params
+
+    def _new_plan(
+        self,
+        ctx: SessionContext,
+        statement: Statement,
+        shape: Shape,
+        key: tuple[Any, ...],
+        parsed: ParsedShape | None = None,
+    ) -> CachedPlan:
+        pc = self.context(ctx, statement.text, shape.params)
+        plan = plan_shaped(shape, statement, pc, parsed)
+        found = CachedPlan(plan, _needed(pc), universal=not pc.baked)
+        if plan.cacheable:
+            self.plans.put(key, shape.params, pc.baked, found)
+        return found
 
     def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
         catalog = ctx.catalog_over(self.engine.catalog)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlglot
 from sqlglot import exp
@@ -31,7 +31,11 @@ def parse_one_mysql(text: str, params: Sequence[Value]) -> exp.Expression:
     return _parse(text, text)
 
 
-def parse_shape(shape: Shape, text: str) -> tuple[exp.Expression, set[int]]:
+#: A shape's tree, and the parameters whose values are part of it.
+ParsedShape: TypeAlias = tuple[exp.Expression, set[int]]
+
+
+def parse_shape(shape: Shape, text: str) -> ParsedShape:
     """The tree of a shape, and the parameters whose values are part of it (type lengths, aliases).
 
     Every literal node carries its parameter's index in ``meta["param"]`` and its own text again. An INSERT of

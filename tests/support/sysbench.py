@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pymysql
@@ -60,8 +60,13 @@ def run(
     prepared: bool = False,
     tables: int = 4,
     table_size: int = 10_000,
+    options: Mapping[str, int] | None = None,
 ) -> Figures:
-    """One sysbench call (`command` is prepare, run or cleanup). Raises SysbenchError when it reports any error."""
+    """One sysbench call (`command` is prepare, run or cleanup). `options` are those of a script of one's own.
+
+    Raises:
+        SysbenchError: it reports any error (deadlocks of such a script are retried).
+    """
     arguments = [
         "sysbench",
         script,
@@ -76,7 +81,10 @@ def run(
         f"--time={seconds}",
         f"--db-ps-mode={'auto' if prepared else 'disable'}",
     ]
-    if script != "bulk_insert":
+    if options is not None:
+        arguments += [f"--{name}={value}" for name, value in options.items()]
+        arguments.append("--mysql-ignore-errors=1213,1205")
+    elif script != "bulk_insert":
         arguments += [f"--tables={tables}", f"--table-size={table_size}"]
     done = subprocess.run([*arguments, command], capture_output=True, text=True, timeout=seconds + 300)
     text = done.stdout + done.stderr
@@ -105,7 +113,7 @@ def assert_equal_tables(
                 contents[name] = {}
                 for table in tables:
                     cursor.execute(f"SELECT * FROM {database}.{table} ORDER BY 1")
-                    contents[name][table] = list(cursor.fetchall())
+                    contents[name][table] = sorted(cursor.fetchall(), key=repr)  # keys may have several columns
         finally:
             connection.close()
     (first, expected), *others = contents.items()
