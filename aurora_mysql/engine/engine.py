@@ -33,6 +33,7 @@ from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.engine.row_store import RowStore, TableRows
+from aurora_mysql.engine.table_sizes import TableSizes
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.engine.transaction.read_view import TransactionView
@@ -68,6 +69,7 @@ class Engine:
         )
         self._applier = Applier(self.duck)
         self.executor = ThreadPoolExecutor(options.query_threads, thread_name_prefix="query")
+        self.table_sizes = TableSizes(self.duck, self._applier, self.executor)
         self.catalog: Catalog = self._applier.catalog
         self.visible_lsn = self._applier.applied_lsn
         self.last_commit_time_us = self._applier.applied_time_us

@@ -12,11 +12,12 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session import packets
 from aurora_mysql.session.charsets import codec_of
 from aurora_mysql.session.infile import receive_infile
+from aurora_mysql.session.results import Buffer, ColumnsPlan
 from aurora_mysql.session.statements import PreparedStatements
 from aurora_mysql.session.tracking import SessionTracker
 from aurora_mysql.session.wire import Reader, frame
 from aurora_mysql.sql.context import SessionContext
-from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultSet
+from aurora_mysql.sql.result import LocalInfile, Ok, PackedResult, PackedRows, Result, ResultSet
 
 if TYPE_CHECKING:
     from aurora_mysql.session.connection import Connection
@@ -107,6 +108,7 @@ class CommandHandler:
             raise mysql_error(1047)
         ctx = self.ctx
         ctx.kill_query = ctx.killed
+        ctx.takes_packed = False
         ctx.command_started_s = time.time()
         self._status["Questions"] += 1
         command(payload)
@@ -132,6 +134,7 @@ class CommandHandler:
         ctx.command = "Query"
         ctx.state = "executing"
         ctx.info = sql
+        ctx.takes_packed = True
         if self.password_expired:
             self._check_sandbox(sql)
         else:
@@ -170,8 +173,8 @@ class CommandHandler:
         while result is not None:
             if isinstance(result, LocalInfile):
                 result = await receive_infile(self.connection, self.ctx, result)
-            rest: list[bytes] = []
-            if isinstance(result, ResultSet):
+            rest: list[Buffer] = []
+            if isinstance(result, ResultSet | PackedResult):
                 rest = await self._send_rows(result)
             # Status and state are this statement's: take them before the next one runs.
             finish = self._finisher(result)
@@ -189,7 +192,7 @@ class CommandHandler:
         """The only result of a command."""
         if isinstance(result, LocalInfile):
             result = await receive_infile(self.connection, self.ctx, result)
-        rest = await self._send_rows(result) if isinstance(result, ResultSet) else []
+        rest = await self._send_rows(result) if isinstance(result, ResultSet | PackedResult) else []
         rest.append(self._finisher(result)(0))
         self.connection.write(b"".join(rest))
 
@@ -206,7 +209,7 @@ class CommandHandler:
                 connection = self.connection
                 sequence = connection.sequence
                 try:
-                    out = [self.announce(result)]
+                    out: list[Buffer] = [self.announce(result)]
                     self._encode(result, rows, out, binary=binary)
                     out.append(self._finisher(result)(0))
                 except BaseException:
@@ -216,14 +219,16 @@ class CommandHandler:
                 return True
         return False
 
-    def announce(self, result: ResultSet, *, status: int = 0, force_end: bool = False) -> bytes:
+    def announce(self, result: ResultSet | PackedResult, *, status: int = 0, force_end: bool = False) -> bytes:
         """Column count and definitions, and what ends them."""
         connection = self.connection
-        plan = self.server.column_plans.get(result.columns, self.ctx.variables.get("character_set_results"))
-        data, connection.sequence = plan.announce(connection.sequence)
+        data, connection.sequence = self._plan(result).announce(connection.sequence)
         if self.deprecate_eof and not force_end:
             return data
         return data + self.end_of_rows(status, result.warnings)
+
+    def _plan(self, result: ResultSet | PackedResult) -> ColumnsPlan:
+        return self.server.column_plans.get(result.columns, self.ctx.variables.get("character_set_results"))
 
     def end_of_rows(self, extra_status: int, warnings: int) -> bytes:
         """The packet that ends rows (or, for older clients, column definitions)."""
@@ -236,8 +241,8 @@ class CommandHandler:
         connection.sequence = connection.sequence + 1 & 0xFF
         return data
 
-    def _encode(self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[bytes], *, binary: bool) -> None:
-        plan = self.server.column_plans.get(result.columns, self.ctx.variables.get("character_set_results"))
+    def _encode(self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[Buffer], *, binary: bool) -> None:
+        plan = self._plan(result)
         encode = plan.binary_rows if binary else plan.text_rows
         self.connection.sequence = encode(rows, self.connection.sequence, out)
 
@@ -261,38 +266,57 @@ class CommandHandler:
                 )
 
             return finish_ok
-        warnings = result.warnings if isinstance(result, ResultSet) else 0
+        warnings = result.warnings if isinstance(result, ResultSet | PackedResult) else 0
 
         def finish_rows(more: int) -> bytes:
             return self._packet(packets.end_of_rows(status | more, warnings, deprecate_eof=self.deprecate_eof))
 
         return finish_rows
 
-    async def _send_rows(self, result: ResultSet, *, binary: bool = False) -> list[bytes]:
+    async def _send_rows(self, result: ResultSet | PackedResult, *, binary: bool = False) -> list[Buffer]:
         """Send a result set but for its last packet; returns what is not written yet.
 
         The client's pace is ours: no more is fetched than its socket takes.
         """
-        out = [self.announce(result)]
-        rows = result.rows
+        out: list[Buffer] = [self.announce(result)]
         try:
-            if isinstance(rows, Sequence):
-                await self.send_batches(result, rows, out, binary=binary)
+            if isinstance(result, PackedResult):
+                await self._send_packed(result, out)
+            elif isinstance(result.rows, Sequence):
+                await self.send_batches(result, result.rows, out, binary=binary)
             else:
-                async for batch in rows:
+                async for batch in result.rows:
                     await self.send_batches(result, batch, out, binary=binary)
         except BaseException:
             # The rows so far have their sequence numbers: they must precede the ERR packet.
             self.connection.write(b"".join(out))
             raise
         finally:
-            close = getattr(rows, "aclose", None)
+            close = getattr(result.rows, "aclose", None)
             if close is not None:
                 await close()
         return out
 
+    async def _send_packed(self, result: PackedResult, out: list[Buffer]) -> None:
+        """As :meth:`send_batches`, for rows that are packets already."""
+        if isinstance(result.rows, PackedRows):
+            await self._send_packets(result, result.rows, out)
+            return
+        async for batch in result.rows:
+            await self._send_packets(result, batch, out)
+
+    async def _send_packets(self, result: PackedResult, rows: PackedRows, out: list[Buffer]) -> None:
+        if self.ctx.kill_query:
+            raise mysql_error(1317)
+        connection = self.connection
+        connection.sequence = self._plan(result).packed_rows(rows, connection.sequence, out)
+        for data in out:  # joining would copy megabytes
+            connection.write(data)
+        out.clear()
+        await connection.drain()
+
     async def send_batches(
-        self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[bytes], *, binary: bool
+        self, result: ResultSet, rows: Sequence[Sequence[Any]], out: list[Buffer], *, binary: bool
     ) -> None:
         """Add `rows` to the unwritten packets `out`, writing (and emptying) it whenever there is enough.
 

@@ -354,8 +354,8 @@ class Connection(asyncio.Protocol):
         log.exception("connection %d: command failed unexpectedly", self.connection_id)
         self.send_error(mysql_error(1815, "unexpected failure, see the server's log"))
 
-    def write(self, data: bytes) -> None:
-        """Packets that already have their headers."""
+    def write(self, data: bytes | bytearray) -> None:
+        """Packets that already have their headers; a bytearray must not be changed afterwards."""
         transport = self._transport
         if transport is None or self.phase == Phase.CLOSED:
             return

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from aurora_mysql.session import binary_encoding, packets, text_encoding
 from aurora_mysql.session.charsets import RESULT_COLLATIONS, codec_of
 from aurora_mysql.session.constants import MAX_FRAME
 from aurora_mysql.session.wire import frame, frames, lenenc_int
-from aurora_mysql.sql.result import ResultColumn
+from aurora_mysql.sql.result import HEADER_BYTES, PackedRows, ResultColumn
+
+#: What a socket can be given.
+Buffer = bytes | bytearray
 
 #: Column lists whose packets are kept (a cached plan answers with the same list object every time).
 CACHE_SIZE = 2048
@@ -40,7 +45,7 @@ class ColumnsPlan:
             parts.append(frame(definition, sequence))
         return b"".join(parts), sequence + 1 & 0xFF
 
-    def text_rows(self, rows: Sequence[Sequence[Any]], sequence: int, out: list[bytes]) -> int:
+    def text_rows(self, rows: Sequence[Sequence[Any]], sequence: int, out: list[Buffer]) -> int:
         """Append the packets of `rows` to `out`; returns the next sequence number."""
         append = out.append
         encoders = self.encoders
@@ -61,7 +66,25 @@ class ColumnsPlan:
                 append(data)
         return sequence
 
-    def binary_rows(self, rows: Sequence[Sequence[Any]], sequence: int, out: list[bytes]) -> int:
+    def packed_rows(self, rows: PackedRows, sequence: int, out: list[Buffer]) -> int:
+        """As :meth:`text_rows`, of rows that lack only the headers of their packets; they are used up."""
+        count = len(rows)
+        starts = rows.bounds[:-1]
+        sizes = np.diff(rows.bounds) - HEADER_BYTES
+        if int(sizes.max(initial=0)) >= MAX_FRAME:
+            view = memoryview(rows.data)
+            for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+                data, sequence = frames(bytes(view[start + HEADER_BYTES : start + HEADER_BYTES + size]), sequence)
+                out.append(data)
+            return sequence
+        packets = np.frombuffer(rows.data, dtype=np.uint8)
+        for byte in range(3):
+            packets[starts + byte] = sizes >> (8 * byte) & 0xFF
+        packets[starts + 3] = np.arange(sequence, sequence + count) & 0xFF
+        out.append(rows.data)
+        return sequence + count & 0xFF
+
+    def binary_rows(self, rows: Sequence[Sequence[Any]], sequence: int, out: list[Buffer]) -> int:
         """The same in the binary protocol."""
         if self._binary is None:
             self._binary = [binary_encoding.column_encoder(column, self.codec) for column in self.columns]

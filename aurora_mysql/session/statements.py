@@ -11,6 +11,7 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session import packets
 from aurora_mysql.session.binary_encoding import read_parameters
 from aurora_mysql.session.charsets import codec_of
+from aurora_mysql.session.results import Buffer
 from aurora_mysql.session.wire import Reader, frame
 from aurora_mysql.sql.result import LocalInfile, ResultSet, Value
 
@@ -189,7 +190,7 @@ class PreparedStatements:
 
     async def _send_fetched(self, cursor: ResultSet, rows: Sequence[Sequence[Value]], *, done: bool) -> None:
         handler = self._handler
-        rest: list[bytes] = []
+        rest: list[Buffer] = []
         await handler.send_batches(cursor, rows, rest, binary=True)
         status = c.STATUS_CURSOR_EXISTS | (c.STATUS_LAST_ROW_SENT if done else 0)
         rest.append(handler.end_of_rows(status, cursor.warnings))

@@ -166,7 +166,7 @@ class TlsChannel:
             pass
         return b"".join(plain)
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes | bytearray) -> bytes:
         """Records for `data`, ready for the socket."""
         self._object.write(data)
         return self._outgoing.read()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -26,9 +26,11 @@ from aurora_mysql.sql.parse import ParsedShape, parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
-from aurora_mysql.sql.result import Consume, LocalInfile, Ok, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.result import Consume, LocalInfile, Ok, PackedResult, Result, ResultColumn, ResultSet, Value
 
 log = logging.getLogger(__name__)
+
+_Batch = TypeVar("_Batch")
 
 _REPLANS = 20
 
@@ -44,6 +46,8 @@ _PREPARABLE = frozenset(
 )  # fmt: skip
 _KNOWN_VARIANTS = 16
 _IN_TRANS, _AUTOCOMMIT, _NO_BACKSLASH, _IN_TRANS_READONLY = 1, 2, 512, 8192
+#: Values of character_set_results in which texts go out as they are stored.
+_UTF8 = (None, "utf8mb4", "utf8mb3", "utf8", "binary")
 #: Statements that leave the diagnostics area for the next one to read.
 _KEEP_WARNINGS = ("SHOW",)
 
@@ -154,7 +158,7 @@ class Executor:
         status = self.services.status
         status["Questions"] += 1
         status["Com_call_procedure"] += 1
-        ctx.kill_query = False
+        ctx.kill_query = ctx.takes_packed = False
         ctx.warnings.clear()
         ctx.row_count = 0
         try:
@@ -280,7 +284,7 @@ class Executor:
         if isinstance(result, Ok):
             ctx.row_count = result.affected_rows
             result.warnings = min(len(ctx.warnings), 65535)
-        elif isinstance(result, ResultSet):
+        elif isinstance(result, ResultSet | PackedResult):
             ctx.row_count = -1
             result.warnings = min(len(ctx.warnings), 65535) if verb != "SHOW" else 0
         return result
@@ -409,7 +413,7 @@ class Executor:
             raise mysql_error(1792)
         mark = transaction.statement_mark()
         try:
-            result = await plan.run(ctx, transaction, params)
+            result = await _run(plan, ctx, transaction, params)
             if isinstance(result, LocalInfile):
                 result.consume = _all_or_nothing(result.consume, transaction, mark)
             return result
@@ -434,12 +438,13 @@ class Executor:
         isolation = verbs.isolation_of(self.services, ctx)
         transaction = self.engine.begin(ctx, isolation=isolation, read_only=read_only, autocommit=True)
         try:
-            result = await plan.run(ctx, transaction, params)
+            result = await _run(plan, ctx, transaction, params)
             if transaction.uses_tables:
                 # SET TRANSACTION is for the next transaction: a statement without tables is none.
                 ctx.next_isolation = ctx.next_read_only = None
-            if isinstance(result, ResultSet) and not isinstance(result.rows, Sequence):
-                result.rows = _ending(result.rows, transaction)
+            if isinstance(result, ResultSet | PackedResult) and isinstance(result.rows, AsyncIterator):
+                rows: AsyncIterator[Any] = result.rows
+                result.rows = _ending(rows, transaction)
                 return result
             if isinstance(result, LocalInfile):
                 result.consume = _committing(result.consume, transaction)
@@ -590,9 +595,15 @@ def _user_variable(ctx: SessionContext, piece: str) -> Value:
     return ctx.user_variables.get(piece[1:].strip("`").lower())
 
 
-async def _ending(
-    rows: AsyncIterator[Sequence[Sequence[Value]]], transaction: Transaction
-) -> AsyncIterator[Sequence[Sequence[Value]]]:
+def _run(plan: Plan, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Awaitable[Result]:
+    if ctx.takes_packed and ctx.variables.get("character_set_results") in _UTF8:
+        packed = getattr(plan, "run_packed", None)
+        if packed is not None:
+            return packed(ctx, tx, params)  # type: ignore[no-any-return]
+    return plan.run(ctx, tx, params)
+
+
+async def _ending(rows: AsyncIterator[_Batch], transaction: Transaction) -> AsyncIterator[_Batch]:
     """The rows of an autocommitted query; its transaction ends with them. Stored functions may have written in it."""
     try:
         async for batch in rows:

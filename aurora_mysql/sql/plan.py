@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from aurora_mysql.catalog.model import Catalog
 from aurora_mysql.sql.context import SessionContext
@@ -68,3 +68,12 @@ class Plan(Protocol):
     cacheable: bool
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result: ...
+
+
+@runtime_checkable
+class ReadPlan(Plan, Protocol):
+    """A plan whose many rows can come packed."""
+
+    async def run_packed(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
+        """As :meth:`run`, for a client that takes packed rows (:class:`aurora_mysql.sql.result.PackedRows`)."""
+        ...

@@ -29,6 +29,25 @@ class ResultColumn:
     schema: str = ""
 
 
+#: Room in front of each packed row, for its packet's header.
+HEADER_BYTES = 4
+
+
+@dataclass(slots=True)
+class PackedRows:
+    """Rows as they go over the wire in the text protocol, in UTF-8, but for the packets' headers.
+
+    `data` has the rows one after the other, each with HEADER_BYTES spare bytes in front; row i is
+    ``data[bounds[i]:bounds[i + 1]]`` (`bounds` is a numpy array of int64).
+    """
+
+    data: bytearray
+    bounds: Any
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+
 @dataclass(slots=True)
 class ResultSet:
     """Rows of Python values (None int float str bytes Decimal date datetime timedelta bool).
@@ -39,6 +58,15 @@ class ResultSet:
 
     columns: list[ResultColumn]
     rows: Sequence[Sequence[Value]] | AsyncIterator[Sequence[Sequence[Value]]]
+    warnings: int = 0
+
+
+@dataclass(slots=True)
+class PackedResult:
+    """As :class:`ResultSet`, for who asked for packed rows (see :attr:`SessionContext.takes_packed`)."""
+
+    columns: list[ResultColumn]
+    rows: PackedRows | AsyncIterator[PackedRows]
     warnings: int = 0
 
 
@@ -64,4 +92,4 @@ class LocalInfile:
     consume: Consume = field(repr=False)
 
 
-Result = ResultSet | Ok | LocalInfile
+Result = ResultSet | PackedResult | Ok | LocalInfile

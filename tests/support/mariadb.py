@@ -26,6 +26,10 @@ class MariaDb:
     def available() -> bool:
         return shutil.which("mariadbd") is not None and shutil.which("mariadb-install-db") is not None
 
+    @property
+    def process_id(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         data = self._directory / "data"
         self._directory.mkdir(parents=True)

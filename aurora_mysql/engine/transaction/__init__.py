@@ -8,8 +8,8 @@ The parts build on each other: `state` <- `read_view` <- `queries`, and `read_vi
 `unique_values`; `transaction` has what remains, the writes and the end.
 """
 
-from aurora_mysql.engine.transaction.queries import STREAM_BATCH_ROWS, QueryStream
+from aurora_mysql.engine.transaction.queries import STREAM_BATCH_ROWS, ProjectedStream, QueryStream
 from aurora_mysql.engine.transaction.state import Mark
 from aurora_mysql.engine.transaction.transaction import Transaction
 
-__all__ = ["STREAM_BATCH_ROWS", "Mark", "QueryStream", "Transaction"]
+__all__ = ["STREAM_BATCH_ROWS", "Mark", "ProjectedStream", "QueryStream", "Transaction"]

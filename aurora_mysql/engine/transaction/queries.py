@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import duckdb
 
@@ -16,8 +16,18 @@ from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.engine.transaction.state import TransactionState
 from aurora_mysql.redo.record import Row
 
+_T = TypeVar("_T")
+
 #: Rows per batch of a streamed result.
 STREAM_BATCH_ROWS = 2048
+
+#: How the texts of errors begin that come through Arrow.
+_ARROW_ERRORS: dict[str, type[duckdb.Error]] = {
+    "INTERRUPT Error": duckdb.InterruptException,
+    "Out of Range Error": duckdb.OutOfRangeException,
+    "Conversion Error": duckdb.ConversionException,
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+}
 
 
 class QueryStream:
@@ -29,6 +39,22 @@ class QueryStream:
         self._batches = batches
 
     def __aiter__(self) -> AsyncIterator[list[tuple[Any, ...]]]:
+        return self._batches
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()  # type: ignore[attr-defined]
+
+
+class ProjectedStream(Generic[_T]):
+    """Batches of one computed column, made on worker threads. `rows` is how many came so far. Exhaust it or call
+    :meth:`aclose`; the transaction reads nothing else meanwhile. `whole`: the first batch is all there is."""
+
+    def __init__(self, first: _T | None, whole: bool, batches: AsyncIterator[_T]) -> None:
+        self.first = first
+        self.whole = whole
+        self._batches = batches
+
+    def __aiter__(self) -> AsyncIterator[_T]:
         return self._batches
 
     async def aclose(self) -> None:
@@ -60,23 +86,6 @@ class TransactionQueries(TransactionView):
             cursor.execute(sql, list(params))
             names, types = describe(cursor)
             return QueryResult(names, types, cursor.fetchall())
-
-        async with self._reading(tables, latest, relations) as cursor:
-            return await self._call(cursor, run)
-
-    async def query_arrow(
-        self,
-        sql: str,
-        params: Sequence[Any] = (),
-        *,
-        tables: Sequence[Table],
-        latest: bool = False,
-        relations: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """As :meth:`query`, the result as a pyarrow.Table."""
-
-        def run(cursor: duckdb.DuckDBPyConnection) -> Any:
-            return cursor.execute(sql, list(params)).to_arrow_table()
 
         async with self._reading(tables, latest, relations) as cursor:
             return await self._call(cursor, run)
@@ -120,6 +129,82 @@ class TransactionQueries(TransactionView):
             await reading.__aexit__(None, None, None)
             return QueryStream(names, types, _one_batch(first))
         return QueryStream(names, types, batches())
+
+    async def query_projected(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        project: Callable[[list[str]], str | None],
+        finish: Callable[[Any], _T],
+        batch_rows: int,
+        relations: Mapping[str, Any] | None = None,
+    ) -> ProjectedStream[_T] | None:
+        """As :meth:`query_stream`, of one column that is computed from the query's: `project` gives its expression,
+        given the types of the query's columns. None, and nothing is read, when it gives None.
+
+        `finish` makes a batch of an Arrow array; it runs on a worker thread. The batch after the one that is being
+        consumed is made meanwhile, so two of them are in memory.
+        """
+        reading = self._reading(tables, False, relations)
+        cursor = await reading.__aenter__()
+        loop = asyncio.get_running_loop()
+
+        def step(reader: Any) -> _T | None:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return None
+            except OSError as error:
+                raise _duckdb_error(str(error)) from None
+            return finish(batch.column(0)) if batch.num_rows else step(reader)
+
+        def start(cursor: duckdb.DuckDBPyConnection) -> tuple[Any, _T | None, _T | None] | None:
+            relation = cursor.sql(sql, params=list(params))
+            expression = project([str(kind) for kind in relation.types])
+            if expression is None:
+                return None
+            reader = relation.project(expression).to_arrow_reader(batch_rows)
+            try:
+                first = step(reader)
+                second = None if first is None else step(reader)
+            except BaseException:
+                reader.close()
+                raise
+            if second is None:
+                reader.close()
+            return reader, first, second
+
+        try:
+            started = await self._call(cursor, start)
+        except BaseException as error:
+            await reading.__aexit__(type(error), error, error.__traceback__)
+            raise
+        if started is None or started[2] is None:
+            # The whole result is here: the cursor goes back at once.
+            await reading.__aexit__(None, None, None)
+            return None if started is None else ProjectedStream(started[1], True, _none())
+        reader, first, second = started
+
+        async def batches() -> AsyncIterator[_T]:
+            coming: asyncio.Future[_T | None] | None = None
+            try:
+                assert first is not None
+                yield first
+                batch = second
+                while batch is not None:
+                    coming = loop.create_task(self._call(cursor, lambda _: step(reader)))
+                    yield batch
+                    batch = await coming
+            finally:
+                if coming is not None and not coming.done():
+                    await asyncio.wait([coming])
+                    coming.exception()
+                await loop.run_in_executor(self._engine.executor, reader.close)
+                await reading.__aexit__(None, None, None)
+
+        return ProjectedStream(first, False, batches())
 
     async def find_by_columns(self, table: Table, columns: Sequence[str], values: Sequence[Any]) -> list[Row]:
         """Newest committed and own rows whose `columns` equal `values` (foreign key children)."""
@@ -209,6 +294,19 @@ class TransactionQueries(TransactionView):
                     install_overlay(cursor, table, layout, images, base)
 
             await self._call(snapshot.cursor, install)
+
+
+def _duckdb_error(text: str) -> duckdb.Error:
+    """DuckDB's error, which Arrow passes on as text."""
+    for prefix, kind in _ARROW_ERRORS.items():
+        if text.startswith(prefix):
+            return kind(text)
+    return duckdb.Error(text)
+
+
+async def _none() -> AsyncIterator[Any]:
+    return
+    yield
 
 
 async def _one_batch(rows: list[tuple[Any, ...]]) -> AsyncIterator[list[tuple[Any, ...]]]:

@@ -19,7 +19,7 @@ from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.functions.collations import sort_keys
-from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan import PlanContext, ReadPlan
 from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
 from aurora_mysql.sql.query.sources import session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
@@ -42,7 +42,7 @@ class KeyRangeSelect:
     table: Table
     low: Bound
     high: Bound
-    general: Plan
+    general: ReadPlan
     columns: list[ResultColumn] | None
     pick: Callable[[Row], tuple[Any, ...]] | None = None
     folds: list[Fold] = field(default_factory=list)
@@ -54,18 +54,25 @@ class KeyRangeSelect:
     cacheable: bool = True
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
-        assert tx is not None and self.columns is not None
+        return await self._from_memory(ctx, tx, params) or await self.general.run(ctx, tx, params)
+
+    async def run_packed(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
+        """As :meth:`run`, for a client that takes packed rows: what DuckDB answers may come so."""
+        return await self._from_memory(ctx, tx, params) or await self.general.run_packed(ctx, tx, params)
+
+    async def _from_memory(
+        self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]
+    ) -> ResultSet | None:
+        assert tx is not None
         rows = await tx.rows_between(self.table, self.low(params), self.high(params))
-        if rows is None:
-            return await self.general.run(ctx, tx, params)
-        return self._answer(ctx, rows)
+        return None if rows is None else self._answer(ctx, rows)
 
     def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
         """The answer outside any transaction, None when memory does not have it."""
         rows = engine.peek_range(ctx, self.table, self.low(params), self.high(params))
         return None if rows is None else self._answer(ctx, rows)
 
-    def _answer(self, ctx: SessionContext, rows: list[Row]) -> Result:
+    def _answer(self, ctx: SessionContext, rows: list[Row]) -> ResultSet:
         assert self.columns is not None
         if self.pick is None:
             ctx.found_rows = 1
@@ -83,7 +90,7 @@ class KeyRangeSelect:
         return ResultSet(self.columns, found)
 
 
-def key_range_select(ast: exp.Expression, pc: PlanContext, general: Plan) -> KeyRangeSelect | None:
+def key_range_select(ast: exp.Expression, pc: PlanContext, general: ReadPlan) -> KeyRangeSelect | None:
     """The plan when `ast` reads a range of an integer key of one base table in a way that memory can answer, else None.
     `general` is the plan through DuckDB."""
     if type(ast) is not exp.Select or any(v for k, v in ast.args.items() if k not in _SELECT_ARGS):

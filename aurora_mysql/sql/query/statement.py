@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 from sqlglot import exp
 
-from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, QueryStream, Transaction
+from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, ProjectedStream, QueryStream, Transaction
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
@@ -21,17 +21,27 @@ from aurora_mysql.sql.query.builder import SessionCall
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.key_range import key_range_select
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
+from aurora_mysql.sql.query.packed_rows import pack, row_expression
 from aurora_mysql.sql.query.point import point_select
 from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.rows_query import RowsSql
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import bind_sources
 from aurora_mysql.sql.query.stored_functions import Rounds
-from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.result import Ok, PackedResult, PackedRows, Result, ResultColumn, ResultSet, Value
 from aurora_mysql.sql.transaction_verbs import reads_lock
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.instance_services import InstanceServices
+
+_Batch = TypeVar("_Batch", list[Any], PackedRows)
+
+#: Results and tables from here on make rows worth packing.
+PACKED_FROM_ROWS = 10_000
+#: Rows packed at once (about a megabyte), where none is very wide.
+PACKED_BATCH_ROWS = 8192
+#: Protocol types of columns whose values may be very long: TEXT, BLOB, JSON.
+_WIDE_TYPES = (252, 245)
 
 
 @dataclass
@@ -52,6 +62,50 @@ class SelectPlan:
     is_ddl: bool = False
     needs_transaction: bool = True
     latest: bool = False
+    #: Rows of the last execution, None before there was one.
+    last_rows: int | None = None
+
+    async def run_packed(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
+        """As :meth:`run`, for a client that takes packed rows; it gets them when there may be many."""
+        assert tx is not None
+        plain = self._locks(tx) is not None or self.cut is not None or self.into or self.latest
+        if plain or self.select.sleep_s or self.select.calls or self.select.stored or not await self._maybe_many(tx):
+            return await self.run(ctx, tx, params)
+        try:
+            result = await self._run_packing(ctx, tx, params)
+        except duckdb.Error as error:
+            raise mysql_failure(error) from error
+        return await self.run(ctx, tx, params) if result is None else result
+
+    async def _maybe_many(self, tx: Transaction) -> bool:
+        """Whether packing, which costs a moment at the start, may pay: by the last result, else by the tables."""
+        if self.last_rows is not None:
+            return self.last_rows >= PACKED_FROM_ROWS
+        sizes = self.services.engine.table_sizes
+        for table in self.select.tables:
+            if await sizes.rows(table) >= PACKED_FROM_ROWS:
+                return True
+        return tx.rows_written >= PACKED_FROM_ROWS
+
+    async def _run_packing(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result | None:
+        """None when a column's type can't be packed."""
+        select, columns = self.select, self.columns
+        assert columns is not None
+        stream = await tx.query_projected(
+            select.sql,
+            bind_sources(select.sources, ctx, tx, params),
+            tables=select.tables,
+            project=partial(row_expression, columns),
+            finish=partial(pack, width=len(columns)),
+            batch_rows=STREAM_BATCH_ROWS if any(c.type_code in _WIDE_TYPES for c in columns) else PACKED_BATCH_ROWS,
+            relations=materialise(select.relations, ctx, self.services),
+        )
+        if stream is None:
+            return None
+        if stream.whole:
+            self.last_rows = ctx.found_rows = 0 if stream.first is None else len(stream.first)
+            return ResultSet(columns, []) if stream.first is None else PackedResult(columns, stream.first)
+        return PackedResult(columns, self._counted(ctx, stream, aiter(stream)))
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
@@ -91,9 +145,34 @@ class SelectPlan:
         first = await anext(batches, None)
         if first is None or len(first) < STREAM_BATCH_ROWS:
             rows: Any = first or []
-            ctx.found_rows = len(rows)
+            self.last_rows = ctx.found_rows = len(rows)
             return ResultSet(columns, rows)
-        return ResultSet(columns, _counted(ctx, stream, first, batches, calls))
+        return ResultSet(columns, self._counted(ctx, stream, batches, first, calls))
+
+    async def _counted(
+        self,
+        ctx: SessionContext,
+        stream: QueryStream | ProjectedStream[PackedRows],
+        batches: AsyncIterator[_Batch],
+        first: _Batch | None = None,
+        calls: Rounds | None = None,
+    ) -> AsyncIterator[_Batch]:
+        """The batches, `first` before them; FOUND_ROWS() and the next execution know how many rows there were.
+        `calls` holds what stored functions gave, as long as the query runs."""
+        total = 0
+        try:
+            if first is not None:
+                total = len(first)
+                yield first
+            async for batch in batches:
+                total += len(batch)
+                yield batch
+        except duckdb.Error as error:
+            raise mysql_failure(error) from error
+        finally:
+            self.last_rows = ctx.found_rows = total
+            await stream.aclose()
+            del calls
 
     async def _run_whole(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
         select, columns = self.select, self.columns
@@ -180,28 +259,6 @@ async def _few_rows(
     async for batch in stream:
         found = None if found is None or found or len(batch) == STREAM_BATCH_ROWS else batch
     return found
-
-
-async def _counted(
-    ctx: SessionContext,
-    stream: QueryStream,
-    first: list[tuple[Any, ...]],
-    rest: AsyncIterator[list[tuple[Any, ...]]],
-    calls: Rounds,
-) -> AsyncIterator[list[tuple[Any, ...]]]:
-    """The batches; `calls` holds what stored functions gave, as long as the query runs."""
-    total = len(first)
-    try:
-        yield first
-        async for batch in rest:
-            total += len(batch)
-            yield batch
-    except duckdb.Error as error:
-        raise mysql_failure(error) from error
-    finally:
-        ctx.found_rows = total
-        await stream.aclose()
-        del calls
 
 
 def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False) -> Plan:
