@@ -167,6 +167,8 @@ def _reverse(_: Any, a: list[Ex]) -> Ex:
 
 @function("repeat", low=2)
 def _repeat(_: Any, a: list[Ex]) -> Ex:
+    if a[0].t.kind == "binary":
+        return Ex(f"repeat({a[0].sql}, {_not_negative(a[1])})", types.BINARY)
     return string(f"repeat({text(a[0])}, {_not_negative(a[1])})", a[0])
 
 

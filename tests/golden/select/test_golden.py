@@ -15,9 +15,13 @@ from sqlglot import exp
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.options import EngineOptions
 from aurora_mysql.errors import MySQLError
+from aurora_mysql.session.results import ColumnsPlan
 from aurora_mysql.session.text_encoding import to_text
+from aurora_mysql.session.wire import Reader
 from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.query import plan_select
+from aurora_mysql.sql.query.statement import PACKED_FROM_ROWS, SelectPlan
+from aurora_mysql.sql.result import PackedResult, PackedRows, ResultColumn
 from tests.golden.select.data import ROWS, TABLES
 from tests.support.query_session import QuerySession, parse
 from tests.support.schema_session import MemoryVolume, SchemaSession
@@ -49,10 +53,10 @@ class Golden:
             await self.session.rows(name, rows)
         self.query = QuerySession(self.session)
 
-    def answer(self, sql: str, *, lifted: bool) -> Any:
-        return self.loop.run_until_complete(self._answer(sql, lifted=lifted))
+    def answer(self, sql: str, *, lifted: bool, packed: bool = False) -> Any:
+        return self.loop.run_until_complete(self._answer(sql, lifted=lifted, packed=packed))
 
-    async def _answer(self, sql: str, *, lifted: bool) -> Any:
+    async def _answer(self, sql: str, *, lifted: bool, packed: bool) -> Any:
         try:
             ast = parse(sql)
             params = lift(ast) if lifted else []
@@ -61,7 +65,17 @@ class Golden:
             plan = plan_select(ast, context)
             tx = self.session.engine.begin(self.session.ctx, autocommit=True)
             try:
-                result: Any = await plan.run(self.session.ctx, tx, params)
+                result: Any
+                if packed and isinstance(plan, SelectPlan):
+                    plan.last_rows = PACKED_FROM_ROWS
+                    result = await plan.run_packed(self.session.ctx, tx, params)
+                    if isinstance(result, PackedResult):
+                        batches = (
+                            [result.rows] if isinstance(result.rows, PackedRows) else [b async for b in result.rows]
+                        )
+                        return [row for batch in batches for row in unpacked(batch, result.columns)]
+                else:
+                    result = await plan.run(self.session.ctx, tx, params)
                 return [
                     [None if v is None else cell(v, c) for v, c in zip(row, result.columns, strict=True)]
                     for row in result.rows
@@ -79,6 +93,28 @@ class Golden:
 def cell(value: Any, column: Any) -> str:
     data = to_text(value, column, "utf-8")
     return data.decode("latin-1") if column.collation_id == 63 and isinstance(value, bytes) else data.decode()
+
+
+def unpacked(batch: PackedRows, columns: list[ResultColumn]) -> list[list[str | None]]:
+    """The cells of packed rows, as the packets have them."""
+    out: list[Any] = []
+    ColumnsPlan(columns, "utf8mb4").packed_rows(batch, 1, out)
+    packets = Reader(bytes(out[0]))
+    rows = []
+    for _ in range(len(batch)):
+        row = Reader(packets.take(packets.uint(3) + 1), 1)
+        cells: list[str | None] = []
+        for column in columns:
+            if row.data[row.pos] == 0xFB:
+                row.take(1)
+                cells.append(None)
+                continue
+            data = row.lenenc_bytes()
+            cells.append(data.decode("latin-1") if column.collation_id == 63 else data.decode())
+        assert not row.remaining
+        rows.append(cells)
+    assert not packets.remaining
+    return rows
 
 
 def lift(ast: exp.Expression) -> list[Any]:
@@ -102,3 +138,8 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Golden]:
 def test_as_recorded(golden: Golden, sql: str) -> None:
     assert golden.answer(sql, lifted=False) == EXPECTED[sql]
     assert golden.answer(sql, lifted=True) == EXPECTED[sql]
+
+
+@pytest.mark.parametrize("sql", EXPECTED, ids=range(len(EXPECTED)))
+def test_packed_rows_are_the_same(golden: Golden, sql: str) -> None:
+    assert golden.answer(sql, lifted=True, packed=True) == EXPECTED[sql]
