@@ -23,6 +23,7 @@ from aurora_mysql.catalog.model import Catalog, Table
 from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.arrow_rows import ArrowLayout
+from aurora_mysql.engine.fetched import fetch_all, fetched
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.errors import AuroraError, StorageError
@@ -102,8 +103,9 @@ class PastFile:
         names = ", ".join(quote(column.name) for column in table.columns)
         cursor = self._connection.cursor()
         cursor.execute(f"SELECT {names} FROM main.{table.physical_name}")
+        types = [str(d[1]) for d in cursor.description or ()]
         while rows := cursor.fetchmany(batch_rows):
-            yield rows
+            yield fetched(rows, types)
 
     def look_up(self, table: Table, keys: Sequence[Key]) -> Iterator[Row]:
         """The rows that have one of `keys`."""
@@ -113,9 +115,11 @@ class PastFile:
         wanted = iter(keys)
         while batch := list(itertools.islice(wanted, _LOOK_UP_KEYS)):
             self._connection.register("wanted_keys", layout.keys(batch))
-            yield from self._connection.execute(
-                f"SELECT {names} FROM main.{table.physical_name} t, wanted_keys k WHERE {match}"
-            ).fetchall()
+            yield from fetch_all(
+                self._connection.execute(
+                    f"SELECT {names} FROM main.{table.physical_name} t, wanted_keys k WHERE {match}"
+                )
+            )
             self._connection.unregister("wanted_keys")
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from aurora_mysql.catalog.model import Column, ColumnType
 from aurora_mysql.catalog.physical import duckdb_type, quote
 from aurora_mysql.catalog.value_text import format_datetime, format_time
 from aurora_mysql.catalog.values import Warn, converter
+from aurora_mysql.catalog.zero_date import ANY_DATE, ZeroDate, as_duckdb, of_fetched
 
 _INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit"}
 _NUMERIC = {*_INTEGERS, "decimal", "float", "double"} - {"year"}
@@ -79,12 +80,8 @@ def stored_value(text: str, old: ColumnType, zone: dt.tzinfo, *, numeric: bool) 
         return float(text)
     if duckdb_type(old) == "BLOB":
         return bytes.fromhex(text)
-    if kind == "date":
-        return dt.date.fromisoformat(text)
-    if kind == "timestamp":
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).astimezone(zone).replace(tzinfo=None)
-    if kind == "datetime":
-        return dt.datetime.fromisoformat(text)
+    if kind in ("date", "datetime", "timestamp"):
+        return _date_value(text, kind, zone)
     if kind == "time":
         return dt.timedelta(microseconds=int(text))
     if kind == "enum" and numeric:
@@ -94,10 +91,21 @@ def stored_value(text: str, old: ColumnType, zone: dt.tzinfo, *, numeric: bool) 
     return text
 
 
+def _date_value(text: str, kind: str, zone: dt.tzinfo) -> Any:
+    try:
+        if kind == "date":
+            return dt.date.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return of_fetched(text)
+    return moment if kind == "datetime" else moment.replace(tzinfo=dt.UTC).astimezone(zone).replace(tzinfo=None)
+
+
 def column_conversion(old: ColumnType, new: Column, zone: str, *, strict: bool) -> Callable[[str, int, Warn], Any]:
     """A function from :func:`source_sql`'s text to the new column's storage value."""
     tz = zone_named(zone)
-    convert = converter(new, strict=strict, zone=tz)
+    # Zero dates that are there stay, whatever sql_mode says of new ones.
+    convert = converter(new, strict=strict, zone=tz, dates=ANY_DATE)
     numeric = new.type.name in _NUMERIC
     textual = new.type.name in ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
 
@@ -105,6 +113,8 @@ def column_conversion(old: ColumnType, new: Column, zone: str, *, strict: bool) 
         value = stored_value(text, old, tz, numeric=numeric)
         if textual and isinstance(value, dt.datetime):
             value = format_datetime(value, old.scale or 0)
+        elif textual and isinstance(value, ZeroDate):
+            value = value.text(old.scale or 0)
         elif textual and isinstance(value, dt.timedelta):
             value = format_time(value, old.scale or 0)
         return convert(value, row, warn)
@@ -133,4 +143,6 @@ def mysql_convert(text: str, spec: str) -> str | None:
         return str(value // dt.timedelta(microseconds=1))
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, ZeroDate):
+        return as_duckdb(value)
     return value.isoformat(" ") if isinstance(value, dt.datetime) else str(value)

@@ -7,6 +7,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from aurora_mysql.catalog.zero_date import ANY_DATE, REAL_DATE, DateRules, ZeroDate
+
 #: TIME's range is symmetric around zero.
 MAX_TIME = dt.timedelta(hours=838, minutes=59, seconds=59)
 
@@ -26,12 +28,15 @@ _TIME = re.compile(
 
 
 class TemporalError(ValueError):
-    """Not a date or time MySQL accepts. `zero` is set for zero dates, which can't be stored here."""
+    """Not a date or time MySQL accepts. `zero`: it is '0000-00-00', which is not allowed."""
 
     def __init__(self, *, zero: bool = False, out_of_range: bool = False) -> None:
         super().__init__("not a temporal value")
         self.zero = zero
         self.out_of_range = out_of_range
+
+
+Moment = dt.datetime | ZeroDate
 
 
 def year_of_two_digits(year: int) -> int:
@@ -69,25 +74,31 @@ def _micros(fraction: str | None) -> int:
     return int(fraction[:6]) + (fraction[6] >= "5")
 
 
-def _build(year: int, month: int, day: int, hour: int, minute: int, second: int, micros: int) -> dt.datetime:
-    if month == 0 or day == 0 or year == 0:
-        raise TemporalError(zero=True)
+def _build(
+    rules: DateRules, year: int, month: int, day: int, hour: int, minute: int, second: int, micros: int
+) -> Moment:
     try:
         return dt.datetime(year, month, day, hour, minute, second) + dt.timedelta(microseconds=micros)
     except (ValueError, OverflowError) as error:
-        raise TemporalError() from error
+        if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
+            raise TemporalError() from error
+        clock = ((hour * 60 + minute) * 60 + second) * 1_000_000 + min(micros, 999_999)
+        zero = ZeroDate(year, month, day, clock)
+        if not rules.allow(zero):
+            raise TemporalError(zero=zero.is_zero) from error
+        return zero
 
 
-def datetime_from_text(text: str) -> tuple[dt.datetime, bool]:
+def datetime_from_text(text: str, rules: DateRules = REAL_DATE) -> tuple[Moment, bool]:
     """(value, whole): `whole` False when something after it was ignored. A value with an offset is aware.
 
     Raises:
-        TemporalError: no date in it.
+        TemporalError: no date in it, or none that `rules` allow.
     """
     fast = _FAST.match(text)
     if fast is not None:
         y, mo, d, h, mi, s, f = fast.groups()
-        return _build(int(y), int(mo), int(d), int(h or 0), int(mi or 0), int(s or 0), _micros(f)), True
+        return _build(rules, int(y), int(mo), int(d), int(h or 0), int(mi or 0), int(s or 0), _micros(f)), True
     match = _SEPARATED.match(text)
     if match is not None:
         g = match.groupdict()
@@ -95,6 +106,7 @@ def datetime_from_text(text: str) -> tuple[dt.datetime, bool]:
         if len(g["year"]) <= 2:
             year = year_of_two_digits(year)
         value = _build(
+            rules,
             year,
             int(g["month"]),
             int(g["day"]),
@@ -106,6 +118,8 @@ def datetime_from_text(text: str) -> tuple[dt.datetime, bool]:
         if g["offset"]:
             hours, minutes = int(g["offset"][1:3]), int(g["offset"][4:6])
             if hours > 14 or minutes > 59:
+                raise TemporalError()
+            if isinstance(value, ZeroDate):
                 raise TemporalError()
             shift = dt.timedelta(hours=hours, minutes=minutes)
             value = value.replace(tzinfo=dt.timezone(-shift if g["offset"][0] == "-" else shift))
@@ -124,14 +138,14 @@ def datetime_from_text(text: str) -> tuple[dt.datetime, bool]:
         raise TemporalError(zero=not digits.strip("0"))
     digits = digits.ljust(14, "0")
     parts = [int(digits[a:b]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))]
-    return _build(*parts, _micros(match["fraction"])), not match["rest"]  # type: ignore[call-arg]
+    return _build(rules, *parts, _micros(match["fraction"])), not match["rest"]  # type: ignore[call-arg]
 
 
 def _full_year(digits: str) -> str:
     return f"{year_of_two_digits(int(digits[:2])):04d}{digits[2:]}"
 
 
-def datetime_from_number(value: int | Decimal | float) -> dt.datetime:
+def datetime_from_number(value: int | Decimal | float, rules: DateRules = REAL_DATE) -> Moment:
     """A date as a number: YYMMDD, YYYYMMDD, YYMMDDhhmmss or YYYYMMDDhhmmss[.fraction]."""
     if isinstance(value, float):
         value = Decimal(repr(value))
@@ -139,20 +153,20 @@ def datetime_from_number(value: int | Decimal | float) -> dt.datetime:
     fraction = ""
     if isinstance(value, Decimal) and value != whole:
         fraction = format(value % 1, "f")[2:]
-    if whole <= 0:
-        raise TemporalError(zero=whole == 0)
-    digits = str(whole)
+    if whole < 0:
+        raise TemporalError()
+    digits = str(whole) if whole else "00000000"
     for width in (6, 8, 12, 14):
         if len(digits) <= width:
             digits = digits.rjust(width, "0")
             break
-    return datetime_from_text(digits + ("." + fraction if fraction else ""))[0]
+    return datetime_from_text(digits + ("." + fraction if fraction else ""), rules)[0]
 
 
 def time_from_text(text: str) -> tuple[dt.timedelta, bool]:
     """(value, whole) of a TIME text; see :func:`datetime_from_text`. Not limited to TIME's range."""
     if _FAST.match(text) or ((match := _SEPARATED.match(text)) is not None and "-" in text[1:]):
-        moment, whole = datetime_from_text(text)
+        moment, whole = datetime_from_text(text, ANY_DATE)
         return time_of_day(moment), whole
     match = _TIME.match(text)
     if match is None:
@@ -162,7 +176,7 @@ def time_from_text(text: str) -> tuple[dt.timedelta, bool]:
     if g["minute"] is None and g["days"] is None:
         digits = g["hour"]
         if len(digits) >= 12:
-            moment, whole = datetime_from_text(text)
+            moment, whole = datetime_from_text(text, ANY_DATE)
             return time_of_day(moment), whole
         number = int(digits)
         hour, minute, second = number // 10000, number // 100 % 100, number % 100
@@ -183,16 +197,20 @@ def time_from_number(value: int | Decimal | float) -> dt.timedelta:
     return time_from_text(format(value, "f") if isinstance(value, Decimal) else str(value))[0]
 
 
-def time_of_day(moment: dt.datetime) -> dt.timedelta:
+def time_of_day(moment: Moment) -> dt.timedelta:
+    if isinstance(moment, ZeroDate):
+        return moment.time_of_day()
     return dt.timedelta(
         hours=moment.hour, minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond
     )
 
 
-def as_datetime(value: Any) -> dt.datetime | None:
+def as_datetime(value: Any) -> Moment | None:
     """`value` as a datetime when it is a temporal object, None when it is something else to parse."""
     if isinstance(value, dt.datetime):
         return value
+    if isinstance(value, ZeroDate):
+        return value.datetime()
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day)
     return None

@@ -3,8 +3,8 @@
 :func:`converter` compiles one function per column. It accepts None, bool, int, float, Decimal, str, bytes, date,
 datetime, timedelta and gives storage values (see :mod:`aurora_mysql.redo.record`).
 
-Zero dates ('0000-00-00', a zero month or day) have no storage value: they are error 1292 in strict mode whatever
-NO_ZERO_DATE says, and NULL with a warning otherwise (1292 where the column is NOT NULL).
+Zero dates ('0000-00-00', a zero month or day) are stored as :class:`~aurora_mysql.catalog.zero_date.ZeroDate` where
+sql_mode allows them. What is no date, or not allowed, is error 1292 in strict mode, else '0000-00-00' with a warning.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -23,6 +24,7 @@ from aurora_mysql.catalog.model import Column
 from aurora_mysql.catalog.value_json import JsonError, dump_json, normalise_json
 from aurora_mysql.catalog.value_temporal import (
     MAX_TIME,
+    Moment,
     TemporalError,
     as_datetime,
     datetime_from_number,
@@ -35,6 +37,7 @@ from aurora_mysql.catalog.value_temporal import (
     year_of_two_digits,
 )
 from aurora_mysql.catalog.value_text import format_double, render_key, to_text
+from aurora_mysql.catalog.zero_date import REAL_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, ZeroDate
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 
 __all__ = ["INTEGER_RANGES", "TEXT_BYTES", "Converter", "Warn", "converter", "format_double", "render_key", "to_text"]
@@ -65,11 +68,13 @@ _MIN_TIMESTAMP = dt.datetime(1970, 1, 1, 0, 0, 1)
 _MAX_TIMESTAMP = dt.datetime(2038, 1, 19, 3, 14, 7, 999999)
 
 
-def converter(column: Column, *, strict: bool, zone: dt.tzinfo | None = None, table: str = "") -> Converter:
+def converter(
+    column: Column, *, strict: bool, zone: dt.tzinfo | None = None, table: str = "", dates: DateRules = REAL_DATE
+) -> Converter:
     """The conversion into `column`. None stays None: NOT NULL is the caller's check.
 
     `zone` is the session time zone (None: UTC), from which a naive value of a TIMESTAMP column is converted; an aware
-    datetime is an instant. `table` only serves the text of error 3140.
+    datetime is an instant. `table` only serves the text of error 3140. `dates`: the zero dates that sql_mode allows.
 
     The function raises MySQLError 1264, 1265, 1292, 1366, 1406 or 3140; without `strict` it stores the nearest
     value and warns instead.
@@ -77,11 +82,11 @@ def converter(column: Column, *, strict: bool, zone: dt.tzinfo | None = None, ta
     name = column.type.name
     if name in _BITS:
         return _integer(column, strict)
+    if name in _DATES:
+        return _DATES[name](column, strict, zone, dates)
     maker = _MAKERS.get(name)
     if maker is None:
         raise unsupported(f"column type {name.upper()}")
-    if name == "timestamp":
-        return _timestamp(column, strict, zone)
     if name == "json":
         return _json(column, table)
     return maker(column, strict)
@@ -141,6 +146,8 @@ def _number_of(value: Any, kind: str, problems: _Problems, row: int, warn: Warn)
         return value.year * 10000 + value.month * 100 + value.day
     if isinstance(value, dt.timedelta):
         return Decimal(to_text(value).replace(":", ""))
+    if isinstance(value, ZeroDate):
+        return Decimal(re.sub("[-: ]", "", value.text()))
     text = to_text(value)
     match = _NUMBER.match(text)
     if match is None:
@@ -288,7 +295,7 @@ def _year(column: Column, strict: bool) -> Converter:
         if value is None:
             return None
         text = isinstance(value, str | bytes)
-        if isinstance(value, dt.date):
+        if isinstance(value, dt.date | ZeroDate):
             value = value.year
         number = int(_number_of(value, "integer", problems, row, warn))
         if text and number == 0 and len(to_text(value).strip()) < 4:
@@ -512,38 +519,49 @@ def _json(column: Column, table: str) -> Converter:
     return convert
 
 
-def _moment(value: Any) -> tuple[dt.datetime, bool]:
+def _moment(value: Any, dates: DateRules) -> tuple[Moment, bool]:
     found = as_datetime(value)
     if found is not None:
+        if isinstance(found, ZeroDate) and not dates.allow(found):
+            raise TemporalError(zero=found.is_zero)
         return found, True
     if isinstance(value, dt.timedelta):
         today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         return today + value, True
     if isinstance(value, int | float | Decimal):
-        return datetime_from_number(value), True
-    return datetime_from_text(to_text(value))
+        return datetime_from_number(value, dates), True
+    return datetime_from_text(to_text(value), dates)
 
 
-def _no_date(column: Column, problems: _Problems, kind: str, value: Any, row: int, warn: Warn) -> None:
-    """A value that is no date: 1292, or NULL with a warning where the mode and the column allow it."""
-    error = problems.incorrect_temporal(kind, value, row)
-    if problems.strict or not column.nullable:
-        raise error
-    warn("Warning", error.errno, error.message)
+def _no_date(problems: _Problems, kind: str, value: Any, row: int, warn: Warn, *, out_of_range: bool) -> ZeroDate:
+    """What is stored for a value that is no date, or not allowed: '0000-00-00' with a warning. Raises 1292 if strict."""
+    if problems.strict:
+        raise problems.incorrect_temporal(kind, value, row)
+    if out_of_range:
+        problems.out_of_range(row, warn)
+    else:
+        problems.truncated(row, warn)
+    return ZERO_DATE if kind == "date" else ZERO_DATETIME
 
 
-def _date(column: Column, strict: bool) -> Converter:
+def _date(column: Column, strict: bool, _: dt.tzinfo | None, dates: DateRules) -> Converter:
     problems = _Problems(column, strict)
 
     def convert(value: Any, row: int, warn: Warn) -> Any:
         if value is None or type(value) is dt.date:
             return value
         try:
-            moment, whole = _moment(value)
-        except TemporalError:
-            return _no_date(column, problems, "date", value, row, warn)
+            moment, whole = _moment(value, dates)
+        except TemporalError as error:
+            return _no_date(problems, "date", value, row, warn, out_of_range=error.zero)
         if not whole:
-            problems.report(problems.incorrect_temporal("date", value, row), warn)
+            if strict:
+                raise problems.incorrect_temporal("date", value, row)
+            problems.truncated(row, warn)
+        if isinstance(moment, ZeroDate):
+            if moment.clock:
+                problems.note(row, warn)
+            return moment.date()
         if moment.hour or moment.minute or moment.second or moment.microsecond:
             problems.note(row, warn)
         return moment.date()
@@ -551,15 +569,18 @@ def _date(column: Column, strict: bool) -> Converter:
     return convert
 
 
-def _datetime(column: Column, strict: bool) -> Converter:
-    return _instant(column, strict, None, is_timestamp=False)
+def _datetime(column: Column, strict: bool, _: dt.tzinfo | None, dates: DateRules) -> Converter:
+    return _instant(column, strict, None, dates, is_timestamp=False)
 
 
-def _timestamp(column: Column, strict: bool, zone: dt.tzinfo | None) -> Converter:
-    return _instant(column, strict, zone, is_timestamp=True)
+def _timestamp(column: Column, strict: bool, zone: dt.tzinfo | None, dates: DateRules) -> Converter:
+    # A TIMESTAMP is an instant, or '0000-00-00 00:00:00'.
+    return _instant(column, strict, zone, DateRules(zero=dates.zero), is_timestamp=True)
 
 
-def _instant(column: Column, strict: bool, zone: dt.tzinfo | None, *, is_timestamp: bool) -> Converter:
+def _instant(
+    column: Column, strict: bool, zone: dt.tzinfo | None, dates: DateRules, *, is_timestamp: bool
+) -> Converter:
     scale = column.type.scale or 0
     problems = _Problems(column, strict)
 
@@ -574,19 +595,27 @@ def _instant(column: Column, strict: bool, zone: dt.tzinfo | None, *, is_timesta
         if value is None:
             return None
         try:
-            moment, whole = (value, True) if type(value) is dt.datetime else _moment(value)
+            moment, whole = (value, True) if type(value) is dt.datetime else _moment(value, dates)
+            if isinstance(moment, ZeroDate):
+                if is_timestamp and moment.clock:
+                    raise TemporalError()
+                unit = 10 ** (6 - scale)
+                return moment if not moment.clock else replace(moment, clock=moment.clock // unit * unit)
             if is_timestamp:
                 moment = to_utc(moment)
             elif moment.tzinfo is not None:
                 moment = (moment.astimezone(zone or dt.UTC)).replace(tzinfo=None)
             if scale < 6 and moment.microsecond:
                 moment = round_datetime(moment, scale)
-        except (TemporalError, OverflowError):
-            return _no_date(column, problems, "datetime", value, row, warn)
+        except (TemporalError, OverflowError) as error:
+            zero = isinstance(error, TemporalError) and error.zero
+            return _no_date(problems, "datetime", value, row, warn, out_of_range=zero)
         if not whole:
-            problems.report(problems.incorrect_temporal("datetime", value, row), warn)
+            if strict:
+                raise problems.incorrect_temporal("datetime", value, row)
+            problems.truncated(row, warn)
         if is_timestamp and not _MIN_TIMESTAMP <= moment <= _MAX_TIMESTAMP:
-            return _no_date(column, problems, "datetime", value, row, warn)
+            return _no_date(problems, "datetime", value, row, warn, out_of_range=True)
         return moment
 
     return convert
@@ -603,7 +632,7 @@ def _time(column: Column, strict: bool) -> Converter:
         try:
             if isinstance(value, dt.timedelta):
                 span = value
-            elif isinstance(value, dt.date):
+            elif isinstance(value, dt.date | ZeroDate):
                 moment = as_datetime(value)
                 assert moment is not None
                 span = time_of_day(moment)
@@ -636,8 +665,11 @@ _MAKERS: dict[str, Callable[[Column, bool], Converter]] = {
     "enum": _enum,
     "set": _set,
     "json": lambda column, strict: _json(column, ""),
+    "time": _time,
+}
+
+_DATES: dict[str, Callable[[Column, bool, dt.tzinfo | None, DateRules], Converter]] = {
     "date": _date,
     "datetime": _datetime,
-    "timestamp": lambda column, strict: _timestamp(column, strict, None),
-    "time": _time,
+    "timestamp": _timestamp,
 }

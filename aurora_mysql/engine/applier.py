@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from aurora_mysql.catalog.model import Catalog, Table
 from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.arrow_rows import ArrowLayout
+from aurora_mysql.engine.date_facts import DateFacts
+from aurora_mysql.engine.fetched import bindable
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.materialisation import Materialisation
 from aurora_mysql.errors import StorageError
@@ -28,9 +30,9 @@ _POINT_DELETE_KEYS = 4
 class _TableLayout:
     """What the applier needs to know of one table definition."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, facts: DateFacts) -> None:
         self.keys = TableKeys(table)
-        self.arrow = ArrowLayout(table)
+        self.arrow = ArrowLayout(table, facts)
         name = f"vol.main.{table.physical_name}"
         key_names = self.arrow.key_names
         columns = ", ".join(quote(n) for n in [*self.arrow.names, *self.arrow.hidden_names])
@@ -57,6 +59,8 @@ class Applier:
         self.applied_time_us = int.from_bytes(materialisation.meta("commit_time_us") or b"", "little")
         self.checkpointed_time_us = self.applied_time_us
         self._layouts: dict[int, _TableLayout] = {}
+        self.facts = DateFacts(materialisation.meta("date_facts"))
+        self._facts_kept = self.facts.version
         self.rows_since_checkpoint = 0
         self.rows_applied = 0
         self.batches = 0
@@ -92,6 +96,9 @@ class Applier:
             rows += self._flush(catalog, pending)
             if catalog is not self.catalog:
                 self._duck.put_catalog(catalog)
+            facts = self.facts.version
+            if facts != self._facts_kept:
+                self._duck.put_meta("date_facts", self.facts.packed(set(catalog.tables_by_id)))
             if counters is not None:
                 self._duck.put_meta("counters", counters)
             con.execute(f"UPDATE vol.main.aurora_applied SET lsn = {commits[-1].lsn}")
@@ -100,6 +107,7 @@ class Applier:
             con.execute("ROLLBACK")
             self._layouts.clear()
             raise StorageError(f"redo {commits[0].lsn}..{commits[-1].lsn} could not be applied: {error}") from error
+        self._facts_kept = facts
         self.catalog = catalog
         self.applied_lsn = commits[-1].lsn
         self.applied_time_us = commits[-1].commit_time_us
@@ -125,7 +133,7 @@ class Applier:
         if table is None:
             raise StorageError(f"the redo names table id {table_id}, which the catalog does not have")
         if layout is None or layout.keys.table is not table:
-            layout = self._layouts[table_id] = _TableLayout(table)
+            layout = self._layouts[table_id] = _TableLayout(table, self.facts)
         return layout
 
     def _flush(self, catalog: Catalog, pending: dict[int, dict[Key, Row | None]]) -> int:
@@ -137,7 +145,7 @@ class Applier:
             layout = self._layout(catalog, table_id)
             if len(images) <= _POINT_DELETE_KEYS:
                 for key in images:
-                    con.execute(layout.point_delete_sql, list(key))
+                    con.execute(layout.point_delete_sql, [bindable(value) for value in key])
             else:
                 con.register("aurora_apply_keys", layout.arrow.keys(list(images)))
                 con.execute(layout.delete_sql)
@@ -154,4 +162,8 @@ class Applier:
     def _change_schema(self, catalog: Catalog, change: SchemaChange) -> Catalog:
         for statement in change.statements:
             self._duck.root.execute(statement)
+        for key, table in change.delta.tables.items():
+            before = catalog.tables.get(key)
+            if table is not None and before is not None and before.id in self.facts.tables:
+                self.facts.add(table.id)  # a rebuild copies the rows inside DuckDB
         return catalog.apply(change.delta)

@@ -10,6 +10,8 @@ import pyarrow as pa
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, ColumnType, Table
 from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name
+from aurora_mysql.catalog.zero_date import FIRST_DAY, ZeroDate
+from aurora_mysql.engine.date_facts import DateFacts
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.redo.record import Row
 
@@ -26,6 +28,9 @@ _ARROW = {
 }
 
 
+_DATE_TYPES = (pa.date32(), pa.timestamp("us"))
+
+
 def arrow_type(column_type: ColumnType) -> Any:
     """The Arrow type that DuckDB reads as :func:`duckdb_type`."""
     name = duckdb_type(column_type)
@@ -35,15 +40,40 @@ def arrow_type(column_type: ColumnType) -> Any:
     return _ARROW[name]
 
 
+_DAY_US = 86_400_000_000
+
+
+def _dates(values: Sequence[Any], kind: Any) -> Any:
+    """An array of dates or timestamps with zero dates among them."""
+    if kind == pa.date32():
+        numbers = [
+            None if v is None else v.day_number if isinstance(v, ZeroDate) else v.toordinal() + FIRST_DAY - 1
+            for v in values
+        ]
+        return pa.array(numbers, type=pa.int32()).view(kind)
+    micros = [
+        None
+        if v is None
+        else v.microseconds
+        if isinstance(v, ZeroDate)
+        else (v.toordinal() + FIRST_DAY - 1) * _DAY_US
+        + (v.hour * 3600 + v.minute * 60 + v.second) * 1_000_000
+        + v.microsecond
+        for v in values
+    ]
+    return pa.array(micros, type=pa.int64()).view(kind)
+
+
 class ArrowLayout:
-    """Converters of one table, made once per definition.
+    """Converters of one table, made once per definition. `facts` learns of dates that DuckDB sorts otherwise.
 
     `rows(rows)` gives an Arrow table with all physical columns (hidden collation keys included); `keys(keys)` one
     with the physical key columns k0, k1, ... of normalised keys.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, facts: DateFacts | None = None) -> None:
         self.table = table
+        self.facts = facts
         self.names = [c.name for c in table.columns]
         self.types = [arrow_type(c.type) for c in table.columns]
         self.hidden = [(table.position[c.name.lower()], c.type.collation) for c in collation_key_columns(table)]
@@ -57,7 +87,7 @@ class ArrowLayout:
 
     def rows(self, rows: Sequence[Row]) -> Any:
         columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]
-        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, self.types, strict=True)]
+        arrays = [self._array(values, kind) for values, kind in zip(columns, self.types, strict=True)]
         for position, collation in self.hidden:
             arrays.append(
                 pa.array(
@@ -68,5 +98,12 @@ class ArrowLayout:
 
     def keys(self, keys: Sequence[Key]) -> Any:
         columns: Sequence[Sequence[Any]] = list(zip(*keys, strict=True)) if keys else [() for _ in self.key_names]
-        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, self.key_types, strict=True)]
+        arrays = [self._array(values, kind) for values, kind in zip(columns, self.key_types, strict=True)]
         return pa.table(arrays, names=[f"k{i}" for i in range(len(arrays))])
+
+    def _array(self, values: Sequence[Any], kind: Any) -> Any:
+        if kind in _DATE_TYPES and any(v.__class__ is ZeroDate for v in values):
+            if self.facts is not None and any(v.__class__ is ZeroDate and v.year for v in values):
+                self.facts.add(self.table.id)
+            return _dates(values, kind)
+        return pa.array(values, type=kind)

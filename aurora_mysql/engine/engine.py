@@ -26,6 +26,7 @@ from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.commit_log import CommitLog, InFlight, WritableVolume
+from aurora_mysql.engine.fetched import fetch_all
 from aurora_mysql.engine.freeze import Freeze
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, PageLoad
 from aurora_mysql.engine.keys import TableKeys
@@ -71,6 +72,7 @@ class Engine:
         self.executor = ThreadPoolExecutor(options.query_threads, thread_name_prefix="query")
         self.table_sizes = TableSizes(self.duck, self._applier, self.executor)
         self.catalog: Catalog = self._applier.catalog
+        self.date_facts = self._applier.facts
         self.visible_lsn = self._applier.applied_lsn
         self.last_commit_time_us = self._applier.applied_time_us
         self.row_store = RowStore(self._keys_of_id, options.row_store_bytes)
@@ -139,7 +141,7 @@ class Engine:
     def layout_of(self, table: Table) -> ArrowLayout:
         layout = self._layouts.get(table.id)
         if layout is None or layout.table is not table:
-            layout = self._layouts[table.id] = ArrowLayout(table)
+            layout = self._layouts[table.id] = ArrowLayout(table, self.date_facts)
         return layout
 
     def _keys_of_id(self, table_id: int) -> TableKeys | None:
@@ -250,9 +252,11 @@ class Engine:
         key = quote(table.key_columns[0])
         cursor = self.duck.borrow()
         try:
-            rows: list[Row] = cursor.execute(
-                f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {key} BETWEEN $1 AND $2", [low, high]
-            ).fetchall()
+            rows: list[Row] = fetch_all(
+                cursor.execute(
+                    f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {key} BETWEEN $1 AND $2", [low, high]
+                )
+            )
         finally:
             self.duck.give_back(cursor)
         return rows

@@ -9,17 +9,19 @@ from typing import Any
 
 import msgpack
 
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.errors import CorruptRecordError
 
-_DECIMAL, _DATE, _DATETIME, _TIMEDELTA = 16, 17, 18, 19
+_DECIMAL, _DATE, _DATETIME, _TIMEDELTA, _ZERO_DATE = 16, 17, 18, 19, 20
 
 #: Extension codes of this module.
-VALUE_EXTENSIONS = frozenset({_DECIMAL, _DATE, _DATETIME, _TIMEDELTA})
+VALUE_EXTENSIONS = frozenset({_DECIMAL, _DATE, _DATETIME, _TIMEDELTA, _ZERO_DATE})
 
 _EPOCH = datetime(1970, 1, 1)
 _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
 _DELTA = struct.Struct(">iii")
+_ZERO = struct.Struct(">HBBq")
 _ExtType = msgpack.ExtType
 
 
@@ -41,6 +43,9 @@ def pack_value(value: Any) -> Any:
         return _ExtType(_DATE, _I32.pack(value.toordinal()))
     if kind is timedelta:
         return _ExtType(_TIMEDELTA, _DELTA.pack(value.days, value.seconds, value.microseconds))
+    if kind is ZeroDate:
+        clock = -1 if value.clock is None else value.clock
+        return _ExtType(_ZERO_DATE, _ZERO.pack(value.year, value.month, value.day, clock))
     for base in (datetime, date, timedelta, Decimal):
         if isinstance(value, base):
             raise TypeError(f"{kind.__name__} is a subclass of {base.__name__}: not a storage value")
@@ -65,6 +70,9 @@ def unpack_value(code: int, data: bytes) -> Any:
         if code == _TIMEDELTA:
             days, seconds, micros = _DELTA.unpack(data)
             return timedelta(days, seconds, micros)
+        if code == _ZERO_DATE:
+            year, month, day, clock = _ZERO.unpack(data)
+            return ZeroDate(year, month, day, None if clock < 0 else clock)
     except (ArithmeticError, ValueError, struct.error) as error:
         raise CorruptRecordError(f"malformed value of extension {code}") from error
     raise CorruptRecordError(f"unknown extension {code}")

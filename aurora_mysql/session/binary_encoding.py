@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.session import constants as c
 from aurora_mysql.session.text_encoding import to_text
 from aurora_mysql.session.wire import Reader, lenenc_bytes, malformed
@@ -71,9 +72,22 @@ def _datetime(value: Any) -> bytes:
         else:
             clock = b""
         return bytes((len(day) + len(clock),)) + day + clock
+    if isinstance(value, ZeroDate):
+        return _zero_date(value)
     if isinstance(value, date):
         return b"\4" + struct.pack("<HBB", value.year, value.month, value.day)
     raise ValueError(f"no date: {value!r}")
+
+
+def _zero_date(value: ZeroDate) -> bytes:
+    if value.is_zero and not value.clock:
+        return b"\0"
+    body = struct.pack("<HBB", value.year, value.month, value.day)
+    if value.clock:
+        seconds, us = divmod(value.clock, 1_000_000)
+        body += struct.pack("<BBB", seconds // 3600, seconds // 60 % 60, seconds % 60)
+        body += struct.pack("<I", us) if us else b""
+    return bytes((len(body),)) + body
 
 
 def _parse_temporal(text: str) -> datetime | None:

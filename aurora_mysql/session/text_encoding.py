@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.session.constants import (
     FLAG_ZEROFILL,
@@ -119,6 +120,8 @@ def to_text(value: Any, column: ResultColumn, codec: str) -> bytes:
         return format(value, "f").encode()
     if isinstance(value, datetime):
         return format_datetime(value, _fraction_digits(column)).encode()
+    if isinstance(value, ZeroDate):
+        return _zero_date_text(value, column).encode()
     if isinstance(value, date):
         text = value.isoformat()
         return (text + " 00:00:00" if column.type_code in (TYPE_DATETIME, TYPE_TIMESTAMP) else text).encode()
@@ -130,6 +133,12 @@ def to_text(value: Any, column: ResultColumn, codec: str) -> bytes:
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     return encode_str(str(value), codec)
+
+
+def _zero_date_text(value: ZeroDate, column: ResultColumn) -> str:
+    if column.type_code in (TYPE_DATETIME, TYPE_TIMESTAMP):
+        value = value.datetime()
+    return value.text(_fraction_digits(column))
 
 
 def encode_str(value: str, codec: str) -> bytes:

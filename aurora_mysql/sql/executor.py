@@ -224,6 +224,7 @@ class Executor:
         return (
             ctx.database,
             self.engine.catalog.version,
+            self.engine.date_facts.version,
             get("sql_mode"),
             get("time_zone"),
             get("collation_connection"),

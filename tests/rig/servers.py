@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import subprocess
 import tempfile
@@ -69,15 +70,17 @@ class OwnMariaDB:
         if shutil.which("mariadbd") is None:
             raise RuntimeError("no --reference, and mariadbd is not installed")
         self.directory = Path(tempfile.mkdtemp(prefix="reference-"))
+        user = f"--user={getpass.getuser()}"
         data, self.socket = self.directory / "data", self.directory / "s"
         subprocess.run(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"],
+            ["mariadb-install-db", "--no-defaults", user, f"--datadir={data}",
+             "--auth-root-authentication-method=normal"],
             check=True, capture_output=True,
         )  # fmt: skip
         self.port = _free_port()
         self.process = subprocess.Popen(
-            ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={self.socket}", f"--port={self.port}",
-             "--bind-address=127.0.0.1", "--local-infile=1"],
+            ["mariadbd", "--no-defaults", user, f"--datadir={data}", f"--socket={self.socket}",
+             f"--port={self.port}", "--bind-address=127.0.0.1", "--local-infile=1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.address = f"127.0.0.1:{self.port}"

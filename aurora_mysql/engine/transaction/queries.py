@@ -11,6 +11,7 @@ import duckdb
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import quote
+from aurora_mysql.engine.fetched import bindable, fetched
 from aurora_mysql.engine.snapshot import Overlay, QueryResult, Snapshot, describe, install_overlay
 from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.engine.transaction.state import TransactionState
@@ -85,7 +86,7 @@ class TransactionQueries(TransactionView):
         def run(cursor: duckdb.DuckDBPyConnection) -> QueryResult:
             cursor.execute(sql, list(params))
             names, types = describe(cursor)
-            return QueryResult(names, types, cursor.fetchall())
+            return QueryResult(names, types, fetched(cursor.fetchall(), types))
 
         async with self._reading(tables, latest, relations) as cursor:
             return await self._call(cursor, run)
@@ -105,7 +106,8 @@ class TransactionQueries(TransactionView):
 
         def start(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str], list[tuple[Any, ...]]]:
             cursor.execute(sql, list(params))
-            return *describe(cursor), cursor.fetchmany(STREAM_BATCH_ROWS)
+            names, types = describe(cursor)
+            return names, types, fetched(cursor.fetchmany(STREAM_BATCH_ROWS), types)
 
         try:
             names, types, first = await self._call(cursor, start)
@@ -120,7 +122,7 @@ class TransactionQueries(TransactionView):
                     yield rows
                     if len(rows) < STREAM_BATCH_ROWS:
                         break
-                    rows = await self._call(cursor, lambda c: c.fetchmany(STREAM_BATCH_ROWS))
+                    rows = await self._call(cursor, lambda c: fetched(c.fetchmany(STREAM_BATCH_ROWS), types))
             finally:
                 await reading.__aexit__(None, None, None)
 
@@ -211,7 +213,10 @@ class TransactionQueries(TransactionView):
         condition = " AND ".join(f"{quote(c)} = ${i + 1}" for i, c in enumerate(columns))
         names = ", ".join(quote(c.name) for c in table.columns)
         result = await self.query(
-            f"SELECT {names} FROM {table.physical_name} WHERE {condition}", values, tables=[table], latest=True
+            f"SELECT {names} FROM {table.physical_name} WHERE {condition}",
+            [bindable(v) for v in values],
+            tables=[table],
+            latest=True,
         )
         return result.rows
 

@@ -6,6 +6,7 @@ import duckdb
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import key_column_name, quote
+from aurora_mysql.engine.fetched import bindable, fetch_all
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, KeyPage
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.row_store import TableRows
@@ -138,5 +139,5 @@ class TransactionRows(TransactionView):
             f"{quote(key_column_name(table, c))} = ${i + 1}" for i, c in enumerate(table.key_columns)
         )
         sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {condition}"
-        rows: list[Row] = cursor.execute(sql, list(normal)).fetchall()
+        rows: list[Row] = fetch_all(cursor.execute(sql, [bindable(v) for v in normal]))
         return rows[0] if rows else None

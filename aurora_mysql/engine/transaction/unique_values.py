@@ -7,6 +7,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.physical import key_column_name, quote
+from aurora_mysql.engine.fetched import bindable, fetch_all
 from aurora_mysql.engine.gaps import gap_resource
 from aurora_mysql.engine.keys import Key, TableKeys, normaliser, unique_key_function
 from aurora_mysql.engine.new_rows import any_in_duckdb, distinct_values
@@ -158,7 +159,9 @@ class TransactionUnique(TransactionLocks):
         sql = f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {' AND '.join(conditions)}"
         while True:
             applied_lsn = self._engine.applied_lsn
-            rows: list[Row] = await self._with_cursor(lambda cursor: cursor.execute(sql, list(value)).fetchall())
+            rows: list[Row] = await self._with_cursor(
+                lambda cursor: fetch_all(cursor.execute(sql, [bindable(v) for v in value]))
+            )
             # Rows that were dirty at the start may be in DuckDB alone by now, but not yet in what was read.
             unmoved = self._engine.applied_lsn == applied_lsn and store.bulk_lsn <= applied_lsn
             if unmoved or self._engine.row_store.last_lsn(table.id) <= applied_lsn:

@@ -31,9 +31,12 @@ from aurora_mysql.catalog.physical import (
     quote,
 )
 from aurora_mysql.catalog.values import converter, render_key
-from aurora_mysql.errors import mysql_error
+from aurora_mysql.catalog.zero_date import ANY_DATE, ZeroDate, as_duckdb
+from aurora_mysql.engine.fetched import fetch_all
+from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.redo.record import Row, RowsBefore, TableChange
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
+from aurora_mysql.sql.ddl.build import refuse_zero_defaults
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.generated import (
     evaluate,
@@ -64,6 +67,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
         catalog = engine.catalog
         spec = with_functional_actions(run, table, spec)
         altered = alter_definition(table, spec, catalog, fk_checked=run.foreign_key_checks)
+        refuse_zero_defaults(run, [c for c in altered.table.columns if c not in table.columns])
         parents = [
             p for fk in altered.table.foreign_keys if (p := catalog.table(fk.ref_database, fk.ref_table)) is not None
         ]
@@ -101,6 +105,8 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             delta = replace(delta, next_table_id=new.id + 1)
         if delta.tables:
             await run.commit(delta, statements, [table, *(p for p in parents if p is not table)], changes)
+    if not copies_in_mysql(table, altered):
+        counted = 0
     return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")
 
 
@@ -201,6 +207,23 @@ def needs_rebuild(old: Table, altered: Altered) -> bool:
     )
 
 
+def copies_in_mysql(old: Table, altered: Altered) -> bool:
+    """True when MySQL would copy the rows one by one, and so count them as affected; what it does in place counts none,
+    whatever is rebuilt here."""
+    new = altered.table
+    if old.primary is not None and new.primary is None:
+        return True
+    for column in new.columns:
+        name = altered.origin.get(column.name.lower()) or column.name
+        was = None if altered.origin.get(column.name.lower(), name) is None else old.column(name)
+        if was is None:
+            if column.generated is not None and column.generated_stored:
+                return True
+        elif _values_may_change(replace(was, nullable=column.nullable), column) or was.generated != column.generated:
+            return True
+    return False
+
+
 def _values_may_change(old: Column, new: Column) -> bool:
     if old.nullable and not new.nullable:
         return True
@@ -215,6 +238,9 @@ def _values_may_change(old: Column, new: Column) -> bool:
         if a.name in ("enum", "set"):
             return b.values[: len(a.values)] != a.values
     return True
+
+
+_DATES = ("date", "datetime", "timestamp")
 
 
 class Rebuild:
@@ -248,7 +274,7 @@ class Rebuild:
 
     def fetch(self, cursor: duckdb.DuckDBPyConnection) -> list[Row]:
         """All rows, as storage rows of the new table; generated columns and expression defaults still NULL."""
-        rows: list[Row] = cursor.execute(f"{self.select()} ORDER BY {self._order}").fetchall()
+        rows: list[Row] = fetch_all(cursor.execute(f"{self.select()} ORDER BY {self._order}"))
         return rows
 
     async def computed_rows(self) -> list[Row]:
@@ -261,7 +287,7 @@ class Rebuild:
         for position in self._expression_defaults:
             column = new.columns[position]
             values = await evaluate(run, new, rows, [column.default or "NULL"])
-            convert = converter(column, strict=run.strict, zone=zone_named(self._zone))
+            convert = converter(column, strict=run.strict, zone=zone_named(self._zone), dates=run.dates)
             rows = [
                 (*row[:position], None if value is None else convert(value, number, run.ctx.warn), *row[position + 1 :])
                 for number, (row, (value,)) in enumerate(zip(rows, values, strict=True), 1)
@@ -279,6 +305,7 @@ class Rebuild:
     def validate(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Raises what MySQL raises when a value does not fit its new column, and 1062 for a duplicate key."""
         run, name = self._run, self._from
+        self._refuse_zero_dates(cursor)
         for column in self._altered.table.columns:
             source = self._source(column)
             if source is None or column.generated is not None:
@@ -298,6 +325,17 @@ class Rebuild:
         for index in self._altered.table.indexes:
             if index.unique and not self.computes:
                 self._refuse_duplicates(cursor, index)
+
+    def _refuse_zero_dates(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """1292 when rows that are there would get a zero date that the mode refuses."""
+        for column in self._altered.table.columns:
+            added = self._source(column) is None and column.generated is None
+            if not added or column.nullable or column.default is not None or column.type.name not in _DATES:
+                continue
+            zero = implicit_default(column)
+            if self._run.strict and not self._run.dates.allow(zero) and self.rows(cursor):
+                text = f"Incorrect {column.type.name} value: '{zero}' for column '{column.name}' at row 1"
+                raise MySQLError(1292, "22007", text)
 
     def _refuse_nulls(self, cursor: duckdb.DuckDBPyConnection, source: Column, column: Column) -> None:
         """1138 when a column that becomes NOT NULL holds NULL; without strict mode, warnings (see :meth:`_item`)."""
@@ -325,10 +363,11 @@ class Rebuild:
         shown = ", ".join(f"any_value({quote(c)})" for c in index.columns)
         groups = ", ".join(f"k{n}" for n in range(len(keys)))
         present = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(keys)))
-        found = cursor.execute(
+        counted = cursor.execute(
             f"SELECT {shown} FROM (SELECT *, {', '.join(keys)} FROM ({self.select()})) WHERE {present} "
             f"GROUP BY {groups} HAVING count(*) > 1 ORDER BY {groups} LIMIT 1"
-        ).fetchall()
+        )
+        found = fetch_all(counted)
         if found:
             raise mysql_error(1062, render_key(found[0]), f"{new.name}.{index.name}")
 
@@ -375,7 +414,8 @@ class Rebuild:
             return converter(column, strict=True, zone=zone_named(self._zone))(moment, 1, self._run.ctx.warn)
         token = tokenize(column.default.lstrip("-"))[0]
         value = -token.value if column.default.startswith("-") else token.value
-        return converter(column, strict=True, zone=zone_named(self._zone))(value, 1, self._run.ctx.warn)
+        convert = converter(column, strict=True, zone=zone_named(self._zone), dates=ANY_DATE)
+        return convert(value, 1, self._run.ctx.warn)
 
     def copy_statement(self, new: Table) -> str:
         """The applier's statement that fills `new`."""
@@ -390,11 +430,7 @@ class Rebuild:
 
 
 def implicit_default(column: Column) -> Any:
-    """What a NOT NULL column without a default gets: zero, '' or the first ENUM member.
-
-    Raises:
-        MySQLError: 1292 for dates, whose zero can't be stored.
-    """
+    """What a NOT NULL column without a default gets: zero, '' or the first ENUM member."""
     kind = column.type.name
     if kind == "enum":
         return column.type.values[0]
@@ -405,7 +441,7 @@ def implicit_default(column: Column) -> Any:
     if kind in _BINARY:
         return b"\0" * (column.type.length or 1) if kind == "binary" else b""
     zero = {"date": "0000-00-00", "datetime": "0000-00-00 00:00:00", "timestamp": "0000-00-00 00:00:00"}.get(kind, "0")
-    return converter(column, strict=True)(zero, 1, lambda level, errno, message: None)
+    return converter(column, strict=True, dates=ANY_DATE)(zero, 1, lambda level, errno, message: None)
 
 
 def literal(value: Any, kind: str) -> str:
@@ -416,7 +452,7 @@ def literal(value: Any, kind: str) -> str:
         return f"unhex('{value.hex()}')"
     if kind == "INTERVAL":
         return f"to_microseconds({value // dt.timedelta(microseconds=1)})"
-    text = repr(value) if isinstance(value, float) else str(value)
+    text = repr(value) if isinstance(value, float) else as_duckdb(value) if isinstance(value, ZeroDate) else str(value)
     return f"CAST('{text.replace(chr(39), chr(39) * 2)}' AS {kind})"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aurora_mysql.catalog.charsets import CHARSETS, resolve
@@ -16,9 +16,11 @@ from aurora_mysql.catalog.model import (
     Table,
 )
 from aurora_mysql.catalog.values import converter, to_text
+from aurora_mysql.catalog.zero_date import ANY_DATE
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.ddl.expressions import canonical, check_generated, refuse_stored
 from aurora_mysql.sql.ddl.parse_column import quote_string
+from aurora_mysql.sql.ddl.plan import Run
 from aurora_mysql.sql.ddl.spec import CheckSpec, ColumnSpec, KeySpec
 from aurora_mysql.sql.lexer import tokenize
 
@@ -100,6 +102,16 @@ def with_default(column: Column, kind: str, text: str) -> Column:
     return replace(column, default=_canonical_default(column, text), default_is_expr=False)
 
 
+def refuse_zero_defaults(run: Run, columns: Iterable[Column]) -> None:
+    """1067 when one of `columns` has a zero date for a default that sql_mode refuses."""
+    for column in columns if run.strict else ():
+        if column.type.name in ("date", "datetime", "timestamp") and column.default and not column.default_is_expr:
+            try:
+                converter(column, strict=True, dates=run.dates)(column.default.strip("'"), 1, lambda *_: None)
+            except MySQLError:
+                raise mysql_error(1067, column.name) from None
+
+
 def _canonical_default(column: Column, text: str) -> str:
     token = tokenize(text.lstrip("-"))[0]
     value = token.value
@@ -107,7 +119,9 @@ def _canonical_default(column: Column, text: str) -> str:
         value = -value
     problems: list[int] = []
     try:
-        stored = converter(column, strict=True)(value, 1, lambda level, errno, message: problems.append(errno))
+        # Whether the mode allows a zero date is asked of the columns that a statement defines (`refuse_zero_defaults`).
+        convert = converter(column, strict=True, dates=ANY_DATE)
+        stored = convert(value, 1, lambda level, errno, message: problems.append(errno))
     except MySQLError as error:
         raise mysql_error(1067, column.name) from error
     if problems and column.type.name in ("char", "varchar"):

@@ -74,7 +74,9 @@ async def fill_generated(run: Run, table: Table, rows: Sequence[Row]) -> list[Ro
         column = table.columns[position]
         assert column.generated is not None, "only generated columns are asked for"
         values = await evaluate(run, table, [tuple(row) for row in done], [column.generated])
-        convert = converter(column, strict=run.strict, zone=zone(session_zone(run.ctx)), table=table.name)
+        convert = converter(
+            column, strict=run.strict, zone=zone(session_zone(run.ctx)), table=table.name, dates=run.dates
+        )
         for number, (row, (value,)) in enumerate(zip(done, values, strict=True), 1):
             if value is None and not column.nullable:
                 raise mysql_error(1048, column.name)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aurora_mysql.catalog.model import CatalogDelta, Database, Table, View
+from aurora_mysql.catalog.zero_date import DateRules
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
@@ -67,6 +68,11 @@ class Run:
     def strict(self) -> bool:
         mode = self.ctx.variables.get("sql_mode")
         return mode is None or "STRICT_" in str(mode).upper() or "TRADITIONAL" in str(mode).upper()
+
+    @property
+    def dates(self) -> DateRules:
+        """The zero dates that sql_mode allows."""
+        return DateRules.of_mode(self.ctx.variables.get("sql_mode"))
 
     async def commit(
         self,

@@ -10,7 +10,7 @@ from aurora_mysql.catalog.charsets import resolve
 from aurora_mysql.catalog.model import Catalog, CatalogDelta, Database, ForeignKey, Table
 from aurora_mysql.catalog.physical import create_table_statements
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.sql.ddl.build import check_identifier
+from aurora_mysql.sql.ddl.build import check_identifier, refuse_zero_defaults
 from aurora_mysql.sql.ddl.create import build_table, like_table
 from aurora_mysql.sql.ddl.fill import as_change, in_memory, insert_selected, run_select, with_selected_columns
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
@@ -69,6 +69,7 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
             table = build_table(
                 with_functional_keys(run, spec, database), database, catalog, fk_checked=run.foreign_key_checks
             )
+            refuse_zero_defaults(run, table.columns)
         delta = CatalogDelta(tables={key: table}, next_table_id=table.id + 1)
         parents = [p for fk in table.foreign_keys if (p := catalog.table(fk.ref_database, fk.ref_table)) is not None]
         if selected is None:

@@ -10,12 +10,14 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.fingerprint import bound
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import compile_row_expression, plan_select
+from aurora_mysql.sql.query.functions_temporal import ZERO_DATE_FUNCTION
 from aurora_mysql.sql.query.sources import local
 from aurora_mysql.sql.result import ResultSet, Value
 
@@ -92,6 +94,8 @@ def _literal(column: Column, value: Value, ctx: SessionContext) -> exp.Expressio
         return _cast(bound(value)[2][1:-1], "DATETIME(6)")
     if isinstance(value, dt.date):
         return _cast(value.isoformat(), "DATE")
+    if isinstance(value, ZeroDate):
+        return exp.Anonymous(this=ZERO_DATE_FUNCTION, expressions=[exp.Literal.string(value.text())])
     if isinstance(value, dt.timedelta):
         return _cast(bound(value)[2][1:-1], "TIME(6)")
     if isinstance(value, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import sqlglot
@@ -9,6 +10,7 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Index, Table
 from aurora_mysql.catalog.values import Converter, converter, render_key
+from aurora_mysql.catalog.zero_date import ZERO_DATE, ZERO_DATETIME, DateRules
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, ProgramError, mysql_error
 from aurora_mysql.redo.record import Row
@@ -38,6 +40,11 @@ def is_strict(ctx: SessionContext) -> bool:
     return mode is None or any(word in mode for word in _STRICT)
 
 
+def date_rules(ctx: SessionContext) -> DateRules:
+    """What the session's sql_mode lets pass for a date."""
+    return DateRules.of_mode(ctx.variables.get("sql_mode"))
+
+
 class TableWriter:
     """One per plan. Conversions are made once per session setting they depend on."""
 
@@ -52,7 +59,7 @@ class TableWriter:
             (index for index in table.indexes if index.unique), key=lambda index: index is not table.key_index
         )
         self._positions = {i.name: [table.position[c.lower()] for c in i.columns] for i in self.unique}
-        self._converters: dict[tuple[bool, str], list[Converter]] = {}
+        self._converters: dict[tuple[bool, str, DateRules], list[Converter]] = {}
         self._defaults: dict[str, Value] = {}
         self._default_expressions: dict[str, RowExpression] = {}
         self._pc = pc
@@ -74,14 +81,19 @@ class TableWriter:
                 self._defaults[column.name] = _default_literal(column)
 
     def converters(self, ctx: SessionContext, *, lenient: bool = False) -> list[Converter]:
-        key = (is_strict(ctx) and not lenient, session_zone(ctx))
+        dates = date_rules(ctx).noting(self._note_unordered)
+        key = (is_strict(ctx) and not lenient, session_zone(ctx), dates)
         found = self._converters.get(key)
         if found is None:
             found = [
-                converter(column, strict=key[0], zone=zone(key[1]), table=self.table.name) for column in self.columns
+                converter(column, strict=key[0], zone=zone(key[1]), table=self.table.name, dates=key[2])
+                for column in self.columns
             ]
             self._converters[key] = found
         return found
+
+    def _note_unordered(self) -> None:
+        self.engine.date_facts.add(self.table.id)
 
     async def default(self, column: Column, row: Row, ctx: SessionContext, tx: Transaction, lenient: bool) -> Value:
         """The value of a column that is not given. Raises 1364 in strict mode when it has none."""
@@ -225,7 +237,7 @@ class TableWriter:
 
 
 def implicit(column: Column) -> Value:
-    """What MySQL stores in a NOT NULL column that is given nothing, without strict mode (there are no zero dates)."""
+    """What MySQL stores in a NOT NULL column that is given nothing, without strict mode."""
     name = column.type.name
     if name in _ZERO_TEXT:
         return b"" if "b" in name and "char" not in name else ""
@@ -233,7 +245,13 @@ def implicit(column: Column) -> Value:
         return column.type.values[0]
     if name == "set":
         return ""
-    if name in ("date", "datetime", "timestamp", "time", "json"):
+    if name == "date":
+        return ZERO_DATE
+    if name in ("datetime", "timestamp"):
+        return ZERO_DATETIME
+    if name == "time":
+        return dt.timedelta(0)
+    if name == "json":
         raise mysql_error(1364, column.name)
     return 0
 

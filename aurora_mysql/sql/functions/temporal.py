@@ -6,9 +6,11 @@ import calendar
 import datetime as dt
 import re
 import zoneinfo
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
+from aurora_mysql.catalog.zero_date import DateRules, ZeroDate, as_duckdb, of_fetched
 from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.numeric import double_text
 from aurora_mysql.sql.functions.registry import udf
@@ -18,6 +20,7 @@ from aurora_mysql.sql.functions.temporal_text import (
     has_time_part,
     parse_datetime,
     read_datetime,
+    read_moment,
     read_time,
     time_of,
     time_text,
@@ -38,10 +41,22 @@ def to_datetime(text: str, warn: int) -> dt.datetime | None:
     return moment
 
 
-@udf("my_date", ["VARCHAR", "BIGINT"], "DATE")
-def to_date(text: str, warn: int) -> dt.date | None:
-    moment = to_datetime(text, warn)
-    return None if moment is None else moment.date()
+@udf("my_moment", ["VARCHAR", "BIGINT", "BIGINT"], "TIMESTAMP")
+def to_moment(text: str, rules: int, warn: int) -> dt.datetime | str | None:
+    """As :func:`to_datetime`; also a zero date, if `rules` (bits) allow it."""
+    moment, whole = read_moment(text, DateRules.of_bits(rules))
+    if moment is None:
+        conversion_warning(warn, 1292, f"Incorrect datetime value: '{text}'")
+    elif not whole:
+        conversion_warning(warn, 1292, f"Truncated incorrect datetime value: '{text}'")
+    return as_duckdb(moment) if isinstance(moment, ZeroDate) else moment
+
+
+@udf("my_moment_part", ["TIMESTAMP", "VARCHAR"], "BIGINT")
+def moment_part(moment: dt.datetime | str, name: str) -> int:
+    """`name` (year, month or day) of a moment, zero dates included."""
+    part: int = getattr(of_fetched(moment) if isinstance(moment, str) else moment, name)
+    return part
 
 
 @udf("my_time", ["VARCHAR", "BIGINT"], "INTERVAL")
@@ -57,14 +72,28 @@ def my_time_text(value: dt.timedelta, digits: int) -> str:
     return time_text(value, digits)
 
 
+@udf("my_no_date", ["TIMESTAMP", "BOOLEAN", "BIGINT"], "TIMESTAMP")
+def no_date(moment: dt.datetime | str, date: bool, warn: int) -> None:
+    """NULL and a warning about a zero date. (About others there is nothing to say.)"""
+    if isinstance(moment, str):
+        zero = of_fetched(moment)
+        conversion_warning(warn, 1292, f"Incorrect datetime value: '{zero.date() if date else zero}'")
+
+
 @udf("my_datetime_text", ["TIMESTAMP", "BIGINT"], "VARCHAR")
-def my_datetime_text(value: dt.datetime, digits: int) -> str:
+def my_datetime_text(value: dt.datetime | str, digits: int) -> str:
+    if isinstance(value, str):
+        return of_fetched(value).text(digits)
     return datetime_text(value, digits)
 
 
 @udf("my_round_datetime", ["TIMESTAMP", "BIGINT"], "TIMESTAMP")
-def round_datetime(value: dt.datetime, digits: int) -> dt.datetime:
-    """To `digits` fractional digits, half up."""
+def round_datetime(value: dt.datetime | str, digits: int) -> dt.datetime | str:
+    """To `digits` fractional digits, half up; of a zero date, cut."""
+    if isinstance(value, str):
+        zero = of_fetched(value)
+        unit = 10 ** (6 - digits)
+        return as_duckdb(replace(zero, clock=(zero.clock or 0) // unit * unit))
     unit = 10 ** (6 - digits)
     return value + dt.timedelta(microseconds=-value.microsecond + (value.microsecond + unit // 2) // unit * unit)
 
@@ -240,7 +269,10 @@ def _ordinal(day: int) -> str:
 
 
 @udf("my_date_format", ["TIMESTAMP", "VARCHAR"], "VARCHAR")
-def date_format(moment: dt.datetime, pattern: str) -> str:
+def date_format(moment: dt.datetime | str, pattern: str) -> str | None:
+    """NULL when a zero date has no such part (the name of month 0)."""
+    if isinstance(moment, str):
+        return _format_zero(of_fetched(moment), pattern)
     out, i = [], 0
     while i < len(pattern):
         c = pattern[i]
@@ -251,6 +283,21 @@ def date_format(moment: dt.datetime, pattern: str) -> str:
         out.append(_format_one(moment, pattern[i], moment.hour))
         i += 1
     return "".join(out)
+
+
+#: What a zero date has no answer for: names, days of the week and of the year, weeks.
+_OF_THE_CALENDAR = re.compile(r"%[WawjUuVvXx]")
+
+
+def _format_zero(zero: ZeroDate, pattern: str) -> str | None:
+    if _OF_THE_CALENDAR.search(pattern) or (not zero.month and re.search(r"%[Mb]", pattern)):
+        return None
+    time = _EPOCH + zero.time_of_day()
+    own = {"Y": f"{zero.year:04d}", "y": f"{zero.year % 100:02d}", "m": f"{zero.month:02d}", "c": str(zero.month)}
+    own |= {"d": f"{zero.day:02d}", "e": str(zero.day), "D": _ordinal(zero.day)}
+    if zero.month:
+        own |= {"M": calendar.month_name[zero.month], "b": calendar.month_abbr[zero.month]}
+    return re.sub(r"%(.)", lambda f: own.get(f[1]) or _format_one(time, f[1], time.hour), pattern, flags=re.DOTALL)
 
 
 def _format_one(m: dt.datetime, code: str, hours: int) -> str:
@@ -460,7 +507,9 @@ def zone(name: str) -> dt.tzinfo | None:
 
 
 @udf("my_convert_tz", ["TIMESTAMP", "VARCHAR", "VARCHAR"], "TIMESTAMP")
-def convert_tz(moment: dt.datetime, source: str, target: str) -> dt.datetime | None:
+def convert_tz(moment: dt.datetime | str, source: str, target: str) -> dt.datetime | str | None:
+    if isinstance(moment, str):
+        return moment  # a zero date is the same everywhere
     from_zone, to_zone = zone(source), zone(target)
     if from_zone is None or to_zone is None:
         return None
@@ -518,8 +567,11 @@ def _period_months(period: int) -> int:
 
 
 @udf("my_extract", ["TIMESTAMP", "VARCHAR"], "BIGINT")
-def extract(moment: dt.datetime, unit: str) -> int:
+def extract(moment: dt.datetime | str, unit: str) -> int:
     """EXTRACT(): compound units give their digits side by side."""
+    if isinstance(moment, str):
+        zero = of_fetched(moment)
+        return _digits(unit, zero.year, zero.month, zero.day, zero.time_of_day(), None)
     return _digits(unit, moment.year, moment.month, moment.day, time_of(moment), moment.date())
 
 
@@ -567,6 +619,13 @@ def number_to_datetime(number: float, warn: int) -> dt.datetime | None:
 
 
 def _number_to_datetime(whole: int) -> dt.datetime | None:
+    return parse_datetime(_padded(whole))
+
+
+def _padded(whole: int) -> str:
+    """As many digits as a date or datetime has."""
+    if not whole:
+        return "00000000"
     text = str(whole)
     if len(text) <= 6:
         text = text.zfill(6)
@@ -574,7 +633,16 @@ def _number_to_datetime(whole: int) -> dt.datetime | None:
         text = text.zfill(8)
     elif len(text) <= 12:
         text = text.zfill(12)
-    return parse_datetime(text)
+    return text
+
+
+@udf("my_number_moment", ["DOUBLE", "BIGINT", "BIGINT"], "TIMESTAMP")
+def number_to_moment(number: float, rules: int, warn: int) -> dt.datetime | str | None:
+    """As :func:`number_to_datetime`; also a zero date, if `rules` (bits) allow it."""
+    moment, _ = read_moment(_padded(int(number)), DateRules.of_bits(rules))
+    if moment is None:
+        conversion_warning(warn, 1292, f"Incorrect datetime value: '{double_text(number)}'")
+    return as_duckdb(moment) if isinstance(moment, ZeroDate) else moment
 
 
 @udf("my_int_time", ["DOUBLE", "BIGINT"], "INTERVAL")

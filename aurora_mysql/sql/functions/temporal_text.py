@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from aurora_mysql.catalog.zero_date import REAL_DATE, DateRules, ZeroDate
+
 _DELIMITED = re.compile(
     r"\s*(\d{1,4})[^\w\s](\d{1,2})[^\w\s](\d{1,2})(?:(?:[T ]|\s+)(\d{1,2})(?:[^\w\s.](\d{1,2})(?:[^\w\s.](\d{1,2})(?:\.(\d*))?)?)?)?"  # noqa: E501
 )
@@ -54,6 +56,13 @@ def parse_datetime(text: str) -> dt.datetime | None:
 
 def read_datetime(text: str) -> tuple[dt.datetime | None, bool]:
     """A DATETIME from text, None when it is not one; and whether nothing but spaces follows it."""
+    moment, whole = read_moment(text, REAL_DATE)
+    assert not isinstance(moment, ZeroDate), "no zero date is allowed"
+    return moment, whole
+
+
+def read_moment(text: str, rules: DateRules) -> tuple[dt.datetime | ZeroDate | None, bool]:
+    """As :func:`read_datetime`; also a zero date, if `rules` allow it."""
     found = _DELIMITED.match(text)
     if found is not None:
         year, month, day, hour, minute, second, fraction = found.groups()
@@ -68,10 +77,22 @@ def read_datetime(text: str) -> tuple[dt.datetime | None, bool]:
         pairs = [int(rest[i : i + 2]) for i in range(0, len(rest), 2)] + [0, 0, 0]
         numbers = (_year(digits[:width]), pairs[0], pairs[1], pairs[2], pairs[3], pairs[4])
     try:
-        moment = dt.datetime(*numbers) + dt.timedelta(microseconds=_micros(fraction))
+        moment: dt.datetime | ZeroDate = dt.datetime(*numbers) + dt.timedelta(microseconds=_micros(fraction))
     except (ValueError, OverflowError):
-        return None, False
+        zero = _zero_date(numbers, fraction)
+        if zero is None or not rules.allow(zero):
+            return None, False
+        moment = zero
     return moment, not text[found.end() :].strip()
+
+
+def _zero_date(numbers: tuple[int, int, int, int, int, int], fraction: str | None) -> ZeroDate | None:
+    year, month, day, hour, minute, second = numbers
+    if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
+        return None
+    return ZeroDate(
+        year, month, day, ((hour * 60 + minute) * 60 + second) * 1_000_000 + min(_micros(fraction), 999_999)
+    )
 
 
 def parse_time(text: str) -> dt.timedelta | None:

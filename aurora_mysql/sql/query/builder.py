@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.catalog.model import Table
+from aurora_mysql.catalog.zero_date import DateRules
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.sources import Now, ParamSource, warning_token
 
@@ -23,6 +24,17 @@ _PLACEHOLDER = re.compile("\x01(\\d+|[WD])\x01")
 
 #: What `expression.WARN` and `expression.TODAY` stand for.
 _MARKERS: dict[str, ParamSource] = {"W": warning_token, "D": Now(0, False)}
+
+
+def date_rules(b: Builder) -> DateRules:
+    """What the session's sql_mode lets pass for a date."""
+    mode = b.pc.ctx.variables.get("sql_mode", b.pc.catalog.globals.get("sql_mode"))
+    return DateRules.of_mode(None if mode is None else str(mode))
+
+
+def may_be_zero(rules: DateRules) -> int:
+    """:attr:`aurora_mysql.sql.query.types.T.zero` of what is converted under `rules`."""
+    return 2 if rules.partial or rules.invalid else 1 if rules.zero else 0
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query.builder import date_rules, may_be_zero
 from aurora_mysql.sql.query.expression import WARN, Ex, blob, clock, day, double, moment, number, text, unsigned
 from aurora_mysql.sql.query.types import T
 
@@ -19,7 +20,7 @@ def _arguments(target: exp.DataType) -> list[int]:
     return [int(p.name) for p in target.expressions]
 
 
-def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
+def cast(tr: Translator, e: Ex, target: exp.DataType) -> Ex:
     """`CAST(e AS target)`. Raises 1425/1426 for impossible sizes."""
     kind = target.this.value if isinstance(target.this, exp.DataType.Type) else str(target.this)
     arguments = _arguments(target)
@@ -58,12 +59,14 @@ def cast(_: Translator, e: Ex, target: exp.DataType) -> Ex:
         case "FLOAT":
             return Ex(f"CAST({double(e)} AS FLOAT)", T("float"))
         case "DATE":
-            if e.t.kind in ("string", "json", "binary"):
-                return Ex(f"my_date({text(e)}, {WARN})", types.DATE)
-            return Ex(day(e), types.DATE)
+            rules = date_rules(tr.b)
+            return Ex(day(e, rules), T("date", zero=e.t.zero if e.t.temporal else may_be_zero(rules)))
         case "DATETIME" | "TIMESTAMP":
             digits = arguments[0] if arguments else 0
-            return Ex(f"my_round_datetime({moment(e)}, {digits})", types.datetime(digits))
+            rules = date_rules(tr.b)
+            zero = e.t.zero if e.t.temporal else may_be_zero(rules)
+            sql = f"my_round_datetime({moment(e, rules)}, {digits})"
+            return Ex(sql, T("datetime", scale=digits, zero=zero))
         case "TIME":
             digits = arguments[0] if arguments else 0
             return Ex(f"my_round_time({clock(e)}, {digits})", types.time(digits))

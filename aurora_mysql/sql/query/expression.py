@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation
+from aurora_mysql.catalog.zero_date import ANY_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, as_duckdb
 from aurora_mysql.sql.functions.collations import sort_key_function
-from aurora_mysql.sql.query import types
+from aurora_mysql.sql.query import calendar, types
 from aurora_mysql.sql.query.sources import Converted, number_complaint, string_double
 from aurora_mysql.sql.query.types import T
 
@@ -86,6 +87,8 @@ def text(e: Ex) -> str:
             return f"my_fstr({e.sql})"
         case "datetime":
             return f"my_datetime_text({e.sql}, {e.t.scale})"
+        case "date" if e.t.zero:
+            return calendar.text(e.sql, "date")
         case "time":
             return f"my_time_text({e.sql}, {e.t.scale})"
         case "binary":
@@ -132,11 +135,17 @@ def number(e: Ex) -> Ex:
                 return Ex(f"CAST({int.from_bytes(e.value, 'big')} AS UBIGINT)", types.UINT)
             return Ex(f"my_num(my_btext({e.sql}), {WARN})", types.DOUBLE)
         case "date":
+            if e.t.zero:
+                return Ex(f"CAST({calendar.number(e.sql, 'date')} AS BIGINT)", types.INT)
             return Ex(f"CAST(strftime({e.sql}, '%Y%m%d') AS BIGINT)", types.INT)
         case "datetime":
             if e.t.scale:
                 text_ = f"my_date_format({e.sql}, '%Y%m%d%H%i%s.%f')"
                 return Ex(f"CAST({text_} AS DECIMAL(20,{e.t.scale}))", types.decimal(20, e.t.scale))
+            if e.t.zero:
+                clock = f"hour({e.sql}) * 10000 + minute({e.sql}) * 100 + second({e.sql})"
+                whole = f"({calendar.number(e.sql, 'datetime')}) * 1000000 + {clock}"
+                return Ex(f"CAST({whole} AS BIGINT)", types.INT)
             return Ex(f"CAST(strftime({e.sql}, '%Y%m%d%H%M%S') AS BIGINT)", types.INT)
         case "time":
             if e.t.scale:
@@ -199,12 +208,45 @@ def boolean(e: Ex) -> str:
     if e.t.kind == "time":
         return f"({e.sql} <> INTERVAL 0 SECOND)"
     if e.t.temporal:
-        return f"CASE WHEN {e.sql} IS NOT NULL THEN TRUE END"
+        return f"CASE WHEN {e.sql} IS NOT NULL THEN {_not_zero(e)} END"
     return f"({number(e).sql} <> 0)"
 
 
-def moment(e: Ex) -> str:
-    """As TIMESTAMP; NULL when it is no date."""
+def _not_zero(e: Ex) -> str:
+    """Whether a date or datetime has anything but zeros."""
+    if not e.t.zero:
+        return "TRUE"
+    return f"({e.sql} <> {zero_literal(e.t.kind)})"
+
+
+def zero_literal(kind: str) -> str:
+    """'0000-00-00' as DuckDB holds it in a value of `kind`, date or datetime."""
+    if kind == "date":
+        return f"CAST('{as_duckdb(ZERO_DATE)}' AS DATE)"
+    return f"CAST('{as_duckdb(ZERO_DATETIME)}' AS TIMESTAMP)"
+
+
+def real_moment(e: Ex) -> str:
+    """As TIMESTAMP that calendar functions can work on: NULL when it is no date, or a zero date."""
+    if e.t.zero:
+        return calendar.only_real(moment(e), "datetime")
+    if e.t.temporal or e.t.kind == "null":
+        return moment(e)
+    if e.t.numeric:
+        return f"my_int_datetime({double(e)}, {WARN})"
+    return f"my_datetime({text(e)}, {WARN})"
+
+
+def real_day(e: Ex) -> str:
+    """As DATE, see :func:`real_moment`."""
+    if e.t.kind == "date":
+        return calendar.only_real(e.sql, "date") if e.t.zero else e.sql
+    return f"CAST({real_moment(e)} AS DATE)"
+
+
+def moment(e: Ex, rules: DateRules = ANY_DATE) -> str:
+    """As TIMESTAMP, a zero date as it is; NULL when it is no date, or (of a text or a number) none that `rules`
+    allow."""
     match e.t.kind:
         case "datetime":
             return e.sql
@@ -215,13 +257,13 @@ def moment(e: Ex) -> str:
         case "null":
             return "CAST(NULL AS TIMESTAMP)"
     if e.t.numeric:
-        return f"my_int_datetime({double(e)}, {WARN})"
-    return f"my_datetime({text(e)}, {WARN})"
+        return f"my_number_moment({double(e)}, {rules.bits}, {WARN})"
+    return f"my_moment({text(e)}, {rules.bits}, {WARN})"
 
 
-def day(e: Ex) -> str:
-    """As DATE."""
-    return e.sql if e.t.kind == "date" else f"CAST({moment(e)} AS DATE)"
+def day(e: Ex, rules: DateRules = ANY_DATE) -> str:
+    """As DATE, see :func:`moment`."""
+    return e.sql if e.t.kind == "date" else f"CAST({moment(e, rules)} AS DATE)"
 
 
 def clock(e: Ex) -> str:
@@ -286,6 +328,8 @@ def sort_key(e: Ex) -> str:
         return number(e).sql
     if e.t.kind == "json":
         return json_order(document(e))
+    if e.t.zero == 2:
+        return calendar.order(e.sql, e.t.kind)
     function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
     return collated(e) if function is None else f"{function}({e.sql})"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, Table, View
+from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, Column, Table, View
 from aurora_mysql.catalog.physical import collation_key_columns, duckdb_collation, quote
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
@@ -152,7 +152,7 @@ class FromClause:
             RelationColumn(
                 c.name,
                 f"{sql_alias}.{quote(c.name)}",
-                types.of_column(c.type),
+                self._type_of(c, table),
                 collated=duckdb_collation(c.type) is not None,
                 key_sql=f"{sql_alias}.{quote(COLLATION_KEY_PREFIX + c.name)}" if c.name in keyed else "",
                 column=c,
@@ -162,6 +162,10 @@ class FromClause:
         ]
         relation = Relation(alias, table.database, sql_alias, columns, table)
         return _tree(f"{table.physical_name} AS {sql_alias}", relation)
+
+    def _type_of(self, column: Column, table: Table) -> types.T:
+        t = types.of_column(column.type)
+        return replace(t, zero=2) if t.zero and table.id in self.b.pc.engine.date_facts.tables else t
 
     def virtual(self, found: VirtualRelation, database: str, alias: str, sql_alias: str) -> Tree:
         name = self.b.alias("virtual")

@@ -7,20 +7,33 @@ from typing import Any
 
 from sqlglot import exp
 
+from aurora_mysql.catalog.zero_date import ANY_DATE, ZeroDate, as_duckdb
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_datetime
-from aurora_mysql.sql.query import types
+from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_datetime, read_moment
+from aurora_mysql.sql.query import calendar, types
+from aurora_mysql.sql.query.builder import date_rules, may_be_zero
 from aurora_mysql.sql.query.expression import (
     WARN,
     Ex,
     clock,
-    day,
     double,
     integer,
-    moment,
     number,
     text,
     text_literal,
+    zero_literal,
+)
+from aurora_mysql.sql.query.expression import (
+    day as any_day,
+)
+from aurora_mysql.sql.query.expression import (
+    moment as any_moment,
+)
+from aurora_mysql.sql.query.expression import (
+    real_day as day,
+)
+from aurora_mysql.sql.query.expression import (
+    real_moment as moment,
 )
 from aurora_mysql.sql.query.function_table import function, node, raw
 from aurora_mysql.sql.query.operators import arithmetic
@@ -85,8 +98,12 @@ def _utc_time(tr: Any, a: list[Ex]) -> Ex:
 
 
 @function("date", low=1)
-def _date(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_date({a[0].sql}, {WARN})" if a[0].t.kind == "string" else day(a[0]), types.DATE)
+def _date(tr: Any, a: list[Ex]) -> Ex:
+    e = a[0]
+    if e.t.temporal:
+        return Ex(any_day(e), T("date", zero=e.t.zero))
+    rules = date_rules(tr.b)
+    return Ex(any_day(e, rules), T("date", zero=may_be_zero(rules)))
 
 
 def _digits_of(tr: Any, e: Ex) -> int:
@@ -105,10 +122,12 @@ def _time(tr: Any, a: list[Ex]) -> Ex:
 
 @function("timestamp", low=1, high=2)
 def _timestamp(tr: Any, a: list[Ex]) -> Ex:
-    sql = moment(a[0])
+    digits = max(_digits_of(tr, i) for i in a)
     if len(a) > 1:
-        sql = f"({sql} + {clock(a[1])})"
-    return Ex(sql, types.datetime(max(_digits_of(tr, i) for i in a)))
+        return Ex(f"({moment(a[0])} + {clock(a[1])})", types.datetime(digits))
+    rules = date_rules(tr.b)
+    zero = a[0].t.zero if a[0].t.temporal else may_be_zero(rules)
+    return Ex(any_moment(a[0], rules), T("datetime", scale=digits, zero=zero))
 
 
 def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
@@ -120,6 +139,10 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
     digits = amount.t.scale if amount.t.kind == "decimal" else 6 if amount.t.kind in ("double", "string") else 0
     fraction = 6 if "MICROSECOND" in unit else min(digits, 6) if unit == "SECOND" else 0
     how = text(amount)
+    start = moment(e)
+    if e.t.zero:
+        start = f"CASE WHEN {calendar.on_calendar(e.sql, e.t.kind)} THEN CAST({e.sql} AS TIMESTAMP) "
+        start += f"WHEN {e.sql} IS NOT NULL THEN my_no_date({any_moment(e)}, {e.t.kind == 'date'}, {WARN}) END"
     end = f"'{unit}', {sign}, {WARN})"
     if unit in ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND") and amount.t.integral:
         native = {"YEAR": "to_years", "QUARTER": "to_quarters", "MONTH": "to_months", "WEEK": "to_weeks"}
@@ -129,18 +152,18 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
             value = f"TRY_CAST({value} AS INTEGER)"
         interval = f"{native[unit]}({value})"
         if e.t.kind == "date" and unit in _DATE_UNITS:
-            moved = _within_years(f"(CAST({e.sql} AS TIMESTAMP) {'+' if sign > 0 else '-'} {interval})")
+            moved = _within_years(f"({start} {'+' if sign > 0 else '-'} {interval})")
             return Ex(f"CAST({moved} AS DATE)", types.DATE)
         if e.t.kind in ("date", "datetime"):
-            moved = _within_years(f"({moment(e)} {'+' if sign > 0 else '-'} {interval})")
+            moved = _within_years(f"({start} {'+' if sign > 0 else '-'} {interval})")
             return Ex(moved, types.datetime(e.t.scale))
     if e.t.kind == "date":
-        moved = f"my_date_add({moment(e)}, {how}, {end}"
+        moved = f"my_date_add({start}, {how}, {end}"
         if unit in _DATE_UNITS:
             return Ex(f"CAST({moved} AS DATE)", types.DATE)
         return Ex(moved, types.datetime(fraction))
     if e.t.kind == "datetime":
-        return Ex(f"my_date_add({e.sql}, {how}, {end}", types.datetime(max(e.t.scale, fraction)))
+        return Ex(f"my_date_add({start}, {how}, {end}", types.datetime(max(e.t.scale, fraction)))
     if e.t.kind == "time":
         if unit in _DATE_UNITS and unit not in ("DAY", "WEEK"):
             return Ex(f"my_date_add({moment(e)}, {how}, {end}", types.datetime(e.t.scale))
@@ -150,7 +173,7 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
 
 def _within_years(moved: str) -> str:
     """NULL and a warning beyond the year 9999."""
-    return f"CASE WHEN year({moved}) BETWEEN 0 AND 9999 THEN {moved} ELSE my_date_overflow({moved}, {WARN}) END"
+    return f"CASE WHEN year({moved}) BETWEEN 1 AND 9999 THEN {moved} ELSE my_date_overflow({moved}, {WARN}) END"
 
 
 @node("date_arithmetic")
@@ -250,12 +273,29 @@ def _time_sum(tr: Any, a: list[Ex], op: str) -> Ex:
     return Ex(text(Ex(total, types.time(6 if digits else 0))), types.STRING)
 
 
+def _calendar_part(e: Ex, name: str) -> str:
+    """YEAR, MONTH or DAY of anything: parts of zero dates count."""
+    if e.t.zero:
+        return calendar.part(e.sql, e.t.kind, name)
+    if e.t.temporal or e.t.kind == "null":
+        return f"{name}({e.sql if e.t.kind in ('date', 'datetime') else moment(e)})"
+    source = any_moment(e)
+    return f"my_moment_part({source}, '{name}')"
+
+
+for _name, _unit in {"year": "year", "month": "month", "day": "day", "dayofmonth": "day"}.items():
+
+    @function(_name, low=1)
+    def _one_part(_: Any, a: list[Ex], unit: str = _unit) -> Ex:
+        return Ex(f"CAST({_calendar_part(a[0], unit)} AS BIGINT)", types.INT)
+
+
+@function("quarter", low=1)
+def _quarter(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"CAST(({_calendar_part(a[0], 'month')} + 2) // 3 AS BIGINT)", types.INT)
+
+
 _PARTS = {
-    "year": "year({})",
-    "month": "month({})",
-    "dayofmonth": "day({})",
-    "day": "day({})",
-    "quarter": "quarter({})",
     "dayofyear": "dayofyear({})",
     "dayofweek": "(dayofweek({}) + 1)",
     "weekday": "(isodow({}) - 1)",
@@ -266,7 +306,8 @@ _PARTS = {
 def _part(name: str, template: str) -> None:
     @function(name, low=1)
     def _one(_: Any, a: list[Ex]) -> Ex:
-        source = a[0].sql if a[0].t.kind in ("date", "datetime") else moment(a[0])
+        plain = a[0].t.kind in ("date", "datetime") and not a[0].t.zero
+        source = a[0].sql if plain else moment(a[0])
         return Ex(f"CAST({template.format(source)} AS BIGINT)", types.INT)
 
 
@@ -280,8 +321,8 @@ def _time_part(name: str) -> None:
         if a[0].t.kind in ("date", "datetime"):
             template = {"hour": "hour({})", "minute": "minute({})", "second": "second({})"}
             if name == "microsecond":
-                return Ex(f"(microsecond({moment(a[0])}) % 1000000)", types.INT)
-            return Ex(f"CAST({template[name].format(moment(a[0]))} AS BIGINT)", types.INT)
+                return Ex(f"(microsecond({any_moment(a[0])}) % 1000000)", types.INT)
+            return Ex(f"CAST({template[name].format(any_moment(a[0]))} AS BIGINT)", types.INT)
         return Ex(f"my_hms({clock(a[0])}, '{name.upper()}')", types.INT)
 
 
@@ -296,7 +337,15 @@ def _dayname(_: Any, a: list[Ex]) -> Ex:
 
 @function("monthname", low=1)
 def _monthname(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"monthname({moment(a[0])})", types.STRING)
+    if not a[0].t.zero:
+        return Ex(f"monthname({moment(a[0])})", types.STRING)
+    return Ex(f"monthname({_first_of_month(a[0])})", types.STRING)
+
+
+def _first_of_month(e: Ex) -> str:
+    """The first of a date's month, also for day 0; NULL for month 0."""
+    year, month = _calendar_part(e, "year"), _calendar_part(e, "month")
+    return f"CASE WHEN ({month}) > 0 AND ({year}) > 0 THEN make_date({year}, {month}, 1) END"
 
 
 @function("week", low=1, high=2)
@@ -317,13 +366,15 @@ def _yearweek(_: Any, a: list[Ex]) -> Ex:
 
 @function("last_day", low=1)
 def _last_day(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"last_day({day(a[0])})", types.DATE)
+    return Ex(f"last_day({_first_of_month(a[0]) if a[0].t.zero else day(a[0])})", types.DATE)
 
 
 @function("from_days", low=1)
 def _from_days(_: Any, a: list[Ex]) -> Ex:
     days = integer(a[0])
-    return Ex(f"CASE WHEN {days} > 365 THEN DATE '1970-01-01' + CAST({days} - 719528 AS INTEGER) END", types.DATE)
+    found = f"DATE '1970-01-01' + CAST({days} - 719528 AS INTEGER)"
+    nothing = f"WHEN {days} IS NOT NULL THEN {zero_literal('date')}"
+    return Ex(f"CASE WHEN {days} > 365 THEN {found} {nothing} END", T("date", zero=1))
 
 
 @function("to_seconds", low=1)
@@ -355,7 +406,7 @@ def _time_to_sec(_: Any, a: list[Ex]) -> Ex:
 
 @function("date_format", low=2)
 def _date_format(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_date_format({moment(a[0])}, {text(a[1])})", types.STRING)
+    return Ex(f"my_date_format({any_moment(a[0])}, {text(a[1])})", types.STRING)
 
 
 @function("time_format", low=2)
@@ -377,6 +428,19 @@ def _str_to_date(tr: Any, a: list[Ex]) -> Ex:
     if has_time and not has_date:
         return Ex(clock(Ex(sql, types.datetime(digits))), types.time(digits))
     return Ex(sql, types.datetime(digits))
+
+
+#: A stored zero date as an expression, whatever sql_mode says. Nobody can write this name.
+ZERO_DATE_FUNCTION = "zero date"
+
+
+@raw(ZERO_DATE_FUNCTION)
+def _zero_date(_: Any, nodes: list[exp.Expression], __: Scope) -> Ex:
+    value, _whole = read_moment(nodes[0].name, ANY_DATE)
+    assert isinstance(value, ZeroDate), "it was made of one"
+    if len(nodes[0].name) == 10:
+        return Ex(f"CAST('{as_duckdb(value.date())}' AS DATE)", T("date", zero=2))
+    return Ex(f"CAST('{as_duckdb(value)}' AS TIMESTAMP)", T("datetime", scale=6, zero=2))
 
 
 @raw("get_format")
@@ -409,6 +473,11 @@ def _unix_timestamp(tr: Any, a: list[Ex]) -> Ex:
     zone = session_zone(tr.b.pc.ctx)
     if not a:
         return Ex(f"CAST(epoch({_now(tr, 0, utc=True).sql}) AS BIGINT)", types.INT)
+    if a[0].t.zero:
+        plain = Ex(a[0].sql, T(a[0].t.kind, scale=a[0].t.scale, zero=0))
+        real = _unix_timestamp(tr, [Ex(calendar.only_real(a[0].sql, a[0].t.kind), plain.t)])
+        outside = f"NOT {calendar.on_calendar(a[0].sql, a[0].t.kind)} OR {real.sql} < 0"
+        return Ex(f"CASE WHEN {outside} THEN 0 ELSE {real.sql} END", real.t)
     source = moment(a[0])
     if zone != "UTC":
         source = f"my_convert_tz({source}, {text_literal(zone)}, 'UTC')"
@@ -460,7 +529,9 @@ def _extract(tr: Any, n: exp.Extract, scope: Scope) -> Ex:
         return Ex(f"my_extract_time({clock(e)}, '{unit}')", types.INT)
     if not e.t.temporal and (time_unit or unit.startswith("DAY_")):
         return Ex(f"my_extract_text({text(e)}, '{unit}', {WARN})", types.INT)
-    return Ex(f"my_extract({moment(e)}, '{unit}')", types.INT)
+    if unit in ("YEAR", "MONTH", "DAY"):
+        return Ex(f"CAST({_calendar_part(e, unit.lower())} AS BIGINT)", types.INT)
+    return Ex(f"my_extract({any_moment(e)}, '{unit}')", types.INT)
 
 
 def date_minus(a: Ex, c: Ex) -> Ex:

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Table
 from aurora_mysql.catalog.values import converter
+from aurora_mysql.catalog.zero_date import ANY_DATE
 from aurora_mysql.engine.gaps import KeyRange, key_range
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.sql.context import SessionContext
@@ -189,7 +190,7 @@ def _bound(column: Column | None, node: exp.Expression) -> _Bound | None:
         given = fixed if index is None else params[index]
         if negative:
             given = -given
-        stored = converter(found, strict=True, zone=zone(session_zone(ctx)))(given, 1, _never)
+        stored = converter(found, strict=True, zone=zone(session_zone(ctx)), dates=ANY_DATE)(given, 1, _never)
         if isinstance(stored, int) and not isinstance(given, str) and stored != given:
             raise ValueError("rounded")
         return stored

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aurora_mysql.catalog.collation import collation_key, pads_space
+from aurora_mysql.catalog.zero_date import ZeroDate, as_duckdb
 from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.functions.temporal import number_to_datetime
-from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.builder import Builder
+from aurora_mysql.sql.query import calendar, types
+from aurora_mysql.sql.query.builder import Builder, date_rules
 from aurora_mysql.sql.query.expression import (
     CI,
     CONNECTION_COLLATION,
@@ -47,6 +49,8 @@ def converted_literal(b: Builder, e: Ex, convert: Any, duck: str) -> str:
         source = b.param(Converted(e.lit, convert, number_complaint if convert is literal_number else None))
         return f"CAST({source} AS {duck})" if duck else source
     value = convert(e.value)
+    if isinstance(value, ZeroDate):
+        value = as_duckdb(value)
     return f"CAST({text_literal(str(value))} AS {duck})" if duck else repr(value)
 
 
@@ -145,6 +149,9 @@ def comparable(b: Builder, a: Ex, c: Ex, operation: str = "=") -> tuple[str, str
         left = _temporal_side(b, a, c)
         right = _temporal_side(b, c, a)
         if left is not None and right is not None:
+            as_numbers = any(e.t.numeric and not _date_literal(b, e) for e in (a, c))
+            if operation in _ORDERED and 2 in (a.t.zero, c.t.zero) and not as_numbers:
+                left, right = (calendar.order(f"CAST({side} AS TIMESTAMP)", "datetime") for side in (left, right))
             return left, right
     if a.t.kind == "json" or c.t.kind == "json":
         # The other side becomes JSON; values of different types are ordered by type.
@@ -185,9 +192,10 @@ def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
         return moment(e)
     if e.t.kind == "string" and e.is_literal:
         if kind == "date":
-            return converted_literal(b, e, literal_date, "" if e.lit is not None and not b.baking else "TIMESTAMP")
+            duck = "" if e.lit is not None and not b.baking else "TIMESTAMP"
+            return converted_literal(b, e, partial(literal_date, rules=date_rules(b)), duck)
         if kind == "datetime":
-            return converted_literal(b, e, literal_datetime, "TIMESTAMP")
+            return converted_literal(b, e, partial(literal_datetime, rules=date_rules(b)), "TIMESTAMP")
         return converted_literal(b, e, literal_time, "INTERVAL")
     if e.t.numeric:
         return f"my_int_datetime({double(e)}, {WARN})" if kind != "time" and _date_literal(b, e) else number(e).sql

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from aurora_mysql.sql.query import calendar
 from aurora_mysql.sql.query.types import MAX_DIGITS
 from aurora_mysql.sql.result import ResultColumn
 from aurora_mysql.sql.result_types import NOT_FIXED, ZEROFILL
@@ -48,10 +49,11 @@ def value_text(sql: str, column: ResultColumn, duckdb_type: str) -> ValueText | 
     if kind == "BLOB":
         return ValueText(sql, bounded=False, binary=True)
     if kind == "DATE":
-        text = f"CAST({sql} AS VARCHAR)"
+        text = calendar.text(sql, "date")
         return ValueText(f"({text} || ' 00:00:00')" if column.type_code in (_DATETIME, _TIMESTAMP) else text)
     if kind == "TIMESTAMP":
-        return ValueText(_with_fraction(f"CAST({sql} AS VARCHAR)", 19, column))
+        usual = f"CASE WHEN {calendar.on_calendar(sql, 'datetime')} THEN CAST({sql} AS VARCHAR)"
+        return ValueText(_with_fraction(f"{usual} ELSE my_datetime_text({sql}, 6) END", 19, column))
     if kind == "INTERVAL":
         # Days and months (from arithmetic) are hours of a TIME.
         return ValueText(_with_fraction(f"CAST(to_microseconds(epoch_us({sql})) AS VARCHAR)", None, column))

@@ -135,6 +135,7 @@ def translate_rows_query(
         made.calls,
         made.stored,
         made.recursive,
+        made.unordered,
         out,
         extra_start,
         # A LIMIT ends the scan early, in an order that is the index's.

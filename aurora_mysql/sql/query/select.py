@@ -43,6 +43,8 @@ class SelectSql:
     calls: list[SessionCall] = field(default_factory=list)
     stored: list[StoredCall] = field(default_factory=list)
     recursive: bool = False
+    #: Ids of its tables whose dates are compared by a key of their own.
+    unordered: frozenset[int] = frozenset()
 
 
 class SelectTranslator:
@@ -440,9 +442,10 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     b = selects.b
     sql, sources = b.finish(query.sql)
     columns = [c.definition() for c in query.columns]
+    unordered = frozenset(t.id for t in b.tables) & b.pc.engine.date_facts.tables
     return SelectSql(
         sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns, b.calls, b.stored,
-        b.recursive,
+        b.recursive, unordered,
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aurora_mysql.catalog.zero_date import REAL_DATE, DateRules, ZeroDate
+from aurora_mysql.engine.fetched import bindable
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.functions.diagnostics import Diagnostics, conversion_warning
 from aurora_mysql.sql.functions.temporal import zone
@@ -88,7 +90,7 @@ def bind_sources(
             value = params[source.index]
             if source.complain is not None and (message := source.complain(value)):
                 warning(ctx, message)
-            values.append(source.convert(value))
+            values.append(bindable(source.convert(value)))
         elif isinstance(source, Now):
             if now is None:
                 now = statement_time(ctx)
@@ -96,7 +98,7 @@ def bind_sources(
             cut = 10 ** (6 - source.digits)
             values.append(moment.replace(microsecond=moment.microsecond // cut * cut))
         else:
-            values.append(source(ctx, tx))
+            values.append(bindable(source(ctx, tx)))
     return values
 
 
@@ -128,23 +130,25 @@ def number_complaint(value: Value) -> str:
     return f"Truncated incorrect DOUBLE value: '{value[:128]}'"
 
 
-def literal_datetime(value: Value) -> Value:
-    """A literal compared with a DATETIME. Raises 1525."""
-    from aurora_mysql.sql.functions.temporal_text import parse_datetime
+def literal_datetime(value: Value, rules: DateRules = REAL_DATE) -> Value:
+    """A literal compared with a DATETIME. Raises 1525 when it is no date that `rules` allow."""
+    from aurora_mysql.sql.functions.temporal_text import read_moment
 
-    moment = parse_datetime(str(value))
+    moment, _ = read_moment(str(value), rules)
     if moment is None:
         raise mysql_error(1525, "DATETIME", value)
     return moment
 
 
-def literal_date(value: Value) -> Value:
+def literal_date(value: Value, rules: DateRules = REAL_DATE) -> Value:
     """A literal compared with a DATE: a datetime, so that a time of day counts. Raises 1525."""
-    from aurora_mysql.sql.functions.temporal_text import parse_datetime
+    from aurora_mysql.sql.functions.temporal_text import read_moment
 
-    moment = parse_datetime(str(value))
+    moment, _ = read_moment(str(value), rules)
     if moment is None:
         raise mysql_error(1525, "DATE", value)
+    if isinstance(moment, ZeroDate):
+        return moment
     return moment.date() if moment.time() == dt.time(0) else moment
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 from sqlglot import exp
 
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, ProjectedStream, QueryStream, Transaction
 from aurora_mysql.engine.waiting import in_task
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.errors import StalePlanError, mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
@@ -102,6 +103,10 @@ class SelectPlan:
         )
         if stream is None:
             return None
+        if self._takes_dates_for_ordered():
+            async for _ in stream:
+                pass
+            raise StalePlanError("the order of dates")
         if stream.whole:
             self.last_rows = ctx.found_rows = 0 if stream.first is None else len(stream.first)
             return ResultSet(columns, []) if stream.first is None else PackedResult(columns, stream.first)
@@ -143,6 +148,9 @@ class SelectPlan:
         stream = await start(calls.bind(params))
         batches = aiter(stream)
         first = await anext(batches, None)
+        if self._takes_dates_for_ordered():
+            await stream.aclose()
+            raise StalePlanError("the order of dates")
         if first is None or len(first) < STREAM_BATCH_ROWS:
             rows: Any = first or []
             self.last_rows = ctx.found_rows = len(rows)
@@ -174,6 +182,12 @@ class SelectPlan:
             await stream.aclose()
             del calls
 
+    def _takes_dates_for_ordered(self) -> bool:
+        """What the plan took for granted of its tables' dates (:mod:`aurora_mysql.engine.date_facts`) does not hold
+        any more, now that their rows are there: it has to be made again."""
+        tables = self.services.engine.date_facts.tables
+        return bool(tables) and any(t.id in tables and t.id not in self.select.unordered for t in self.select.tables)
+
     async def _run_whole(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result:
         select, columns = self.select, self.columns
         assert columns is not None
@@ -189,6 +203,8 @@ class SelectPlan:
         latest = self.latest or self.lock is not None
         find = partial(tx.query, select.sql, tables=select.tables, latest=latest, relations=relations)
         found = await Rounds(select, ctx, tx, self.services).settled(params, find)
+        if self._takes_dates_for_ordered():
+            raise StalePlanError("the order of dates")
         rows: list[Any] = found.rows
         if self.hidden_keys:
             assert self.locked_rows is not None and locked is not None
@@ -203,7 +219,7 @@ class SelectPlan:
         if len(rows) > 1:
             raise mysql_error(1172)
         for name, value in zip(self.into, rows[0] if rows else (), strict=False):
-            ctx.user_variables[name.lower()] = value
+            ctx.user_variables[name.lower()] = str(value) if isinstance(value, ZeroDate) else value
         if not rows:
             ctx.warn("Warning", 1329, "No data - zero rows fetched, selected, or processed")
         return Ok(affected_rows=len(rows), warnings=0 if rows else 1)

@@ -28,6 +28,7 @@ from aurora_mysql.sql.query.expression import (
     text,
     text_literal,
     unsigned,
+    zero_literal,
 )
 from aurora_mysql.sql.query.function_table import FUNCTIONS, NODE_FUNCTIONS, RAW_FUNCTIONS, call
 from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name
@@ -305,6 +306,8 @@ class Translator:
         return Ex("(" + f" {op} ".join(texts) + ")", types.BOOL)
 
     def not_(self, node: exp.Not, scope: Scope) -> Ex:
+        if isinstance(node.this, exp.Is) and isinstance(node.this.expression, exp.Null):
+            return Ex(f"({self.expr(node.this.this, scope).sql} IS NOT NULL)", types.BOOL)
         return Ex(f"(NOT {self.condition(node.this, scope)})", types.BOOL)
 
     def arithmetic(self, node: exp.Binary, scope: Scope) -> Ex:
@@ -343,6 +346,10 @@ class Translator:
     def is_(self, node: exp.Is, scope: Scope) -> Ex:
         e = self.expr(node.this, scope)
         if isinstance(node.expression, exp.Null):
+            column = None if e.origin is None else e.origin.column
+            if e.t.zero and column is not None and not column.nullable and column.type.name != "timestamp":
+                # Zero dates in NOT NULL columns are found as NULL, so that ODBC's clients can.
+                return Ex(f"({e.sql} IS NULL OR {e.sql} = {zero_literal(e.t.kind)})", types.BOOL)
             return Ex(f"({e.sql} IS NULL)", types.BOOL)
         if isinstance(node.expression, exp.Boolean):
             return Ex(f"({boolean(e)} IS {'TRUE' if node.expression.this else 'FALSE'})", types.BOOL)

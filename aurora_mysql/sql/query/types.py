@@ -20,7 +20,8 @@ class T:
     """A type. `precision`/`scale` are a decimal's; `scale` is also the fractional digits of a temporal type.
     `collation` is a string's, None for the connection's. `declared` is the column's type when it is a bare column.
     `shown` is the scale that a decimal is announced and shown with when it has more digits: a quotient is kept with
-    whole words of nine digits, as in MySQL, until it is shown."""
+    whole words of nine digits, as in MySQL, until it is shown. `zero`: a date or datetime may be a zero date (1), and
+    may be one that DuckDB sorts otherwise than MySQL (2, see :mod:`aurora_mysql.sql.query.calendar`)."""
 
     kind: str
     precision: int = 0
@@ -28,6 +29,7 @@ class T:
     collation: str | None = None
     declared: ColumnType | None = None
     shown: int | None = None
+    zero: int = 0
 
     @property
     def decimals(self) -> int:
@@ -98,9 +100,9 @@ def of_column(column_type: ColumnType) -> T:
     if name in ("double", "float"):
         return T(name, declared=column_type)
     if name == "date":
-        return T("date", declared=column_type)
+        return T("date", declared=column_type, zero=1)
     if name in ("datetime", "timestamp"):
-        return T("datetime", scale=column_type.scale or 0, declared=column_type)
+        return T("datetime", scale=column_type.scale or 0, declared=column_type, zero=1)
     if name == "time":
         return T("time", scale=column_type.scale or 0, declared=column_type)
     if name == "json":
@@ -143,7 +145,7 @@ def unify(types: list[T]) -> T:
             named = next((c for c in collations if c), None)
             return T("string", collation=collation or named)
         if first.temporal:
-            return T(first.kind, scale=max(t.scale for t in known))
+            return T(first.kind, scale=max(t.scale for t in known), zero=max(t.zero for t in known))
         if all(t.declared == first.declared for t in known):
             return first
         return first.plain()
@@ -158,7 +160,7 @@ def unify(types: list[T]) -> T:
             return UINT if "int" not in kinds else INT
         return INT
     if kinds <= {"date", "datetime"} or kinds <= {"datetime", "time"} or kinds <= {"date", "time"}:
-        return datetime(max(t.scale for t in known))
+        return T("datetime", scale=max(t.scale for t in known), zero=max(t.zero for t in known))
     if kinds <= {"binary", "string"} or "binary" in kinds:
         return BINARY
     return STRING

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from aurora_mysql.catalog.model import Column, ColumnType
 from aurora_mysql.catalog.values import Converter, converter
+from aurora_mysql.catalog.zero_date import DateRules
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql.context import SessionContext
@@ -96,12 +97,12 @@ def is_strict(ctx: SessionContext) -> bool:
 
 
 def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:
-    return Variable(None, _converter(name, kind, is_strict(ctx)), kind)
+    return Variable(None, _converter(name, kind, is_strict(ctx), DateRules.of_mode(ctx.variables.get("sql_mode"))), kind)
 
 
 @lru_cache(maxsize=4096)
-def _converter(name: str, kind: ColumnType, strict: bool) -> Converter:
-    return converter(Column(name, kind), strict=strict)
+def _converter(name: str, kind: ColumnType, strict: bool, dates: DateRules) -> Converter:
+    return converter(Column(name, kind), strict=strict, dates=dates)
 
 
 class Interpreter:

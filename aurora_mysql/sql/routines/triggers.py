@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Table, Trigger
 from aurora_mysql.catalog.values import converter
+from aurora_mysql.catalog.zero_date import DateRules
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, ProgramError, mysql_error
 from aurora_mysql.redo.record import Row
@@ -111,7 +112,13 @@ class _Rows(RowAccess):
         position = self._position("new", column)
         mode = self._ctx.variables.get("sql_mode")
         strict = mode is None or "STRICT_" in str(mode)
-        convert = converter(self._table.columns[position], strict=strict, zone=self._zone, table=self._table.name)
+        convert = converter(
+            self._table.columns[position],
+            strict=strict,
+            zone=self._zone,
+            table=self._table.name,
+            dates=DateRules.of_mode(mode),
+        )
         self._new[position] = None if value is None else convert(value, 1, self._ctx.warn)
 
 
