@@ -143,6 +143,8 @@ class DateRules:
 
 #: For values that are only looked at, or come from where they were allowed.
 ANY_DATE = DateRules(True, True, True)
+#: For texts and numbers where functions look at their parts: days that no month has are none.
+LOOSE_DATE = DateRules(True, True)
 #: Nothing but what a calendar has.
 REAL_DATE = DateRules()
 

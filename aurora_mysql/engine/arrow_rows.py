@@ -64,6 +64,13 @@ def _dates(values: Sequence[Any], kind: Any) -> Any:
     return pa.array(micros, type=pa.int64()).view(kind)
 
 
+def arrow_array(values: Sequence[Any], kind: Any) -> Any:
+    """Storage values as an Arrow array of :func:`arrow_type`'s."""
+    if kind in _DATE_TYPES and any(v.__class__ is ZeroDate for v in values):
+        return _dates(values, kind)
+    return pa.array(values, type=kind)
+
+
 class ArrowLayout:
     """Converters of one table, made once per definition. `facts` learns of dates that DuckDB sorts otherwise.
 
@@ -102,8 +109,7 @@ class ArrowLayout:
         return pa.table(arrays, names=[f"k{i}" for i in range(len(arrays))])
 
     def _array(self, values: Sequence[Any], kind: Any) -> Any:
-        if kind in _DATE_TYPES and any(v.__class__ is ZeroDate for v in values):
-            if self.facts is not None and any(v.__class__ is ZeroDate and v.year for v in values):
-                self.facts.add(self.table.id)
-            return _dates(values, kind)
-        return pa.array(values, type=kind)
+        unordered = kind in _DATE_TYPES and any(v.__class__ is ZeroDate and v.year for v in values)
+        if unordered and self.facts is not None:
+            self.facts.add(self.table.id)
+        return arrow_array(values, kind)

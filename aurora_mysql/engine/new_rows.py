@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.physical import key_column_name, quote
-from aurora_mysql.engine.arrow_rows import arrow_type
+from aurora_mysql.engine.arrow_rows import arrow_array, arrow_type
 from aurora_mysql.engine.buffer import RedoBuffer
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.row_store import TableRows
@@ -54,7 +54,7 @@ async def any_in_duckdb(table: Table, index: Index, values: Sequence[Key], with_
         assert column is not None
         name = key_column_name(table, part.column)
         text = name != column.name
-        arrays.append(pa.array([v[number] for v in values], type=pa.string() if text else arrow_type(column.type)))
+        arrays.append(arrow_array([v[number] for v in values], pa.string() if text else arrow_type(column.type)))
         left = quote(part.column if part.length is not None else name)
         if part.length is not None:
             left = f"left({left}, {part.length})"

@@ -17,6 +17,7 @@ _DOUBLES = (4, 5)
 _JSON = 245
 _FIELDS = ("name", "type", "length", "flags", "decimals", "collation", "table")
 _NUMBER = re.compile(r"-?[\d.]+(?:e[+-]?\d+)?")
+_KEY_ORDER = re.compile(r"SELECT \* FROM \w+(?: WHERE (?:(?!\b(?:UNION|GROUP|JOIN|IN)\b).)*)?(?: LIMIT [\w ,]+)?", re.I)
 RULES = Path(__file__).with_name("explained.json")
 
 
@@ -142,7 +143,9 @@ def _same(a: list[list[Any]], b: list[list[Any]], digits: list[int | None]) -> b
 
 
 def ordered(sql: str) -> bool:
-    """ORDER BY outside all parentheses."""
+    """ORDER BY outside all parentheses; or plain rows of one table, which come in the order of its key."""
+    if _KEY_ORDER.fullmatch(sql):
+        return True
     depth, plain = 0, []
     for piece in re.split(r"('(?:[^'\\]|\\.|'')*'|[()])", sql):
         depth += {"(": 1, ")": -1}.get(piece, 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation
-from aurora_mysql.catalog.zero_date import ANY_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, as_duckdb
+from aurora_mysql.catalog.zero_date import LOOSE_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, as_duckdb
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import calendar, types
 from aurora_mysql.sql.query.sources import Converted, number_complaint, string_double
@@ -244,7 +244,7 @@ def real_day(e: Ex) -> str:
     return f"CAST({real_moment(e)} AS DATE)"
 
 
-def moment(e: Ex, rules: DateRules = ANY_DATE) -> str:
+def moment(e: Ex, rules: DateRules = LOOSE_DATE) -> str:
     """As TIMESTAMP, a zero date as it is; NULL when it is no date, or (of a text or a number) none that `rules`
     allow."""
     match e.t.kind:
@@ -261,7 +261,7 @@ def moment(e: Ex, rules: DateRules = ANY_DATE) -> str:
     return f"my_moment({text(e)}, {rules.bits}, {WARN})"
 
 
-def day(e: Ex, rules: DateRules = ANY_DATE) -> str:
+def day(e: Ex, rules: DateRules = LOOSE_DATE) -> str:
     """As DATE, see :func:`moment`."""
     return e.sql if e.t.kind == "date" else f"CAST({moment(e, rules)} AS DATE)"
 

@@ -370,10 +370,10 @@ def _last_day(_: Any, a: list[Ex]) -> Ex:
 
 
 @function("from_days", low=1)
-def _from_days(_: Any, a: list[Ex]) -> Ex:
+def _from_days(tr: Any, a: list[Ex]) -> Ex:
     days = integer(a[0])
     found = f"DATE '1970-01-01' + CAST({days} - 719528 AS INTEGER)"
-    nothing = f"WHEN {days} IS NOT NULL THEN {zero_literal('date')}"
+    nothing = f"WHEN {days} IS NOT NULL THEN {zero_literal('date')}" if date_rules(tr.b).zero else ""
     return Ex(f"CASE WHEN {days} > 365 THEN {found} {nothing} END", T("date", zero=1))
 
 

@@ -120,6 +120,8 @@ def translate_rows_query(
         terms = selects.order_terms(order, scope, [], False)
         if terms:
             sql += f" ORDER BY {', '.join(terms)}"
+    elif limit is not None and (terms := selects.key_order(scope)):
+        sql += f" ORDER BY {', '.join(terms)}"
     if limit is not None:
         sql += selects.limit(exp.Select(limit=limit))
     made = finished(selects, Query(sql, columns))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from aurora_mysql.catalog.model import Table, View
+from aurora_mysql.catalog.model import HIDDEN_KEY, Table, View
+from aurora_mysql.catalog.physical import quote
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import operators, types
@@ -56,6 +57,8 @@ class SelectTranslator:
         self.headings = headings
         self.database = b.pc.database
         self.views: list[View] = []
+        #: The query whose rows are the statement's.
+        self.top: exp.Expression | None = None
 
     # --- queries ---------------------------------------------------------------------------------------------
 
@@ -151,6 +154,8 @@ class SelectTranslator:
                 terms = []
         elif scope.window_order and not distinct and scope.group is None:
             terms = scope.window_order
+        elif scope.group is None and not distinct and (node is self.top or node.args.get("limit") is not None):
+            terms = self.key_order(scope)
         if terms and distinct and not all(t.split(" ")[0].isdigit() for t in terms):
             query.sql = f"SELECT * FROM ({sql}) AS distinct_rows"
         if terms:
@@ -215,6 +220,23 @@ class SelectTranslator:
         scope.item_number = 0
         scope.aliases = aliases
         return texts, columns, exes
+
+    def key_order(self, scope: Scope) -> list[str]:
+        """The order in which InnoDB comes to the rows of one table: that of its key. (A sort costs DuckDB a third of
+        what reading the rows costs, and a LIMIT keeps only its rows.)"""
+        if len(scope.relations) != 1 or scope.relations[0].table is None:
+            return []
+        relation = scope.relations[0]
+        table = relation.table
+        assert table is not None
+        if table.key_index is None:
+            return [f"{relation.sql_alias}.{quote(HIDDEN_KEY)}"]
+        terms = []
+        for part in table.key_index.parts:
+            column = relation.find(part.column)
+            assert column is not None, "a key has columns of its table"
+            terms.append(f"{sort_key(self.tr.column_ex(column))}{' DESC' if part.descending else ''}")
+        return terms
 
     def order_terms(
         self, order: exp.Expression, scope: Scope, items: list[tuple[Ex, str]], distinct: bool
@@ -434,6 +456,7 @@ def translate_select(ast: exp.Expression, pc: PlanContext, *, raw: bool = False)
     """
     del raw
     selects = new_translator(ast, pc)
+    selects.top = unwrap(ast)
     query = selects.query(ast, None)
     return finished(selects, query)
 
