@@ -143,6 +143,8 @@ class SelectPlan:
         if select.stored:
             few = await calls.settled(params, lambda values: _few_rows(start, values))
             if few is not None:
+                if self._takes_dates_for_ordered():
+                    raise StalePlanError("the order of dates")
                 ctx.found_rows = len(few)
                 return ResultSet(columns, few)
         stream = await start(calls.bind(params))

@@ -97,7 +97,9 @@ def is_strict(ctx: SessionContext) -> bool:
 
 
 def variable_of(name: str, kind: ColumnType, ctx: SessionContext) -> Variable:
-    return Variable(None, _converter(name, kind, is_strict(ctx), DateRules.of_mode(ctx.variables.get("sql_mode"))), kind)
+    return Variable(
+        None, _converter(name, kind, is_strict(ctx), DateRules.of_mode(ctx.variables.get("sql_mode"))), kind
+    )
 
 
 @lru_cache(maxsize=4096)
