@@ -534,7 +534,7 @@ def _moment(value: Any, dates: DateRules) -> tuple[Moment, bool]:
 
 
 def _no_date(problems: _Problems, kind: str, value: Any, row: int, warn: Warn, *, out_of_range: bool) -> ZeroDate:
-    """What is stored for a value that is no date, or not allowed: the zero date, and a warning. Raises 1292 if strict."""
+    """What is stored for a value that is no date or not allowed: the zero date, with a warning. 1292 if strict."""
     if problems.strict:
         raise problems.incorrect_temporal(kind, value, row)
     if out_of_range:
