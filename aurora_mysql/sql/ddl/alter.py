@@ -105,7 +105,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             delta = replace(delta, next_table_id=new.id + 1)
         if delta.tables:
             await run.commit(delta, statements, [table, *(p for p in parents if p is not table)], changes)
-    if not copies_in_mysql(table, altered):
+    if not copies_in_mysql(table, altered, strict=run.strict):
         counted = 0
     return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")
 
@@ -207,7 +207,7 @@ def needs_rebuild(old: Table, altered: Altered) -> bool:
     )
 
 
-def copies_in_mysql(old: Table, altered: Altered) -> bool:
+def copies_in_mysql(old: Table, altered: Altered, *, strict: bool) -> bool:
     """True when MySQL would copy the rows one by one, and so count them as affected; what it does in place counts none,
     whatever is rebuilt here."""
     new = altered.table
@@ -216,6 +216,8 @@ def copies_in_mysql(old: Table, altered: Altered) -> bool:
     for column in new.columns:
         name = altered.origin.get(column.name.lower()) or column.name
         was = None if altered.origin.get(column.name.lower(), name) is None else old.column(name)
+        if was is not None and was.nullable and not column.nullable and not strict:
+            return True
         if was is None:
             if column.generated is not None and column.generated_stored:
                 return True
