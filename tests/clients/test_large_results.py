@@ -34,6 +34,8 @@ ROWS = (
     "NULL, 127, 1, 1, 1234567, 9223372036854775807, 1, 0.1, 0.5, 123456.789, 0.000012345, 3.145, b'101', 2024, "
     "'2024-02-29', '2024-02-29 01:02:03', '2024-02-29 01:02:03.5', '2024-02-29 01:02:03.25', '01:02:03', '01:02:03.4', "
     "'x', REPEAT('é', 200), REPEAT('x', 130), 'abcd', 'v', 'b', 'two', 'b'",
+    f"NULL, {', '.join(['NULL'] * 13)}, '0000-00-00', '2024-00-15 01:02:03', '2024-01-00 00:00:00.25', "
+    f"'0000-00-00 00:00:00', {', '.join(['NULL'] * 10)}",
 )
 #: Not copied: values whose lengths take three bytes.
 WIDE = (
@@ -41,6 +43,7 @@ WIDE = (
     f"NULL, {', '.join(['NULL'] * 21)}, REPEAT('y', 17000), NULL, NULL, REPEAT(X'FF', 16384), 'two', 'b,c'",
 )
 COPIES = 3000
+_ZERO_DATES = "SET time_zone = '+00:00', sql_mode = ''"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def fill(connection: pymysql.connections.Connection[Any]) -> None:
     with connection.cursor() as cursor:
-        for sql in ("CREATE DATABASE app", "USE app", TABLE, "CREATE TABLE few LIKE every", "SET time_zone = '+00:00'"):
+        for sql in ("CREATE DATABASE app", "USE app", TABLE, "CREATE TABLE few LIKE every", _ZERO_DATES):
             cursor.execute(sql)
         cursor.execute("CREATE TABLE n (i INT PRIMARY KEY)")
         cursor.execute(f"INSERT INTO n VALUES {','.join(f'({i})' for i in range(COPIES))}")
