@@ -36,6 +36,14 @@ class VolumeFormatError(StorageError):
     """The data directory belongs to another cluster or to a newer format."""
 
 
+class KeyUnavailableError(AuroraError):
+    """A key-management key is missing, disabled, refused, or not the right one: nothing encrypted can be opened."""
+
+
+class KeyUnreachableError(KeyUnavailableError):
+    """The service that has the key does not answer: that says nothing about the key itself, and may pass."""
+
+
 class StalePlanError(AuroraError):
     """The plan was made for an older definition of a table: plan again."""
 

@@ -6,13 +6,21 @@ import contextlib
 import errno
 import logging
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 from zlib import crc32
 
+from aurora_mysql.encryption.redo_cipher import OVERHEAD_BYTES
 from aurora_mysql.errors import CorruptRecordError, FencedError, StorageError, VolumeFormatError
-from aurora_mysql.storage.binary import FENCE_BYTES, SEGMENT_HEADER_BYTES, BatchHeader, Fence, encode_body
+from aurora_mysql.storage.binary import (
+    FENCE_BYTES,
+    RECORD_HEAD_BYTES,
+    SEGMENT_HEADER_BYTES,
+    BatchHeader,
+    Fence,
+    encode_body,
+)
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import File, Watch, write_all
 from aurora_mysql.storage.history import EpochHistory
@@ -28,34 +36,79 @@ _LOOK_S = 0.02
 _JOIN_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+#: Seals one record: LSN, epoch, whether it ends a commit, plain payload.
+Seal = Callable[[int, int, bool, bytes], bytes]
+
+
+
 class Batch:
-    """Records first_lsn.. of one epoch, encoded once for all copies."""
+    """Records first_lsn.. of one epoch, encoded once for all copies.
 
-    epoch: int
-    first_lsn: int
-    records: tuple[tuple[bytes, bool], ...]
-    vdl: int
-    body: bytes
-    crc: int
+    With `seal` they are sealed first: at once, or with `lock` by the first copy's thread that needs `body`.
+    `plain_bytes` are those of the records as they were appended, `body_bytes` those of the body.
+    """
 
-    @classmethod
-    def of(cls, epoch: int, first_lsn: int, records: tuple[tuple[bytes, bool], ...], vdl: int) -> Batch:
-        body = encode_body(records)
-        return cls(epoch, first_lsn, records, vdl, body, crc32(body))
+    __slots__ = ("_body", "_crc", "_lock", "_records", "_seal", "body_bytes", "epoch", "first_lsn", "plain_bytes", "vdl")
+
+    def __init__(
+        self,
+        epoch: int,
+        first_lsn: int,
+        records: tuple[tuple[bytes, bool], ...],
+        vdl: int,
+        seal: Seal | None = None,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self.epoch, self.first_lsn, self.vdl = epoch, first_lsn, vdl
+        self.plain_bytes = sum(len(payload) for payload, _ in records)
+        self._records = records
+        self._seal, self._lock = seal, lock
+        overhead_bytes = RECORD_HEAD_BYTES + (0 if seal is None else OVERHEAD_BYTES)
+        self.body_bytes = self.plain_bytes + overhead_bytes * len(records)
+        if lock is None:
+            self._encode()
+
+    def _encode(self) -> None:
+        seal, first, epoch = self._seal, self.first_lsn, self.epoch
+        if seal is not None:
+            self._records = tuple(
+                (seal(lsn, epoch, cpl, payload), cpl) for lsn, (payload, cpl) in enumerate(self._records, first)
+            )
+        self._body = encode_body(self._records)
+        self._crc = crc32(self._body)
+        self._seal = self._lock = None
+
+    def _settle(self) -> None:
+        lock = self._lock
+        if lock is not None:
+            with lock:
+                if self._lock is not None:
+                    self._encode()
+
+    @property
+    def records(self) -> tuple[tuple[bytes, bool], ...]:
+        """As the copies store them, with whether they end a commit."""
+        self._settle()
+        return self._records
+
+    @property
+    def body(self) -> bytes:
+        self._settle()
+        return self._body
 
     @property
     def last_lsn(self) -> int:
-        return self.first_lsn + len(self.records) - 1
+        return self.first_lsn + len(self._records) - 1
 
     def after(self, lsn: int) -> Batch:
         """The part of this batch above `lsn`."""
         if lsn < self.first_lsn:
             return self
-        return Batch.of(self.epoch, lsn + 1, self.records[lsn + 1 - self.first_lsn :], self.vdl)
+        return Batch(self.epoch, lsn + 1, self.records[lsn + 1 - self.first_lsn :], self.vdl)
 
     def encode_header(self, seed: int) -> bytes:
-        header = BatchHeader(self.epoch, self.first_lsn, len(self.records), len(self.body), self.vdl, self.crc)
+        body = self.body
+        header = BatchHeader(self.epoch, self.first_lsn, len(self._records), len(body), self.vdl, self._crc)
         return header.encode(seed)
 
 
@@ -166,11 +219,11 @@ class CopyWriter:
         with contextlib.suppress(IndexError):
             if self.queue[0] is batch:
                 self.queue.popleft()
-        self.queued_bytes -= len(batch.body)
+        self.queued_bytes -= batch.body_bytes
         self._owner.acknowledged(self.id, batch.last_lsn)
 
     def _write(self, batch: Batch) -> None:
-        size = len(batch.body) + 64
+        size = batch.body_bytes + 64
         file = self._file
         if file is None or self._at + size > self._size:
             file = self._rotate(batch.first_lsn, size)
@@ -275,14 +328,14 @@ class CopyWriter:
         for record in self._owner.read_peers(wanted, target, self.id):
             self.scl = max(self.scl, wanted - len(run) - 1)
             if run and (record.epoch != run_epoch or size >= _FILL_BYTES):
-                self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), vdl))
+                self._write(Batch(run_epoch, wanted - len(run), tuple(run), vdl))
                 run, size = [], 0
             run_epoch = record.epoch
             run.append((record.payload, record.cpl))
             size += len(record.payload)
             wanted += 1
         if run:
-            self._write(Batch.of(run_epoch, wanted - len(run), tuple(run), vdl))
+            self._write(Batch(run_epoch, wanted - len(run), tuple(run), vdl))
         if wanted <= target:
             # Collected on the others while this copy was away: it begins anew where they begin.
             self._distrust = self._distrust or wanted < self._owner.log_start(self.id)

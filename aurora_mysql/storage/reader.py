@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher
 from aurora_mysql.errors import CorruptRecordError, QuorumLostError, VolumeFormatError
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk
@@ -25,8 +26,9 @@ class VolumeReader:
         layout: list[CopyLayout] | None = None,
         cluster_id: str | None = None,
         disk: Disk = LOCAL_DISK,
+        cipher: RedoCipher = PLAIN_REDO,
     ) -> None:
-        self._disk = disk
+        self._disk, self._cipher = disk, cipher
         self._copies = [LocalCopy(place, cluster_id, disk) for place in layout or default_layout(data_dir)]
 
     def _readable(self) -> tuple[list[LocalCopy], EpochHistory, bool]:
@@ -136,7 +138,8 @@ class VolumeReader:
             for copy in copies:
                 try:
                     for record in copy.read(history, wanted, to_lsn):
-                        yield record
+                        payload = self._cipher.open(record.lsn, record.epoch, record.cpl, record.payload)
+                        yield Record(record.lsn, record.epoch, record.cpl, payload)
                         wanted, progress = record.lsn + 1, True
                 except (CorruptRecordError, OSError):
                     continue

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, RedoSealer
 from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
 from aurora_mysql.storage.binary import Fence
 from aurora_mysql.storage.copy import LocalCopy, create_volume
@@ -51,8 +52,11 @@ class Volume:
         on_state: OnState,
         options: VolumeOptions,
         runtime: Runtime = THREADS,
+        cipher: RedoCipher = PLAIN_REDO,
+        sealer: RedoSealer | None = None,
     ) -> None:
         self.epoch = fence.epoch
+        self._cipher, self._seal = cipher, None if sealer is None else sealer.seal
         self._history: EpochHistory = decision.history
         self._options, self._on_vdl, self._on_state = options, on_vdl, on_state
         self._runtime = runtime
@@ -92,8 +96,12 @@ class Volume:
         options: VolumeOptions | None = None,
         disk: Disk = LOCAL_DISK,
         runtime: Runtime = THREADS,
+        cipher: RedoCipher = PLAIN_REDO,
     ) -> Volume:
         """Fence earlier writers, recover the VDL, make the truncation durable and open a new epoch.
+
+        With `cipher` what is appended is stored encrypted. Nothing below here knows of it: copies hold and compare
+        what is stored.
 
         Raises:
             QuorumLostError: fewer than three complete copies. VolumeFormatError: another cluster's or a newer format.
@@ -114,7 +122,9 @@ class Volume:
         trusted = {report.id for report in reports if report.trusted}
         extents = ask(lambda copy: _extent(copy, history), [copy for copy in copies if copy.id in trusted])
         decision = decide(extents, history, fence.epoch)
-        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, options or VolumeOptions(), runtime)
+        sealer = cipher.sealer(disk.entropy)
+        wanted = options or VolumeOptions()
+        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, wanted, runtime, cipher, sealer)
         try:
             volume._start(trusted)
         except StorageError:
@@ -197,7 +207,9 @@ class Volume:
             size += len(record[0])
             records.append(record)
         first = self._packed_lsn + 1
-        batch = Batch.of(self.epoch, first, tuple(records), self._tracker.vdl)
+        aside = self._seal is not None and size >= self._options.seal_aside_bytes
+        lock = self._runtime.lock() if aside else None
+        batch = Batch(self.epoch, first, tuple(records), self._tracker.vdl, self._seal, lock)
         self._packed_lsn = batch.last_lsn
         for number, (_, cpl) in enumerate(records):
             if cpl:
@@ -209,7 +221,7 @@ class Volume:
 
     def _send(self, writer: CopyWriter, batch: Batch) -> None:
         if len(writer.queue) >= self._options.copy_queue_batches or (
-            writer.queue and writer.queued_bytes + len(batch.body) > self._options.copy_queue_bytes
+            writer.queue and writer.queued_bytes + batch.body_bytes > self._options.copy_queue_bytes
         ):
             log.warning("copy %d is too slow; it is refilled from its peers", writer.id)
             writer.live, writer.state = False, "behind"
@@ -217,12 +229,16 @@ class Volume:
             writer.queued_bytes = 0
             return
         writer.queue.append(batch)
-        writer.queued_bytes += len(batch.body)
+        writer.queued_bytes += batch.body_bytes
         writer.wake()
 
     def read(self, from_lsn: int, to_lsn: int) -> Iterator[Record]:
         """Durable records from_lsn..to_lsn (at most to the VDL), from any copy that has them."""
-        return self.read_peers(from_lsn, min(to_lsn, self.vdl), 0)
+        return self._read(from_lsn, min(to_lsn, self.vdl), 0, self._opened_record)
+
+    def _opened_record(self, record: Record) -> Record:
+        payload = self._cipher.open(record.lsn, record.epoch, record.cpl, record.payload)
+        return Record(record.lsn, record.epoch, record.cpl, payload)
 
     def status(self) -> VolumeStatus:
         """The volume and each copy, now."""
@@ -310,7 +326,12 @@ class Volume:
         return live + rest
 
     def read_peers(self, from_lsn: int, to_lsn: int, without: int) -> Iterator[Record]:
-        """Records in order from whichever copies have them; ends early when none has the next."""
+        """Records as they are stored, in order, from whichever copies have them; ends early when none has the next."""
+        return self._read(from_lsn, to_lsn, without, _as_stored)
+
+    def _read(
+        self, from_lsn: int, to_lsn: int, without: int, opened: Callable[[Record], Record]
+    ) -> Iterator[Record]:
         wanted = from_lsn
         progress = True
         while wanted <= to_lsn and progress:
@@ -318,7 +339,7 @@ class Volume:
             for writer in self._peers(without):
                 try:
                     for record in writer.copy.read(self._history, wanted, to_lsn):
-                        yield record
+                        yield opened(record)
                         wanted = record.lsn + 1
                         progress = True
                 except (OSError, CorruptRecordError) as error:
@@ -340,7 +361,7 @@ class Volume:
     def _release(self) -> int:
         vdl = self._tracker.vdl
         while self._retained and self._retained[0].last_lsn <= vdl:
-            self._held_bytes -= sum(len(payload) for payload, _ in self._retained.popleft().records)
+            self._held_bytes -= self._retained.popleft().plain_bytes
         if not self._retained or self._tracker.complete_lsn() >= self._packed_lsn:
             self._pack()
         return vdl
@@ -362,7 +383,7 @@ class Volume:
                 if batch.last_lsn > scl:
                     rest = batch.after(scl)
                     writer.queue.append(rest)
-                    writer.queued_bytes += len(rest.body)
+                    writer.queued_bytes += rest.body_bytes
             writer.live = True
             self._tracker.acknowledge(writer.id, scl)
             writer.state = "ok"
@@ -407,6 +428,10 @@ class Volume:
     def _too_many_full(self) -> bool:
         """Whether full disks alone keep the write quorum away."""
         return sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM
+
+
+def _as_stored(record: Record) -> Record:
+    return record
 
 
 def _bytes_on_disk(copy: LocalCopy) -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, SealedRedo
+from aurora_mysql.encryption.root_key import KEY_BYTES, RootKey
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.copy import LocalCopy, create_volume
-from aurora_mysql.storage.layout import CopyLayout, VolumeOptions, VolumeState
+from aurora_mysql.storage.layout import CopyLayout, Record, VolumeOptions, VolumeState
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.volume import Volume
 from tests.simulation.director import FAULTS, Director
@@ -95,6 +97,11 @@ class World:
         self.credit = 0  # commits that clients may still make
         self.clients: deque[Actor] = deque()
         self.events: list[str] = []
+        # Not drawn, so that the other seeds' schedules stay as they are.
+        self.cipher: RedoCipher = PLAIN_REDO
+        if seed % 4 == 3:
+            self.cipher = SealedRedo(RootKey("root", seed.to_bytes(KEY_BYTES, "big")), CLUSTER_ID)
+            self.plan.options = replace(self.plan.options, seal_aside_bytes=self.plan.options.batch_bytes // 2)
 
     def note(self, text: str) -> None:
         self.events.append(f"{self.kernel.now_s:10.4f} {text}")
@@ -157,6 +164,7 @@ class World:
                 options=self.plan.options,
                 disk=self.drives.view(writer.process),
                 runtime=runtime,
+                cipher=self.cipher,
             )
         except StorageError as error:
             self.note(f"{name} can't open: {error}")
@@ -231,7 +239,7 @@ class World:
                 drive.cut_off.append(process)
 
         def work() -> None:
-            reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(process))
+            reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(process), self.cipher)
             try:
                 vdl = reader.last_known_vdl() if told is None else told
                 records = tuple(reader.read(reader.first_lsn(), vdl))
@@ -263,10 +271,13 @@ class World:
         except (StorageError, OSError) as error:
             return str(error)
         for lsn, record in enumerate(records, self.truth.first_lsn):
-            if record.lsn != lsn or self.truth.log.get(lsn) != (record.payload, record.cpl):
+            if record.lsn != lsn or self.truth.log.get(lsn) != (self._plain(record), record.cpl):
                 return f"record {lsn} is wrong"
         end = self.truth.first_lsn + len(records) - 1
         return "" if end >= self.truth.vdl else f"record {end + 1} of {self.truth.vdl} is missing"
+
+    def _plain(self, record: Record) -> bytes:
+        return self.cipher.open(record.lsn, record.epoch, record.cpl, record.payload)
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -305,7 +316,7 @@ class World:
             lack = self.missing(drive)
             if lack:
                 raise Violation(f"copy {drive.id} calls itself ok, but {lack}")
-        reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(self.world))
+        reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(self.world), self.cipher)
         self.truth.check_log(list(reader.read(self.truth.first_lsn, self.truth.vdl)))
 
     def _settled(self, writer: Writer) -> bool:
