@@ -110,6 +110,8 @@ class SealedFile:
             os.close(self._fd)
             raise
         self._cipher = root.cipher(PURPOSE, salt)
+        # Not from the file's size while others write: a page that is just being written looks like a short one.
+        self._end = self.size()
 
     @property
     def fd(self) -> int:
@@ -141,7 +143,9 @@ class SealedFile:
         """Write all of `data` at `at`."""
         view = memoryview(data)
         written = len(view)
-        self._fill_last_page(at)
+        with self._lock:
+            old_end, self._end = self._end, max(self._end, at + written)
+        self._fill_last_page(old_end, at)
         while view:
             number, begin, length = self.geometry.page_of(at)
             offset = at - begin
@@ -152,7 +156,7 @@ class SealedFile:
                 with self._lock:
                     page = self._read_page(number, begin, length, False)
                     # A hole in the middle becomes a whole page.
-                    merged = bytearray(page.ljust(max(offset, min(length, self.size() - begin)), b"\0"))
+                    merged = bytearray(page.ljust(max(offset, min(length, self._end - begin)), b"\0"))
                     merged[offset : offset + len(piece)] = piece
                     self._write_page(number, begin, merged)
             at = begin + length
@@ -174,13 +178,12 @@ class SealedFile:
 
     # -- pages --------------------------------------------------------------------------------------------------------
 
-    def _fill_last_page(self, at: int) -> None:
-        """A page before `at` that ends early is filled up: only the last one may be short."""
-        size = self.size()
-        if at <= size or size == 0:
+    def _fill_last_page(self, end: int, at: int) -> None:
+        """A page that ends early at `end` is filled up by a write at `at` behind it: only the last one may be short."""
+        if at <= end or end == 0:
             return
-        number, begin, length = self.geometry.page_of(size - 1)
-        if size - begin < length and at >= begin + length:
+        number, begin, length = self.geometry.page_of(end - 1)
+        if end - begin < length and at >= begin + length:
             with self._lock:
                 page = self._read_page(number, begin, length, False)
                 self._write_page(number, begin, page.ljust(length, b"\0"))

@@ -67,6 +67,7 @@ class Engine:
             threads=options.duckdb_threads,
             memory_limit_bytes=options.memory_limit_bytes,
             bootstrap=bootstrap,
+            root=options.root_key,
         )
         self._applier = Applier(self.duck)
         self.executor = ThreadPoolExecutor(options.query_threads, thread_name_prefix="query")

@@ -17,6 +17,8 @@ import duckdb
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.convert_text import mysql_convert
 from aurora_mysql.catalog.model import Catalog
+from aurora_mysql.encryption.root_key import RootKey
+from aurora_mysql.engine import sealed_files
 from aurora_mysql.redo.catalog_codec import decode_catalog, encode_catalog
 
 log = logging.getLogger(__name__)
@@ -30,9 +32,20 @@ class Materialisation:
 
     `cursor()` may be called from any thread; a cursor belongs to one thread at a time. The applier's own connection
     is the only one that writes ``vol``.
+
+    Args:
+        root: the cluster's root key, if it is encrypted: then the file and all that is spilled are, too.
     """
 
-    def __init__(self, path: Path, *, threads: int, memory_limit_bytes: int, bootstrap: Sequence[Bootstrap]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int,
+        memory_limit_bytes: int,
+        bootstrap: Sequence[Bootstrap],
+        root: RootKey | None = None,
+    ) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         spill = path.parent / "spill"
@@ -42,28 +55,29 @@ class Materialisation:
             config={
                 "threads": threads,
                 "memory_limit": f"{memory_limit_bytes // (1024 * 1024)}MB",
-                "temp_directory": str(spill),
                 "allow_unsigned_extensions": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "preserve_insertion_order": "true",
             },
         )
-        root = self._root
-        root.execute(f"ATTACH '{_escape(str(path))}' AS vol (RECOVERY_MODE 'no_wal_writes')")
-        root.execute("USE vol")
-        root.execute("SET GLOBAL TimeZone = 'UTC'")
-        root.execute("SET GLOBAL python_enable_replacements = false")
-        root.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")
-        root.create_function("mysql_convert", mysql_convert, ["VARCHAR", "VARCHAR"], "VARCHAR")
-        root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_meta (k VARCHAR, v BLOB)")
-        root.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_applied (lsn UBIGINT)")
-        if root.execute("SELECT count(*) FROM vol.main.aurora_applied").fetchall() == [(0,)]:
-            root.execute("INSERT INTO vol.main.aurora_applied VALUES (0)")
+        connection = self._root
+        name_of = str if root is None else sealed_files.mount(connection, root, spill)
+        connection.execute(f"SET temp_directory = '{_escape(name_of(spill))}'")
+        connection.execute(f"ATTACH '{_escape(name_of(path))}' AS vol (RECOVERY_MODE 'no_wal_writes')")
+        connection.execute("USE vol")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        connection.execute("SET GLOBAL python_enable_replacements = false")
+        connection.create_function("mysql_collation_key", collation_key, ["VARCHAR", "VARCHAR"], "VARCHAR")
+        connection.create_function("mysql_convert", mysql_convert, ["VARCHAR", "VARCHAR"], "VARCHAR")
+        connection.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_meta (k VARCHAR, v BLOB)")
+        connection.execute("CREATE TABLE IF NOT EXISTS vol.main.aurora_applied (lsn UBIGINT)")
+        if connection.execute("SELECT count(*) FROM vol.main.aurora_applied").fetchall() == [(0,)]:
+            connection.execute("INSERT INTO vol.main.aurora_applied VALUES (0)")
         for step in bootstrap:
-            step(root)
-        root.execute("SET enable_external_access = false")
-        root.execute("SET lock_configuration = true")
+            step(connection)
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
         self._pool: list[duckdb.DuckDBPyConnection] = []
         self._pool_lock = threading.Lock()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aurora_mysql.encryption.root_key import RootKey
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -21,6 +23,7 @@ class EngineOptions:
     lock_wait_timeout_s: default of innodb_lock_wait_timeout.
     metadata_wait_timeout_s: default of lock_wait_timeout (metadata locks, LOCK TABLES, FLUSH TABLES WITH READ LOCK).
     commit_timeout_s: how long a commit waits for the write quorum before the client is told.
+    root_key: of an encrypted cluster; what DuckDB writes is encrypted then.
     """
 
     duckdb_threads: int = 2
@@ -35,3 +38,4 @@ class EngineOptions:
     lock_wait_timeout_s: float = 50.0
     metadata_wait_timeout_s: float = 31_536_000.0
     commit_timeout_s: float = 10.0
+    root_key: RootKey | None = None

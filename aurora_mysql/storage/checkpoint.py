@@ -16,8 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import StorageError
+from aurora_mysql.storage.chunk_codec import ChunkCodec, chunks_with
 from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore
+from aurora_mysql.storage.database_file import Counted, read_pieces, write_pieces
 from aurora_mysql.storage.manifest import Checkpoint, encode_manifest, read_manifest
 from aurora_mysql.storage.medium import ChunkMedium
 from aurora_mysql.storage.pins import Pins
@@ -44,6 +47,8 @@ class CheckpointStore:
         medium: where chunks and manifests are; the zones of `volume_dir` if nothing else is said.
         retention: how far back checkpoints are kept by :meth:`publish`.
         log_floor: the lowest LSN from which redo may be kept at all (see retention.floor_of_log).
+        root: the cluster's root key, if it is encrypted. Then all chunks that are made are, and so are the files that
+            are read and written: no plain byte of a DuckDB file touches a disk.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class CheckpointStore:
         medium: ChunkMedium = ChunkMedium(),
         retention: Retention | None = None,
         log_floor: Callable[[], int] = lambda: 0,
+        root: RootKey | None = None,
     ) -> None:
         self._places = medium.places(volume_dir)
         self._quorum = min(ZONE_QUORUM, len(self._places))
@@ -61,8 +67,9 @@ class CheckpointStore:
         self._pins = Pins(volume_dir / "pins")
         self._retention = retention or Retention()
         self._log_floor = log_floor
+        self._root = root
         self.cluster_id = cluster_id
-        self.chunks = ChunkStore(self._places)
+        self.chunks = ChunkStore(self._places, chunks_with(root))
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 
@@ -74,11 +81,11 @@ class CheckpointStore:
             StorageError: fewer than two places could take it; earlier checkpoints stay.
         """
         with self._alone():
-            with file.open("rb") as source:
-                digests = tuple(self.chunks.put_all(iter(lambda: source.read(CHUNK_BYTES), b"")))
-                size_bytes = source.tell()
+            pieces = Counted(read_pieces(file, self._root, CHUNK_BYTES))
+            digests = tuple(self.chunks.put_all(pieces))
             now_us = time.time_ns() // 1000
-            checkpoint = Checkpoint(lsn, size_bytes, now_us, self.cluster_id, digests, time_us)
+            root_id = self.chunks.codec.root_id
+            checkpoint = Checkpoint(lsn, pieces.bytes, now_us, self.cluster_id, digests, time_us, root=root_id)
             self._write(_CHECKPOINTS, f"{lsn:020d}", checkpoint)
             self._thin_out(now_us)
             self._collect_chunks()
@@ -121,14 +128,12 @@ class CheckpointStore:
         Raises:
             StorageError: a chunk is whole in no place, or `target` can't be written.
         """
+        self.check_key(checkpoint)
         if not checkpoint.chunks:
             return
         temporary = target.with_name(target.name + ".restoring")
         try:
-            with temporary.open("wb") as file:
-                for data in self.chunks.get_all(checkpoint.chunks):
-                    file.write(data)
-                size_bytes = file.tell()
+            size_bytes = write_pieces(temporary, self._root, self.chunks.get_all(checkpoint.chunks))
             if size_bytes != checkpoint.size_bytes:
                 raise StorageError(f"it has {size_bytes} bytes, not {checkpoint.size_bytes}")
             temporary.rename(target)
@@ -139,7 +144,14 @@ class CheckpointStore:
 
     def redo_of(self, checkpoint: Checkpoint) -> Iterator[bytes]:
         """The archived redo of `checkpoint`, piece by piece. Raises StorageError when a piece is lost."""
+        self.check_key(checkpoint)
         return self.chunks.get_all(checkpoint.redo)
+
+    def check_key(self, checkpoint: Checkpoint) -> None:
+        """Raises StorageError unless `checkpoint` is encrypted as this cluster is: with its root key, or not at all."""
+        if checkpoint.root != self.chunks.codec.root_id and checkpoint.all_chunks:
+            how = f"encrypted with root key {checkpoint.root}" if checkpoint.root else "not encrypted"
+            raise StorageError(f"the state at LSN {checkpoint.lsn} is {how}, unlike this cluster")
 
     def scrub(self) -> list[str]:
         """Check and repair every chunk of checkpoints and snapshots in every place; returns those that are lost."""
@@ -188,17 +200,10 @@ class CheckpointStore:
             StorageError: the name is taken or no name, or fewer than two places could take it.
         """
         self.check_new_name(name)
-        redo_bytes = 0
+        counted = Counted(pieces)
         with self._alone():
             self.check_new_name(name)
-
-            def counted() -> Iterator[bytes]:
-                nonlocal redo_bytes
-                for piece in pieces:
-                    redo_bytes += len(piece)
-                    yield piece
-
-            redo = tuple(self.chunks.put_all(counted()))
+            redo = tuple(self.chunks.put_all(counted))
             lsn, time_us = end()
             snapshot = dataclasses.replace(
                 base,
@@ -206,11 +211,30 @@ class CheckpointStore:
                 created_us=time.time_ns() // 1000,
                 time_us=time_us,
                 redo=redo,
-                redo_bytes=redo_bytes,
+                redo_bytes=counted.bytes,
                 name=name,
+                root=self.chunks.codec.root_id,
             )
             self._write(_SNAPSHOTS, name, snapshot)
         return snapshot
+
+    def copy_snapshot(
+        self, snapshot: Checkpoint, name: str, source: ChunkCodec, target: ChunkCodec, progress: Callable[[int], None]
+    ) -> Checkpoint:
+        """A copy of `snapshot` under `name`, encrypted anew: its chunks are read with `source`, written with `target`.
+
+        Raises:
+            StorageError: the name is taken or no name, a chunk is lost, or fewer than two places could take it.
+        """
+        old, new = self.chunks.with_codec(source), self.chunks.with_codec(target)
+        # A collection by somebody else waits meanwhile; one after a crash here drops what no manifest names.
+        with self._alone():
+            self.check_new_name(name)
+            copy = dataclasses.replace(
+                recoded(snapshot, old, new, progress), name=name, created_us=time.time_ns() // 1000
+            )
+            self._write(_SNAPSHOTS, name, copy)
+        return copy
 
     def take_in(
         self, snapshot: Checkpoint, source: ChunkStore, name: str, progress: Callable[[int], None]
@@ -355,6 +379,27 @@ class CheckpointStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def recoded(
+    state: Checkpoint, source: ChunkStore, target: ChunkStore, progress: Callable[[int], None]
+) -> Checkpoint:
+    """`state` with every chunk read by `source`'s codec and written by `target`'s.
+
+    Raises:
+        StorageError: a chunk is lost, or too few places could take one.
+    """
+    names = list(dict.fromkeys(state.all_chunks))
+    copies: dict[str, str] = {}
+    for name, copy in zip(names, target.put_all(source.get_all(names)), strict=True):
+        copies[name] = copy
+        progress(1)
+    return dataclasses.replace(
+        state,
+        chunks=tuple(copies[name] for name in state.chunks),
+        redo=tuple(copies[name] for name in state.redo),
+        root=target.codec.root_id,
+    )
 
 
 def _name_of(where: str) -> str:

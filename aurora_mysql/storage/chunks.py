@@ -2,27 +2,24 @@
 object store).
 
 A chunk is named by the BLAKE2b digest of its plain bytes: successive checkpoints of a file share what did not change,
-and a reader can tell a damaged chunk and take another place's.
+and a reader can tell a damaged chunk and take another place's. How chunks are named and packed is a codec's business
+(chunk_codec.py); one store may hold chunks of several.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-import zstandard
-
 from aurora_mysql.errors import StorageError
+from aurora_mysql.storage.chunk_codec import CHUNK_BYTES, PLAIN_CHUNKS, ChunkCodec, is_intact
 from aurora_mysql.storage.places import Place
 
+__all__ = ["CHUNK_BYTES", "ZONE_QUORUM", "ChunkStore"]
 log = logging.getLogger(__name__)
-
-#: Plain bytes of a chunk at most.
-CHUNK_BYTES = 1 << 20
 
 #: Zones that must hold a chunk or a manifest before it counts (of a store with one place, that one).
 ZONE_QUORUM = 2
@@ -38,30 +35,33 @@ class ChunkStore:
     two where there are several.
 
     Chunks are only ever added whole and removed whole; whoever removes (:meth:`keep_only`) keeps others from putting
-    at the same time.
+    at the same time. To copy, share, check and repair chunks takes no key.
+
+    Args:
+        codec: of the chunks that are put and got.
     """
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], codec: ChunkCodec = PLAIN_CHUNKS) -> None:
         self._places = list(places)
         self._quorum = min(ZONE_QUORUM, len(places))
+        self.codec = codec
 
-    @staticmethod
-    def digest(data: bytes) -> str:
-        """A chunk's name."""
-        return hashlib.blake2b(data, digest_size=20).hexdigest()
+    def with_codec(self, codec: ChunkCodec) -> ChunkStore:
+        """The same places, for chunks of another codec."""
+        return ChunkStore(self._places, codec)
 
     def put(self, data: bytes) -> str:
-        """Store `data`; returns its digest.
+        """Store `data`; returns its name.
 
         Raises:
             StorageError: fewer than two places could take it.
         """
-        name = self.digest(data)
-        self._store(name, lambda: zstandard.compress(data, 1))
+        name = self.codec.name(data)
+        self._store(name, lambda: self.codec.pack(data, name))
         return name
 
     def put_all(self, pieces: Iterable[bytes]) -> Iterator[str]:
-        """:meth:`put` of each piece, several at a time where that pays; their digests in order."""
+        """:meth:`put` of each piece, several at a time where that pays; their names in order."""
         return self._in_order(self.put, pieces)
 
     def get_all(self, names: Iterable[str]) -> Iterator[bytes]:
@@ -140,22 +140,23 @@ class ChunkStore:
         Raises:
             StorageError: it is whole in no place.
         """
-        return self._get(name)[0]
+        return self._first(name, self.codec.unpack)
 
     def get_packed(self, name: str) -> bytes:
-        """As :meth:`get`, compressed as it is stored."""
-        return self._get(name)[1]
+        """As :meth:`get`, but as it is stored, and checked without any key."""
+        return self._first(name, _intact)
 
-    def _get(self, name: str) -> tuple[bytes, bytes]:
+    def _first(self, name: str, good: Callable[[bytes, str], bytes | None]) -> bytes:
         bad: list[Place] = []
         for place in self._places:
-            packed, data = _look(place, name)
-            if packed is None or data is None:
+            packed = _read(place, name)
+            found = None if packed is None else good(packed, name)
+            if packed is None or found is None:
                 bad.append(place)
                 continue
             for other in bad:
                 _repair(other, name, packed)
-            return data, packed
+            return found
         raise StorageError(f"chunk {name} is whole in no place")
 
     def scrub(self, names: Iterable[str]) -> list[str]:
@@ -168,8 +169,8 @@ class ChunkStore:
             whole: bytes | None = None
             bad: list[Place] = []
             for place in self._places:
-                packed, data = _look(place, name)
-                if data is not None:
+                packed = _read(place, name)
+                if packed is not None and is_intact(packed, name):
                     whole = packed
                 else:
                     bad.append(place)
@@ -200,24 +201,17 @@ def _where(name: str) -> str:
     return f"{_DIRECTORY}/{name[:2]}/{name}"
 
 
-def _look(place: Place, name: str) -> tuple[bytes | None, bytes | None]:
-    """The chunk as `place` has it, packed and plain; None for what is not there, not readable, not whole."""
+def _read(place: Place, name: str) -> bytes | None:
+    """The chunk as `place` has it; None when it is not there, or can't be read."""
     try:
-        packed = place.read(_where(name))
+        return place.read(_where(name))
     except OSError as error:
         log.warning("chunk not read in %s: %s", place, error)
-        return None, None
-    return packed, None if packed is None else _unpack(packed, name)
-
-
-def _unpack(packed: bytes, name: str) -> bytes | None:
-    """The plain bytes, or None when they are not those of `name`."""
-    try:
-        # A bound of its own: the size in a damaged frame's header must not decide how much is allocated.
-        data: bytes = zstandard.ZstdDecompressor().stream_reader(packed).read(CHUNK_BYTES + 1)
-    except zstandard.ZstdError:
         return None
-    return data if ChunkStore.digest(data) == name else None
+
+
+def _intact(packed: bytes, name: str) -> bytes | None:
+    return packed if is_intact(packed, name) else None
 
 
 def _repair(place: Place, name: str, packed: bytes) -> None:

@@ -48,7 +48,10 @@ class Batch:
     `plain_bytes` are those of the records as they were appended, `body_bytes` those of the body.
     """
 
-    __slots__ = ("_body", "_crc", "_lock", "_records", "_seal", "body_bytes", "epoch", "first_lsn", "plain_bytes", "vdl")
+    __slots__ = (
+        *("_body", "_crc", "_lock", "_records", "_seal"),
+        *("body_bytes", "epoch", "first_lsn", "plain_bytes", "vdl"),
+    )
 
     def __init__(
         self,

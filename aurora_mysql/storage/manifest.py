@@ -12,7 +12,9 @@ from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+#: What a manifest of chunks that are not encrypted still is.
+_PLAIN_FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Checkpoint:
         redo: digests of the redo from `base_lsn` + 1 to `lsn` (see redo/archive.py), in order.
         redo_bytes: plain bytes of that redo.
         name: of a snapshot, else empty.
+        root: id of the root key that its chunks are encrypted with; empty: they are not.
     """
 
     lsn: int
@@ -42,6 +45,7 @@ class Checkpoint:
     redo: tuple[str, ...] = field(default=())
     redo_bytes: int = 0
     name: str = ""
+    root: str = ""
 
     def __post_init__(self) -> None:
         if self.base_lsn < 0:
@@ -55,8 +59,13 @@ class Checkpoint:
 
 
 def encode_manifest(checkpoint: Checkpoint) -> bytes:
-    body = json.dumps(asdict(checkpoint))
-    return json.dumps({"format_version": FORMAT_VERSION, "crc32": crc32(body.encode()), "body": body}).encode()
+    values = asdict(checkpoint)
+    version = FORMAT_VERSION
+    if not checkpoint.root:
+        values.pop("root")
+        version = _PLAIN_FORMAT_VERSION
+    body = json.dumps(values)
+    return json.dumps({"format_version": version, "crc32": crc32(body.encode()), "body": body}).encode()
 
 
 def decode_manifest(data: bytes, where: str) -> Checkpoint:

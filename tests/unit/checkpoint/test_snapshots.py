@@ -220,7 +220,7 @@ def test_links_share_files_and_copies_do_not(tmp_path: Path) -> None:
     source.keep_only([])
     assert linked.get(other) == b"xyz"
     with pytest.raises(StorageError):
-        linked.copy_from(source, source.digest(b"nothing"))
+        linked.copy_from(source, source.codec.name(b"nothing"))
 
 
 def test_a_living_pin_that_can_t_be_read_stops_the_collection(tmp_path: Path) -> None:
