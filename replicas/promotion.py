@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher
 from aurora_mysql.engine.commit_log import CommitLog
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk
@@ -57,6 +58,7 @@ async def promote(
     min_epoch: int,
     options: VolumeOptions,
     disk: Disk = LOCAL_DISK,
+    cipher: RedoCipher = PLAIN_REDO,
     on_fenced: Callable[[str], None],
 ) -> Volume:
     """Open the volume for writing in an epoch of at least `min_epoch` and switch `engine` to it.
@@ -81,6 +83,7 @@ async def promote(
             min_epoch=min_epoch,
             options=options,
             disk=disk,
+            cipher=cipher,
         )
     )
     try:

@@ -187,17 +187,19 @@ class Backtrack:
                 *("--medium", self._past.medium.to_json()),
                 *("--cluster-id", self._past.store.cluster_id, "--vdl", str(target.lsn)),
                 *("--until-us", str(target.time_us), "--file", str(path)),
+                stdin=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
+            key = self._past.key
             try:
-                _, stderr = await process.communicate()
+                _, stderr = await process.communicate(b"\n" if key is None else key.hand_over())
             except BaseException:
                 process.kill()
                 await process.wait()
                 raise
             if process.returncode:
                 raise StorageError(f"the past can't be materialised: {stderr.decode(errors='replace').strip()[-500:]}")
-            self._file = await asyncio.to_thread(PastFile, path)
+            self._file = await asyncio.to_thread(PastFile, path, key)
         return self._file
 
     # -- tables that are no longer there ------------------------------------------------------------------------

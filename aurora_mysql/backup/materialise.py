@@ -2,7 +2,8 @@
 
 ``python -m aurora_mysql.backup.materialise --data-dir D --cluster-id C --vdl N --until-us T --file F``
 
-:class:`PastFile` reads what it made.
+The first line of its standard input is the cluster's root key (see RootKey.hand_over), or empty. :class:`PastFile`
+reads what it made.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import msgpack
 from aurora_mysql.backup.source import Past, PastState
 from aurora_mysql.catalog.model import Catalog, Table
 from aurora_mysql.catalog.physical import quote
+from aurora_mysql.encryption.private_memory import keep_memory_private
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.fetched import fetch_all, fetched
 from aurora_mysql.engine.keys import Key
-from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
+from aurora_mysql.engine.materialisation import Bootstrap, Materialisation, open_read_only
 from aurora_mysql.errors import AuroraError, StorageError
 from aurora_mysql.redo.catalog_codec import decode_catalog
 from aurora_mysql.redo.codec import CommitAssembler
@@ -39,8 +42,10 @@ _BATCH_ROWS = 50_000
 _LOOK_UP_KEYS = 10_000
 
 
-def materialise(state: PastState, store_file: Path, *, threads: int, memory_bytes: int) -> None:
-    """Write `state` to `store_file`, which must not exist.
+def materialise(
+    state: PastState, store_file: Path, *, threads: int, memory_bytes: int, root: RootKey | None = None
+) -> None:
+    """Write `state` to `store_file`, which must not exist; encrypted with `root`, if the cluster is.
 
     Raises:
         StorageError: a chunk or a record can't be read, or the redo can't be applied.
@@ -49,7 +54,7 @@ def materialise(state: PastState, store_file: Path, *, threads: int, memory_byte
 
     steps: Sequence[Bootstrap] = bootstrap
     state.write_file(store_file)
-    duck = Materialisation(store_file, threads=threads, memory_limit_bytes=memory_bytes, bootstrap=steps)
+    duck = Materialisation(store_file, threads=threads, memory_limit_bytes=memory_bytes, bootstrap=steps, root=root)
     try:
         applier = Applier(duck)
         for batch in _batches(_commits(state)):
@@ -83,9 +88,9 @@ def _batches(commits: Iterator[Commit]) -> Iterator[list[Commit]]:
 class PastFile:
     """A materialised past state, read only. Blocking; used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: RootKey | None = None) -> None:
         try:
-            self._connection = duckdb.connect(str(path), read_only=True, config={"threads": 1})
+            self._connection = open_read_only(path, root)
         except duckdb.Error as error:
             raise StorageError(f"the materialised past can't be opened: {error}") from error
 
@@ -102,6 +107,7 @@ class PastFile:
         """Every row of `table` (as it was defined then), in batches."""
         names = ", ".join(quote(column.name) for column in table.columns)
         cursor = self._connection.cursor()
+        cursor.execute("USE vol")
         cursor.execute(f"SELECT {names} FROM main.{table.physical_name}")
         types = [str(d[1]) for d in cursor.description or ()]
         while rows := cursor.fetchmany(batch_rows):
@@ -137,11 +143,14 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory-bytes", type=int, default=512 << 20)
     options = parser.parse_args()
+    root = RootKey.take_over(sys.stdin.buffer.readline())
+    if root is not None:
+        keep_memory_private()
     os.nice(5)  # the cluster's own work comes first
-    past = Past(options.data_dir, options.cluster_id, options.vdl, options.medium)
+    past = Past(options.data_dir, options.cluster_id, options.vdl, options.medium, root)
     try:
         with past.at(options.until_us) as state:
-            materialise(state, options.file, threads=options.threads, memory_bytes=options.memory_bytes)
+            materialise(state, options.file, threads=options.threads, memory_bytes=options.memory_bytes, root=root)
     except AuroraError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aurora_mysql.backup.times import format_instant
+from aurora_mysql.encryption.redo_cipher import redo_cipher
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import StorageError
 from aurora_mysql.redo.archive import archive, unarchive
 from aurora_mysql.redo.codec import commit_time_of
@@ -86,13 +88,21 @@ class Past:
         root: its data directory.
         vdl: what the running cluster says is durable; None when it does not run.
         medium: where its chunks are.
+        key: the root key of an encrypted cluster. Without it snapshots can be listed, copied out and deleted.
     """
 
-    def __init__(self, root: Path, cluster_id: str, vdl: int | None, medium: ChunkMedium = ChunkMedium()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        cluster_id: str,
+        vdl: int | None,
+        medium: ChunkMedium = ChunkMedium(),
+        key: RootKey | None = None,
+    ) -> None:
         layout = default_layout(root)
-        self.medium = medium
-        self.store = CheckpointStore(root / "volume", cluster_id, medium=medium)
-        self._reader = VolumeReader(root, layout, cluster_id)
+        self.medium, self.key = medium, key
+        self.store = CheckpointStore(root / "volume", cluster_id, medium=medium, root=key)
+        self._reader = VolumeReader(root, layout, cluster_id, cipher=redo_cipher(key, cluster_id))
         self._vdl = vdl
 
     def vdl(self) -> int:

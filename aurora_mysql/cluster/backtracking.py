@@ -46,14 +46,14 @@ class Backtracking:
         begin_us = now_us - round(instance.config.backtrack_window_s * 1e6)
         if until_us < begin_us:
             raise ControlError(f"the backtrack window begins at {format_instant(begin_us)} (backtrack_window_s)")
-        engine = instance.engine
+        engine, root = instance.engine, instance.directory.root
         session = ctx or SessionContext(0, User(instance.config.admin_user))
         backtrack = Backtrack(
             engine,
-            Past(instance.directory.root, instance.state.cluster_id, engine.visible_lsn, instance.state.medium),
+            Past(root, instance.state.cluster_id, engine.visible_lsn, instance.state.medium, instance.root),
             volume.read,
             session,
-            data_dir=instance.directory.root,
+            data_dir=root,
             close_sessions=lambda: instance.server.close_sessions(lambda c: c is not session, mysql_error(1053)),
         )
         self._state = backtrack.state

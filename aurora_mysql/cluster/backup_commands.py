@@ -20,12 +20,23 @@ from aurora_mysql.backup.founding import Founded, found_cluster, prepare_directo
 from aurora_mysql.backup.progress import Progress
 from aurora_mysql.backup.source import Past, PastState
 from aurora_mysql.backup.times import format_instant, parse_instant
+from aurora_mysql.cluster.cluster_key import (
+    NewClusterKey,
+    key_for_new_cluster,
+    keyrings_of,
+    make_key,
+    unlock_cluster,
+    unlock_root,
+)
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.control import ControlError
-from aurora_mysql.cluster.data_dir import ClusterState, DataDir, write_private
-from aurora_mysql.errors import ConfigError
+from aurora_mysql.cluster.data_dir import ClusterState, DataDir
+from aurora_mysql.encryption.root_key import RootKey
+from aurora_mysql.errors import ConfigError, KeyUnavailableError
 from aurora_mysql.storage.checkpoint import Checkpoint
+from aurora_mysql.storage.chunk_codec import ChunkCodec, chunks_with
 from aurora_mysql.storage.chunks import ChunkStore
+from aurora_mysql.storage.keyrings import Keyrings
 
 #: Asks the running supervisor: operation, timeout in seconds, arguments.
 Ask = Callable[..., Any]
@@ -63,6 +74,12 @@ class BackupCommands:
         restore.add_argument("name", nargs="?", help="the snapshot (not with --from)")
         restore.add_argument("--from", dest="source", type=Path, metavar="DIR", help="an exported snapshot's directory")
         _add_target(restore)
+        _add_keys(restore)
+        copy = action("copy", self.copy, "Copy a snapshot, encrypted with another key, or for the first time.")
+        copy.add_argument("name")
+        copy.add_argument("new_name", metavar="NEW")
+        copy.add_argument("--encrypted", action="store_true", help="the copy is encrypted, with --key")
+        _add_keys(copy)
         export = action("export", self.export, "Write a snapshot to a directory that can be carried elsewhere.")
         export.add_argument("name")
         export.add_argument("directory", type=Path, help="a new directory")
@@ -77,6 +94,7 @@ class BackupCommands:
         to = command("restore", self.restore, "Make a new cluster with the data as of a time.")
         to.add_argument("--to", required=True, metavar="TIME", help=_TIME_HELP)
         _add_target(to)
+        to.add_argument("--key", help="encrypt the new cluster with this key instead of the source's")
 
     # -- snapshots ----------------------------------------------------------------------------------------------
 
@@ -105,8 +123,12 @@ class BackupCommands:
         return 0
 
     def delete(self, options: argparse.Namespace) -> int:
-        _, past = self._past(options, offline=True)
-        gone = past.store.delete_snapshot(options.name)
+        directory, past = self._past(options, offline=True)
+        store, keyrings = past.store, keyrings_of(directory)
+        root_id = store.snapshot(options.name).root
+        gone = store.delete_snapshot(options.name)
+        if root_id not in {directory.load().root_key_id, *(state.root for state in [*store.snapshots(), *store.all()])}:
+            keyrings.remove(root_id)
         print(f"snapshot {options.name} deleted, {gone} chunk files freed")
         return 0
 
@@ -118,29 +140,66 @@ class BackupCommands:
             raise ConfigError("name a snapshot, or an exported one with --from DIR")
         if options.source is not None:
             snapshot, chunks = open_export(options.source)
+            key, codec = _keys(options, Keyrings([options.source]), snapshot, target)
             # Where there is no cluster, there is none to take name and password from.
-            return self._found(None, "aurora", chunks, snapshot, target)
+            return self._found("", "aurora", chunks.with_codec(codec), snapshot, target, key)
         directory, past = self._past(options, offline=True)
         snapshot = past.store.snapshot(options.name)
+        key, codec = _keys(options, keyrings_of(directory), snapshot, target)
         with past.store.pinned(lambda _: snapshot):
-            return self._found(directory, directory.load().name, past.store.chunks, snapshot, target)
+            chunks, state = past.store.chunks.with_codec(codec), directory.load()
+            try:
+                root = unlock_cluster(directory, state, key=self._load_config(options).encryption_key)
+                password = _password(directory, root)
+            except KeyUnavailableError as error:
+                # The snapshot's key is enough: its users are inside, with their passwords.
+                print(f"the administrator's first password is not taken over: {error}", file=sys.stderr)
+                password = ""
+            return self._found(password, state.name, chunks, snapshot, target, key)
+
+    def copy(self, options: argparse.Namespace) -> int:
+        directory, past = self._past(options, offline=True)
+        store, keyrings = past.store, keyrings_of(directory)
+        snapshot = store.snapshot(options.name)
+        store.check_new_name(options.new_name)
+        progress = Progress("copy", len(set(snapshot.all_chunks)), unit="chunks")
+        if not options.key and (snapshot.root or not options.encrypted):
+            store.take_in(snapshot, store.chunks, options.new_name, progress.add)
+        else:
+            source = unlock_root(keyrings, snapshot.root, key=options.source_key or "") if snapshot.root else None
+            root, keyring = make_key(directory.root, options.key or "")
+            keyrings.write(keyring)
+            try:
+                with store.pinned(lambda _: snapshot):
+                    store.copy_snapshot(
+                        snapshot, options.new_name, chunks_with(source), chunks_with(root), progress.add
+                    )
+            except BaseException:
+                keyrings.remove(root.id)
+                raise
+        progress.finish()
+        how = f", encrypted with {options.key}" if options.key else ""
+        print(f"snapshot {options.name} copied to {options.new_name}{how}")
+        return 0
 
     def export(self, options: argparse.Namespace) -> int:
-        _, past = self._past(options, offline=True)
+        directory, past = self._past(options, offline=True)
         snapshot = past.store.snapshot(options.name)
         prepare_directory(options.directory)
         with past.store.pinned(lambda _: snapshot):
             progress = Progress("export", len(set(snapshot.all_chunks)), unit="chunks")
-            export_snapshot(past.store, snapshot, options.directory, progress.add)
+            export_snapshot(past.store, snapshot, keyrings_of(directory), options.directory, progress.add)
             progress.finish()
         print(f"snapshot {options.name} exported to {options.directory}")
         return 0
 
     def take_in(self, options: argparse.Namespace) -> int:
-        _, past = self._past(options, offline=True)
+        directory, past = self._past(options, offline=True)
         expected, _ = open_export(options.directory)
         progress = Progress("import", len(set(expected.all_chunks)), unit="chunks")
-        snapshot = import_snapshot(past.store, options.directory, options.name, progress.add)
+        snapshot = import_snapshot(
+            past.store, keyrings_of(directory), options.directory, options.name, progress.add
+        )
         progress.finish()
         print(f"snapshot {snapshot.name} imported")
         return 0
@@ -176,7 +235,7 @@ class BackupCommands:
         target = _target(options)
         directory, past = self._past(options)
         with past.at(None) as state:
-            return self._found_at(directory, past, state, target, share=True)
+            return self._found_at(directory, past, state, target, share=True, new_key="")
 
     def restore(self, options: argparse.Namespace) -> int:
         target = _target(options)
@@ -188,20 +247,23 @@ class BackupCommands:
             raise ConfigError(f"backups are kept since {format_instant(begin_us)} (backup_retention_s)")
         directory, past = self._past(options)
         with past.at(until_us) as state:
-            return self._found_at(directory, past, state, target, share=False)
+            return self._found_at(directory, past, state, target, share=False, new_key=options.key or "")
 
-    def _found_at(self, directory: DataDir, past: Past, state: PastState, target: Path, *, share: bool) -> int:
-        return self._found(
-            directory, directory.load().name, past.store.chunks, state.base, target, state=state, share=share
-        )
+    def _found_at(
+        self, directory: DataDir, past: Past, state: PastState, target: Path, *, share: bool, new_key: str
+    ) -> int:
+        key = key_for_new_cluster(keyrings_of(directory), past.key, target, key=new_key)
+        name, chunks, password = directory.load().name, past.store.chunks, _password(directory, past.key)
+        return self._found(password, name, chunks, state.base, target, key, state=state, share=share)
 
     def _found(
         self,
-        directory: DataDir | None,
+        password: str,
         name: str,
         chunks: ChunkStore,
         base: Checkpoint,
         target: Path,
+        key: NewClusterKey,
         *,
         state: PastState | None = None,
         share: bool = False,
@@ -217,11 +279,15 @@ class BackupCommands:
             _end(state) if state is not None else lambda: (base.lsn, base.time_us),
             share=share,
             progress=progress.add,
+            root=key.root,
+            anew=key.anew,
         )
         new = DataDir(target)
-        if directory is not None and directory.password_path.exists():
-            write_private(new.password_path, directory.password_path.read_text())
-        new.save(ClusterState(founded.cluster_id, name))
+        if password:
+            new.keep_password(password, key.root)
+        if key.keyring is not None:
+            keyrings_of(new).write(key.keyring)
+        new.save(ClusterState(founded.cluster_id, name, root_key_id="" if key.root is None else key.root.id))
         progress.finish()
         _report(founded, target, time.monotonic() - began_s, wanted=share)
         return 0
@@ -229,7 +295,7 @@ class BackupCommands:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _past(self, options: argparse.Namespace, *, offline: bool = False) -> tuple[DataDir, Past]:
-        """`offline`: what is durable right now does not matter."""
+        """`offline`: what is durable right now does not matter, nor is the cluster's key asked for."""
         config = self._load_config(options)
         directory = DataDir(config.data_dir)
         state = directory.load()
@@ -239,7 +305,8 @@ class BackupCommands:
             if volume is None:
                 raise ControlError("the cluster has no writer now; try again")
             vdl = int(volume["vdl"])
-        return directory, Past(directory.root, state.cluster_id, vdl, state.medium)
+        key = None if offline else unlock_cluster(directory, state, key=config.encryption_key)
+        return directory, Past(directory.root, state.cluster_id, vdl, state.medium, key)
 
 
 _TIME_HELP = (
@@ -257,6 +324,26 @@ def join_times(arguments: list[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def _password(directory: DataDir, root: RootKey | None) -> str:
+    """The administrator's first password, empty where it was taken away."""
+    return directory.password(root) if directory.password_path.exists() else ""
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", help="encrypt anew, with this key: local:/path or kms:...")
+    parser.add_argument("--source-key", help="where the snapshot's key is now, if not where its keyring says")
+
+
+def _keys(
+    options: argparse.Namespace, keyrings: Keyrings, snapshot: Checkpoint, target: Path
+) -> tuple[NewClusterKey, ChunkCodec]:
+    """What the new cluster is encrypted with, and how the snapshot's chunks are read."""
+    source_key = options.source_key or ""
+    source = unlock_root(keyrings, snapshot.root, key=source_key) if snapshot.root else None
+    key = key_for_new_cluster(keyrings, source, target, key=options.key or "", source_key=source_key)
+    return key, chunks_with(source)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:

@@ -15,17 +15,22 @@ from aurora_mysql.cluster.backup_commands import BackupCommands, join_times
 from aurora_mysql.cluster.config import ClusterConfig, load_config
 from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.data_dir import DataDir
-from aurora_mysql.errors import AuroraError
+from aurora_mysql.cluster.key_commands import KeyCommands
+from aurora_mysql.errors import AuroraError, KeyUnavailableError
 
 _DEFAULT_CONFIG = Path("conf/cluster.toml")
+EXIT_NO_KEY = 5
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code (0 done, 1 failed, 2 wrong usage)."""
+    """Entry point; returns the exit code (0 done, 1 failed, 2 wrong usage, 5 the key can't be used)."""
     options = _parser().parse_args(join_times(sys.argv[1:] if arguments is None else arguments))
     try:
         result: int = options.run(options)
         return result
+    except KeyUnavailableError as error:
+        print(f"aurora-mysql: {error}", file=sys.stderr)
+        return EXIT_NO_KEY
     except AuroraError as error:
         print(f"aurora-mysql: {error}", file=sys.stderr)
         return 1
@@ -48,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--port", type=int, help="port of the cluster endpoint; 0 picks a free one")
     start.add_argument("--reader-port", type=int, help="port of the reader endpoint; 0 picks a free one")
     start.add_argument("--readers", type=int, help="number of readers, 0 to 15")
+    start.add_argument("--encrypted", action="store_true", default=None, help="of a new cluster: encrypt all of it")
+    start.add_argument("--key", help="the key-management key: local:/path/to/file.key or kms:KEY[?region=...]")
     status = command("status", _status, "Show endpoints, instances and volume.")
     status.add_argument("--json", action="store_true", help="as one JSON document")
     failover = command("failover", _failover, "Make a reader the writer, in order.")
@@ -56,12 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("action", choices=("add", "remove"))
     reader.add_argument("id", nargs="?", help="the reader to remove (default: the last one)")
     BackupCommands(_config, _ask).add_to(command)
+    KeyCommands(_config).add_to(command)
     return parser
 
 
 def _config(options: argparse.Namespace) -> ClusterConfig:
     path = options.config or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.is_file() else None)
     overrides = {"data_dir": options.data_dir, "admin_password": os.environ.get("AURORA_MYSQL_ADMIN_PASSWORD")}
+    for name, setting in (("encrypted", "encrypted"), ("key", "encryption_key")):
+        overrides[setting] = getattr(options, name, None) if options.run is _start else None
     overrides["port"] = getattr(options, "port", None)
     overrides["reader_port"] = getattr(options, "reader_port", None)
     return load_config(path, overrides)
@@ -111,6 +121,10 @@ def _status(options: argparse.Namespace) -> int:
         lag = "" if item["lag_ms"] is None else f"  lag {item['lag_ms']:.1f} ms"
         address = endpoints["instances"][item["id"]]
         print(f"{item['id']:<16}  {address:<21}  {item['role']}  {item['state']}  LSN {item['applied_lsn']}{lag}")
+    encryption = document["encryption"]
+    if encryption["enabled"]:
+        reason = f": {encryption['reason']}" if encryption["reason"] else ""
+        print(f"encryption        {encryption['key']}  {encryption['state']}{reason}")
     volume = document["volume"]
     if volume is not None:
         print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")

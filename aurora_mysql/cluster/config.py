@@ -68,6 +68,10 @@ class ClusterConfig:
     chunk_store_endpoint: str = ""
     chunk_store_region: str = ""
     chunk_store_allow_http: bool = False
+    encrypted: bool = False
+    encryption_key: str = ""
+    key_check_interval_s: float = 60.0
+    key_grace_s: float = 3600.0
     duckdb_threads: int = 2
     memory_limit_bytes: int = 1 << 30
     row_store_bytes: int = 128 << 20
@@ -138,6 +142,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "region": "chunk_store_region",
         "allow_http": "chunk_store_allow_http",
     },
+    "encryption": {
+        "enabled": "encrypted",
+        "key": "encryption_key",
+        "check_interval_s": "key_check_interval_s",
+        "grace_s": "key_grace_s",
+    },
     "engine": {
         "duckdb_threads": "duckdb_threads",
         "memory_limit_bytes": "memory_limit_bytes",
@@ -171,6 +181,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "backup_retention_s": (0, 35 * 86_400),
     "backtrack_window_s": (0, 72 * 3600),
     "redo_limit_bytes": (0, 1 << 47),
+    "key_check_interval_s": (0.1, 86_400),
+    "key_grace_s": (0, 30 * 86_400),
     "duckdb_threads": (1, 256),
     "memory_limit_bytes": (64 << 20, 1 << 46),
     "row_store_bytes": (1 << 20, 1 << 46),

@@ -1,7 +1,7 @@
 """The data directory: which cluster it holds, who its members are, and the small files processes find each other by.
 
 cluster.json        identity, format, members and chosen ports (written by the supervisor only)
-admin-password      the administrator's first password, 0600
+admin-password      the administrator's first password, 0600; sealed in an encrypted cluster
 run/                processes: supervisor.json, <instance>.json, config.json, the supervisor's lock; token 0600
 instances/<id>/     an instance's own DuckDB file; disposable
 volume/az-*/        redo copies and checkpoint chunks: the data
@@ -10,6 +10,7 @@ log/                one file per instance, and the supervisor's
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import fcntl
 import json
@@ -22,19 +23,26 @@ from pathlib import Path
 from typing import IO, Any
 
 from aurora_mysql.cluster.config import ClusterConfig, InstanceSpec
+from aurora_mysql.encryption.root_key import RootKey
+from aurora_mysql.encryption.sealed_bytes import seal, unseal
 from aurora_mysql.errors import ConfigError, VolumeFormatError
 from aurora_mysql.storage.medium import ChunkMedium
 
-#: 1 had no `medium`.
-FORMAT_VERSION = 2
+#: 1 had no `medium`, 2 no `root_key_id`.
+FORMAT_VERSION = 3
 
 #: What a first start may have left that failed before there was a cluster.
 _BEFORE_IDENTITY = ("run", "log", "admin-password")
 
+#: Before the administrator's password, when it is sealed.
+_SEALED = "sealed:"
+_PASSWORD_PURPOSE = "administrator's password"
+
 
 @dataclass(slots=True)
 class ClusterState:
-    """What cluster.json holds. `readers_configured` is the reader count that the configuration last asked for."""
+    """What cluster.json holds. `readers_configured` is the reader count that the configuration last asked for;
+    `root_key_id` names the root key of an encrypted cluster and is empty for any other, for ever."""
 
     cluster_id: str
     name: str
@@ -44,6 +52,7 @@ class ClusterState:
     members: list[InstanceSpec] = field(default_factory=list)
     last_writer: str = ""
     medium: ChunkMedium = field(default_factory=ChunkMedium)
+    root_key_id: str = ""
 
 
 class DataDir:
@@ -63,8 +72,7 @@ class DataDir:
         return self.state_path.exists()
 
     def initialise(self, config: ClusterConfig) -> ClusterState:
-        """Make a new, empty cluster's directory (without volume). The administrator's password is generated when
-        the configuration has none.
+        """Make a new, empty cluster's directory, without volume and password.
 
         Raises:
             ConfigError: the directory has other content, or can't be written.
@@ -79,8 +87,33 @@ class DataDir:
                 f"data directory {self.root} has no cluster.json but is not empty ({foreign[0]}): give another one"
             )
         self.prepare_run()
-        write_private(self.password_path, config.admin_password or _password())
         return ClusterState(str(uuid.uuid4()), config.name, medium=config.medium)
+
+    def keep_password(self, password: str, root: RootKey | None) -> None:
+        """Keep the administrator's first password (empty: generate one), sealed in an encrypted cluster."""
+        text = password or _password()
+        if root is not None:
+            sealed = seal(root, _PASSWORD_PURPOSE, text.encode(), b"")
+            text = _SEALED + base64.b64encode(sealed).decode()
+        write_private(self.password_path, text)
+
+    def password(self, root: RootKey | None) -> str:
+        """The administrator's first password.
+
+        Raises:
+            ConfigError: there is none, or it is sealed with another root key.
+        """
+        try:
+            text = self.password_path.read_text()
+        except OSError as error:
+            raise ConfigError(f"{self.password_path}: {error.strerror}") from None
+        if not text.startswith(_SEALED):
+            return text
+        sealed = base64.b64decode(text.removeprefix(_SEALED))
+        plain = None if root is None else unseal(root, _PASSWORD_PURPOSE, sealed, b"")
+        if plain is None:
+            raise ConfigError(f"{self.password_path} can't be read without this cluster's key")
+        return plain.decode()
 
     def prepare_run(self) -> None:
         """Directories and the token by which the cluster's own processes know each other."""

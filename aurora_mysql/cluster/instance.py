@@ -18,10 +18,13 @@ from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.cluster.heartbeat import HeartbeatSender
 from aurora_mysql.cluster.view import CpuMeter, InstanceView
+from aurora_mysql.encryption.redo_cipher import redo_cipher
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.engine.commit_log import InFlight
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.options import EngineOptions
-from aurora_mysql.errors import AuroraError, ConfigError, StorageError, mysql_error
+from aurora_mysql.errors import AuroraError, ConfigError, KeyUnavailableError, StorageError, mysql_error
+from aurora_mysql.redaction import redacted
 from aurora_mysql.redo.stream import RedoStreamServer
 from aurora_mysql.session.server import SqlServer
 from aurora_mysql.session.settings import SessionSettings
@@ -55,10 +58,15 @@ _EXIT_FAILED = 4
 class Instance:
     """Starts as a reader; `promote`, `demote`, `assign` and `stop` come from the supervisor."""
 
-    def __init__(self, directory: DataDir, config: ClusterConfig, instance_id: str) -> None:
+    def __init__(
+        self, directory: DataDir, config: ClusterConfig, instance_id: str, root: RootKey | None = None
+    ) -> None:
         self.directory = directory
         self.config = config
+        self.root = root
         self.state = directory.load()
+        if bool(self.state.root_key_id) != (root is not None):
+            raise KeyUnavailableError("this instance was started without the cluster's key")
         found = next((spec for spec in self.state.members if spec.id == instance_id), None)
         if found is None:
             raise ConfigError(f"{instance_id} is no member of this cluster")
@@ -72,13 +80,15 @@ class Instance:
         self.stream_port = 0
         self.receiver: Receiver | None = None
         self._layout = default_layout(directory.root)
-        self._reader = VolumeReader(directory.root, self._layout, self.state.cluster_id)
+        self._cipher = redo_cipher(root, self.state.cluster_id)
+        self._reader = VolumeReader(directory.root, self._layout, self.state.cluster_id, cipher=self._cipher)
         self.checkpoints = CheckpointStore(
             directory.root / "volume",
             self.state.cluster_id,
             medium=self.state.medium,
             retention=Retention(max(config.backup_retention_s, config.backtrack_window_s), config.redo_limit_bytes),
             log_floor=self._log_floor,
+            root=root,
         )
         self._checkpointer: Checkpointer | None = None
         self.backtracking = Backtracking(self)
@@ -143,6 +153,7 @@ class Instance:
             row_store_bytes=config.row_store_bytes,
             query_threads=config.query_threads,
             commit_timeout_s=config.commit_timeout_s,
+            root_key=self.root,
         )
         engine = await open_engine(
             self.directory.instance(self.spec.id),
@@ -183,6 +194,7 @@ class Instance:
         return SessionSettings(
             data_dir=self.directory.root,
             tls=config.tls,
+            secrets_key=None if self.root is None else self.root.derive("key files", b"").hex().encode(),
             tls_cert=Path(config.tls_cert) if config.tls_cert else None,
             tls_key=Path(config.tls_key) if config.tls_key else None,
             tls_ca=Path(config.tls_ca) if config.tls_ca else None,
@@ -196,7 +208,8 @@ class Instance:
     def _engine_failed(self, error: Exception) -> None:
         """The applier can't go on: end here. The next start begins from a checkpoint and the log."""
         log.error("the engine failed: %s", error)
-        mark_unusable(self.directory.instance(self.spec.id), str(error))
+        reason = str(error) if self.root is None else str(redacted(error))
+        mark_unusable(self.directory.instance(self.spec.id), reason)
         self._leave(_EXIT_FAILED)
 
     def _lost(self, reason: str) -> None:
@@ -310,6 +323,7 @@ class Instance:
                         scrub_bytes_per_s=self.config.scrub_bytes_per_s,
                     ),
                     disk=FaultyDisk(LOCAL_DISK, self.disk_faults),
+                    cipher=self._cipher,
                     on_fenced=self._fenced,
                 )
                 self.stream = RedoStreamServer(
@@ -338,7 +352,7 @@ class Instance:
         engine = self.engine
         if engine.catalog.users:
             return
-        password = self.directory.password_path.read_text()
+        password = self.directory.password(self.root)
         plugin = self.config.default_authentication_plugin
         user = User(self.config.admin_user, "%", plugin, make_auth_string(plugin, password))
         grant = Grant(user.user, user.host, "", "", frozenset({"ALL PRIVILEGES"}), True)

@@ -13,6 +13,8 @@ import uvloop
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.cluster.logs import set_up_logging
+from aurora_mysql.encryption.private_memory import keep_memory_private
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import AuroraError
 
 log = logging.getLogger("aurora_mysql.cluster.instance_main")
@@ -28,14 +30,17 @@ def main() -> int:
     options = parser.parse_args()
     directory = DataDir(options.data_dir)
     config = ClusterConfig.from_json(json.loads((directory.run / "config.json").read_text()))
-    set_up_logging(options.id, config.log_level, sys.stderr)
+    root = RootKey.take_over(sys.stdin.buffer.readline())
+    set_up_logging(options.id, config.log_level, sys.stderr, confidential=root is not None)
+    if root is not None:
+        keep_memory_private()
     from aurora_mysql.cluster.instance import Instance
 
     # The event loop waits this long for a worker thread that computes in Python: it is part of every latency.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
     async def run() -> None:
-        await Instance(directory, config, options.id).run()
+        await Instance(directory, config, options.id, root).run()
 
     try:
         uvloop.run(run())

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from aurora_mysql.cluster.data_dir import DataDir
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import ConfigError
 
 
@@ -28,8 +29,11 @@ class InstanceProcess:
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
 
     @classmethod
-    def spawn(cls, directory: DataDir, instance_id: str, log_path: Path, module: str) -> InstanceProcess:
-        """Start `module` as the instance, in a session of its own: it survives the supervisor and its terminal."""
+    def spawn(
+        cls, directory: DataDir, instance_id: str, log_path: Path, module: str, root: RootKey | None = None
+    ) -> InstanceProcess:
+        """Start `module` as the instance, in a session of its own: it survives the supervisor and its terminal. The
+        root key of an encrypted cluster goes to its standard input, and nowhere else."""
         command = [sys.executable, "-m", module]
         command += ["--data-dir", str(directory.root), "--id", instance_id]
         environment = {key: value for key, value in os.environ.items() if key != "AURORA_MYSQL_ADMIN_PASSWORD"}
@@ -37,12 +41,15 @@ class InstanceProcess:
             with log_path.open("ab") as log_file:
                 child = subprocess.Popen(
                     command,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=log_file,
                     stderr=log_file,
                     start_new_session=True,
                     env=environment,
                 )
+            assert child.stdin is not None
+            with contextlib.suppress(BrokenPipeError), child.stdin as pipe:  # it ended already; its exit code says why
+                pipe.write(b"\n" if root is None else root.hand_over())
         except OSError as error:
             raise ConfigError(f"instance {instance_id} can't be started: {error}") from None
         return cls(child.pid, child)

@@ -6,22 +6,36 @@ import logging
 import time
 from typing import TextIO
 
+from aurora_mysql.redaction import redacted, redacted_traceback
+
 
 class LineFormatter(logging.Formatter):
-    """``2026-01-31T12:00:00.123Z INFO instance-1 replicas.receiver: text``; tracebacks are joined by `` | ``."""
+    """``2026-01-31T12:00:00.123Z INFO instance-1 replicas.receiver: text``; tracebacks are joined by `` | ``.
 
-    def __init__(self, who: str) -> None:
+    With `confidential` nothing that may be a row's value is written: no statements, no messages of unforeseen errors.
+    """
+
+    def __init__(self, who: str, *, confidential: bool = False) -> None:
+        self._confidential = confidential
         super().__init__(f"%(asctime)s.%(msecs)03dZ %(levelname)s {who} %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
+        if self._confidential:
+            record = logging.makeLogRecord(record.__dict__)
+            if isinstance(record.args, tuple):
+                record.args = tuple(map(redacted, record.args))
+            elif record.args:
+                record.args = {key: redacted(value) for key, value in record.args.items()}
+            if record.exc_info and record.exc_info[1] is not None:
+                record.exc_text = redacted_traceback(record.exc_info[1])
         return super().format(record).replace("\n", " | ")
 
 
-def set_up_logging(who: str, level: str, stream: TextIO) -> None:
+def set_up_logging(who: str, level: str, stream: TextIO, *, confidential: bool = False) -> None:
     """Send every logger of this process to `stream`."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(LineFormatter(who))
+    handler.setFormatter(LineFormatter(who, confidential=confidential))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -14,6 +14,7 @@ from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.cluster.failover import Candidate, HangDetector, RestartBackoff, Verdict
 from aurora_mysql.cluster.instance_process import InstanceProcess
+from aurora_mysql.encryption.root_key import RootKey
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,16 @@ class Member:
     """
 
     def __init__(
-        self, spec: InstanceSpec, directory: DataDir, *, detector: Callable[[], HangDetector], module: str
+        self,
+        spec: InstanceSpec,
+        directory: DataDir,
+        *,
+        detector: Callable[[], HangDetector],
+        module: str,
+        root: RootKey | None = None,
     ) -> None:
         self.spec = spec
+        self._root = root
         self.directory = directory
         self.process: InstanceProcess | None = None
         self.control: ControlClient | None = None
@@ -69,7 +77,7 @@ class Member:
         adopted = self.process is not None
         if self.process is None:
             log_path = self.directory.logs / f"{self.id}.log"
-            self.process = InstanceProcess.spawn(self.directory, self.id, log_path, self._module)
+            self.process = InstanceProcess.spawn(self.directory, self.id, log_path, self._module, self._root)
         self._detector = self._new_detector()
         self.beat, self.assigned = {}, None
         return adopted
@@ -97,6 +105,10 @@ class Member:
                 await asyncio.wait_for(process.exited.wait(), 0.02)
         return None
 
+    def forget_key(self) -> None:
+        """The root key is not to be had in this process: it starts no process any more."""
+        self._root = None
+
     def ended(self) -> float:
         """The process is gone: forget what belonged to it; seconds to wait before the next start."""
         assert self.process is not None
@@ -113,7 +125,7 @@ class Member:
             "id": self.id,
             "role": "writer" if self.is_writer else "reader",
             "pid": self.process.pid if self.process is not None else None,
-            "state": "stopping" if self.stopping else state,
+            "state": "stopping" if self.stopping and self.process is not None else state,
             "applied_lsn": self.beat.get("applied_lsn", 0),
             "lag_ms": 0.0 if self.is_writer else self.beat.get("lag_ms"),
         }

@@ -7,11 +7,16 @@ import logging
 import sys
 from collections.abc import Callable
 
+from aurora_mysql.cluster.cluster_key import keyrings_of, make_key, unlock_cluster
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir
 from aurora_mysql.cluster.logs import set_up_logging
 from aurora_mysql.cluster.membership import check_free, plan_members
 from aurora_mysql.cluster.supervisor import INSTANCE_MODULE, Supervisor, choose_ports
+from aurora_mysql.encryption.keyring import Keyring
+from aurora_mysql.encryption.private_memory import keep_memory_private
+from aurora_mysql.encryption.root_key import RootKey
+from aurora_mysql.errors import ConfigError, KeyUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -69,30 +74,38 @@ async def start(
 
     Raises:
         ConfigError, StorageError: the cluster can't be started; nothing was changed.
+        KeyUnavailableError: it is encrypted, and its key can't be used.
     """
     directory = DataDir(config.data_dir)
     fresh = not directory.exists()
     state = directory.initialise(config) if fresh else directory.load(config)
+    root, keyring = _key(config, directory, state, fresh=fresh)
     directory.prepare_run()
     directory.lock_supervisor().close()
     choose_ports(config, state)
     plan_members(config, state, readers=readers)
     _check_ports(config, directory, state)
-    set_up_logging("supervisor", config.log_level, (directory.logs / "supervisor.log").open("a", buffering=1))
+    log_file = (directory.logs / "supervisor.log").open("a", buffering=1)
+    set_up_logging("supervisor", config.log_level, log_file, confidential=root is not None)
     # What can't be helped by waiting must reach who sits at the terminal.
     errors = logging.StreamHandler(sys.stderr)
     errors.setLevel(logging.ERROR)
     logging.getLogger().addHandler(errors)
+    if root is not None:
+        keep_memory_private()
     state.medium.claim(state.cluster_id)
     if fresh:
+        directory.keep_password(config.admin_password, root)
+        if keyring is not None:
+            keyrings_of(directory).write(keyring)
         make_volume(directory, state)
     elif make_volume is create_volume and not any(directory.announced(spec.id) for spec in state.members):
         check_volume(directory, state)
     directory.save(state)
     if fresh and not config.admin_password:
-        password = directory.password_path.read_text()
-        say(f"administrator: {config.admin_user}, password: {password} (kept in {directory.password_path})")
-    supervisor = Supervisor(config, directory, state, module=module)
+        where = "`aurora-mysql key admin-password` shows it again" if root else f"kept in {directory.password_path}"
+        say(f"administrator: {config.admin_user}, password: {directory.password(root)} ({where})")
+    supervisor = Supervisor(config, directory, state, root=root, module=module)
     running = asyncio.create_task(supervisor.run(stop))
     ready = asyncio.create_task(supervisor.ready.wait())
     await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
@@ -104,6 +117,31 @@ async def start(
         say("ready")
     ready.cancel()
     await running
+    if supervisor.suspended and supervisor.key_guard is not None:
+        raise KeyUnavailableError(f"the cluster had stopped before: {supervisor.key_guard.reason}")
+
+
+def _key(
+    config: ClusterConfig, directory: DataDir, state: ClusterState, *, fresh: bool
+) -> tuple[RootKey | None, Keyring | None]:
+    """The root key, and its keyring if it is new: `state` then is of an encrypted cluster, for ever.
+
+    Raises:
+        KeyUnavailableError: the key can't be used. ConfigError: a cluster that is there was made without encryption.
+    """
+    if not fresh:
+        if config.encrypted and not state.root_key_id:
+            raise ConfigError(
+                f"{directory.root} is not encrypted, and stays so: encryption is chosen when a cluster is made. Make an"
+                " encrypted copy of a snapshot (`aurora-mysql snapshot copy NAME NEW --encrypted --key ...`), and"
+                " restore it"
+            )
+        return unlock_cluster(directory, state, key=config.encryption_key), None
+    if not config.encrypted:
+        return None, None
+    root, keyring = make_key(directory.root, config.encryption_key)
+    state.root_key_id = root.id
+    return root, keyring
 
 
 def _check_ports(config: ClusterConfig, directory: DataDir, state: ClusterState) -> None:

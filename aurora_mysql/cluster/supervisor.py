@@ -21,8 +21,10 @@ from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir, write_private
 from aurora_mysql.cluster.failover import HangDetector, assign_endpoints, choose_writer
 from aurora_mysql.cluster.heartbeat import HeartbeatReceiver
+from aurora_mysql.cluster.key_guard import KeyGuard
 from aurora_mysql.cluster.member import Member
 from aurora_mysql.cluster.membership import free_port, next_instance
+from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,13 @@ class Supervisor:
     """See the module. One per data directory (held by a file lock)."""
 
     def __init__(
-        self, config: ClusterConfig, directory: DataDir, state: ClusterState, *, module: str = INSTANCE_MODULE
+        self,
+        config: ClusterConfig,
+        directory: DataDir,
+        state: ClusterState,
+        *,
+        root: RootKey | None = None,
+        module: str = INSTANCE_MODULE,
     ) -> None:
         self.config = config
         self.directory = directory
@@ -46,6 +54,10 @@ class Supervisor:
         self.members: dict[str, Member] = {}
         self.ready = asyncio.Event()
         self._module = module
+        self._root = root
+        self.key_guard: KeyGuard | None = None
+        if root is not None:
+            self.key_guard = KeyGuard(config, directory, state, stop=self._suspend, resume=self._resume)
         self._epoch = 0
         self._had_writer = False
         self._first_available_s: float | None = None
@@ -70,6 +82,10 @@ class Supervisor:
             for spec in self.state.members:
                 self._add(spec)
             self.directory.announce("supervisor", await control.start())
+            if self.key_guard is not None:
+                guarding = asyncio.create_task(self.key_guard.run(), name="key-guard")
+                self._tasks.add(guarding)
+                guarding.add_done_callback(self._guard_ended)
             stopped = asyncio.create_task(stop.wait())
             while not stopped.done():
                 async with self._busy:
@@ -81,6 +97,8 @@ class Supervisor:
             async with self._busy:
                 await self._shut_down()
         finally:
+            for task in self._tasks:
+                task.cancel()
             transport.close()
             await control.stop()
             for member in self.members.values():
@@ -101,6 +119,7 @@ class Supervisor:
                 stall_s=self.config.stall_timeout_s,
             ),
             module=self._module,
+            root=self._root,
         )
         self.members[spec.id] = member
         member.watcher = asyncio.create_task(self._watch(member), name=f"watch-{spec.id}")
@@ -163,6 +182,8 @@ class Supervisor:
     # -- reconciling --------------------------------------------------------------------------------------------
 
     async def _reconcile(self) -> None:
+        if self.suspended:
+            return
         now_s = time.monotonic()
         for member in self.members.values():
             verdict = member.judge(now_s)
@@ -277,6 +298,8 @@ class Supervisor:
         async with self._busy:
             if self._stopping:
                 raise ControlError("the cluster is stopping")
+            if self.suspended:
+                raise ControlError("the cluster stands still: its key can't be used")
             if op == "failover":
                 return await self._fail_over(args.get("target"))
             if op == "reader_add":
@@ -302,12 +325,13 @@ class Supervisor:
             },
             "instances": [m.status() for m in self.members.values()],
             "volume": volume,
-            "backup": await asyncio.to_thread(self._backup_status, volume),
+            "backup": None if self.suspended else await asyncio.to_thread(self._backup_status, volume),
+            "encryption": {"enabled": False} if self.key_guard is None else self.key_guard.document(),
         }
 
     def _backup_status(self, volume: Any) -> dict[str, Any] | None:
         vdl = None if volume is None else int(volume["vdl"])
-        past = Past(self.directory.root, self.state.cluster_id, vdl, self.state.medium)
+        past = Past(self.directory.root, self.state.cluster_id, vdl, self.state.medium, self._root)
         try:
             return backup_document(past, self.config.backup_retention_s, self.config.backtrack_window_s)
         except StorageError as error:
@@ -370,6 +394,31 @@ class Supervisor:
         await asyncio.to_thread(shutil.rmtree, self.directory.instance(instance_id), True)
         return {"id": instance_id}
 
+    # -- the key --------------------------------------------------------------------------------------------------
+
+    @property
+    def suspended(self) -> bool:
+        """The instances are stopped for want of the cluster's key; this process waits for it."""
+        return self.key_guard is not None and self.key_guard.stopped
+
+    async def _suspend(self) -> None:
+        async with self._busy:
+            await self._stop_all()
+            self._root = None
+            for member in self.members.values():
+                member.forget_key()
+
+    async def _resume(self, root: RootKey) -> None:
+        async with self._busy:
+            self._root, self._had_writer, self._first_available_s = root, False, None
+            for spec in self.state.members:
+                self._add(spec)
+
+    def _guard_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the key is watched no more: %s", error, exc_info=error)
+
     # -- stopping -----------------------------------------------------------------------------------------------
 
     async def _stop_member(self, member: Member) -> None:
@@ -391,11 +440,14 @@ class Supervisor:
     async def _shut_down(self) -> None:
         """Readers first, then the writer: it is needed until the last."""
         self._stopping = True
+        await self._stop_all()
+        log.info("every instance has stopped")
+
+    async def _stop_all(self) -> None:
         writer = self._writer()
         await asyncio.gather(*(self._stop_member(m) for m in self.members.values() if m is not writer))
         if writer is not None:
             await self._stop_member(writer)
-        log.info("every instance has stopped")
 
 
 def choose_ports(config: ClusterConfig, state: ClusterState) -> None:

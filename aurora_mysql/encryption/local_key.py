@@ -52,7 +52,7 @@ class LocalKey:
     """The file is read at every use: a key that was taken away is missed, one that came back works."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.name = f"local:{path}"
 
     def wrap(self, secret: bytes, context: str) -> bytes:
@@ -64,29 +64,29 @@ class LocalKey:
         key_id, cipher = self._read()
         wanted, nonce = wrapped[:_ID_BYTES], wrapped[_ID_BYTES : _ID_BYTES + NONCE_BYTES]
         if wanted != key_id:
-            raise KeyUnavailableError(f"{self._path} holds key {key_id.hex()}, key {wanted.hex()} is wanted")
+            raise KeyUnavailableError(f"{self.path} holds key {key_id.hex()}, key {wanted.hex()} is wanted")
         try:
             return cipher.decrypt(nonce, wrapped[_ID_BYTES + NONCE_BYTES :], key_id + context.encode())
         except InvalidTag:
-            raise KeyUnavailableError(f"the key in {self._path} does not open this keyring") from None
+            raise KeyUnavailableError(f"the key in {self.path} does not open this keyring") from None
 
     def _read(self) -> tuple[bytes, AESGCM]:
         try:
-            mode = self._path.stat().st_mode
-            words = self._path.read_text().split()
+            mode = self.path.stat().st_mode
+            words = self.path.read_text().split()
         except OSError as error:
-            raise KeyUnavailableError(f"key file {self._path}: {error.strerror}") from None
+            raise KeyUnavailableError(f"key file {self.path}: {error.strerror}") from None
         except ValueError:
             words = []
         if stat.S_IMODE(mode) & 0o077:
-            raise KeyUnavailableError(f"key file {self._path} is open to others: chmod 600 it")
+            raise KeyUnavailableError(f"key file {self.path} is open to others: chmod 600 it")
         if len(words) == 4 and words[0] == _MAGIC and words[1] != _VERSION:
-            raise KeyUnavailableError(f"key file {self._path} has version {words[1]}, this release reads {_VERSION}")
+            raise KeyUnavailableError(f"key file {self.path} has version {words[1]}, this release reads {_VERSION}")
         try:
             magic, _, key_id, encoded = words
             secret = base64.b64decode(encoded, validate=True)
             if magic != _MAGIC or len(secret) != KEY_BYTES or len(bytes.fromhex(key_id)) != _ID_BYTES:
                 raise ValueError
         except ValueError:
-            raise KeyUnavailableError(f"{self._path} is no key file (`aurora-mysql key create` makes one)") from None
+            raise KeyUnavailableError(f"{self.path} is no key file (`aurora-mysql key create` makes one)") from None
         return bytes.fromhex(key_id), AESGCM(secret)

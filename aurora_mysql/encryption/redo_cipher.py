@@ -148,3 +148,8 @@ def redo_data_key(root: RootKey, cluster: bytes, segment: bytes) -> bytes:
 
 _MAGIC_BYTE = bytes((MAGIC,))
 PLAIN_REDO = PlainRedo()
+
+
+def redo_cipher(root: RootKey | None, cluster_id: str) -> RedoCipher:
+    """For a cluster with this root key; None: it is not encrypted."""
+    return PLAIN_REDO if root is None else SealedRedo(root, cluster_id)

@@ -1,9 +1,9 @@
 """A file that is read and written anywhere, encrypted page by page (FORMAT.md, "Encrypted files").
 
-A 64-byte head names the file's data key by its salt. Page n follows at a place that its number gives: nonce, ciphertext,
-tag. Every write of a page takes a new nonce: 8 random bytes drawn when the file is opened for writing, and a counter.
-The page number is in the additional data, so pages can't change places. The last page may be shorter; pages that were
-never written are holes and read as zeros.
+A 64-byte head names the file's data key by its salt. Page n follows at a place that its number gives: nonce,
+ciphertext, tag. Every write of a page takes a new nonce: 8 random bytes drawn when the file is opened for writing, and
+a counter. The page number is in the additional data, so pages can't change places. The last page may be shorter; pages
+that were never written are holes and read as zeros.
 
 Meant for DuckDB, which has a checksum in every block and writes a block only where nothing that counts refers to: what
 a crash tears is never read, or the file is discarded.

@@ -146,5 +146,20 @@ class Materialisation:
         self._root.close()
 
 
+def open_read_only(path: Path, root: RootKey | None) -> duckdb.DuckDBPyConnection:
+    """A connection to the file as its default database.
+
+    Raises:
+        duckdb.Error: it can't be opened.
+    """
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    spill = path.with_name("spill")
+    name_of = str if root is None else sealed_files.mount(connection, root, spill)
+    connection.execute(f"SET temp_directory = '{_escape(name_of(spill))}'")
+    connection.execute(f"ATTACH '{_escape(name_of(path))}' AS vol (READ_ONLY)")
+    connection.execute("USE vol")
+    return connection
+
+
 def _escape(text: str) -> str:
     return text.replace("'", "''")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import glob
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +76,8 @@ class _SealedFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return entries if detail else [entry["name"] for entry in entries]
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        return glob.glob(str(_path(path)))
+        pattern = _path(path)
+        return [str(found) for found in pattern.parent.glob(pattern.name)]
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         file = _path(path)

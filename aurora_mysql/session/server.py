@@ -62,8 +62,9 @@ class SqlServer:
         self.column_plans = ColumnsPlanCache()
         self.prepared_count = 0
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="login")
+        login_key = LoginKey(settings.data_dir, settings.secrets_key)
         self.authenticator = Authenticator(
-            executor.find_account, LoginKey(settings.data_dir), settings.default_authentication_plugin, self._pool
+            executor.find_account, login_key, settings.default_authentication_plugin, self._pool
         )
         self._is_administrator: Callable[[User], bool] | None = getattr(executor, "is_administrator", None)
         self._listeners: dict[tuple[str, int], asyncio.Server] = {}

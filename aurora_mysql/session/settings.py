@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -13,6 +13,7 @@ class SessionSettings:
     Attributes:
         data_dir: where generated key material is kept (files of mode 0600).
         tls: offer TLS; `tls_cert`, `tls_key` (and `tls_ca` to verify client certificates) replace the generated ones.
+        secrets_key: the generated private keys are encrypted with it; None: they are not.
         max_half_open: connections before login; the oldest is dropped for a newer one. They are not counted in
             max_connections.
         max_login_packet_bytes: a longer packet before login closes the connection at its header.
@@ -22,6 +23,7 @@ class SessionSettings:
 
     data_dir: Path
     tls: bool = True
+    secrets_key: bytes | None = field(default=None, repr=False)
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_ca: Path | None = None

@@ -41,9 +41,10 @@ def server_context(settings: SessionSettings) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols([])
-    certificate = settings.tls_cert or kept_secret(settings.data_dir / CERTIFICATE_FILE, _self_signed)
+    password = settings.secrets_key if settings.tls_cert is None else None
+    certificate = settings.tls_cert or kept_secret(settings.data_dir / CERTIFICATE_FILE, lambda: _self_signed(password))
     try:
-        context.load_cert_chain(certificate, settings.tls_key)
+        context.load_cert_chain(certificate, settings.tls_key, password)
         if settings.tls_ca is not None:
             context.load_verify_locations(settings.tls_ca)
             context.verify_mode = ssl.CERT_OPTIONAL
@@ -76,13 +77,14 @@ def kept_secret(path: Path, make: Callable[[], bytes]) -> Path:
     return path
 
 
-def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes | None) -> bytes:
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password is not None:
+        protection = serialization.BestAvailableEncryption(password)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
 
 
-def _self_signed() -> bytes:
+def _self_signed(password: bytes | None) -> bytes:
     """Key and certificate, PEM. Elliptic curve: a handshake costs a tenth of RSA's, on the event loop."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aurora-mysql auto-generated certificate")])
@@ -107,20 +109,20 @@ def _self_signed() -> bytes:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return _private_pem(key) + certificate.public_bytes(serialization.Encoding.PEM)
+    return _private_pem(key, password) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 class LoginKey:
     """The RSA key with which clients without TLS encrypt their password for caching_sha2_password."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, password: bytes | None = None) -> None:
         path = kept_secret(
             data_dir / LOGIN_KEY_FILE,
-            lambda: _private_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+            lambda: _private_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048), password),
         )
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        except (OSError, ValueError) as exc:
+            key = serialization.load_pem_private_key(path.read_bytes(), password)
+        except (OSError, ValueError, TypeError) as exc:
             raise ConfigError(f"login key can't be read: {path}: {exc}") from exc
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ConfigError(f"login key is not an RSA key: {path}")

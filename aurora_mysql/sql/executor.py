@@ -15,6 +15,7 @@ from aurora_mysql.engine.engine import metadata_timeout_s
 from aurora_mysql.engine.transaction import Mark, Transaction
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
+from aurora_mysql.redaction import StatementText
 from aurora_mysql.sql import table_locks
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
@@ -280,7 +281,7 @@ class Executor:
             from aurora_mysql.sql.query import mysql_failure
 
             failure = mysql_failure(error)
-            log.warning("%s: %s", text[:200], error)
+            log.warning("%s: %s", StatementText(text[:200]), error)
             raise failure from None
         if isinstance(result, Ok):
             ctx.row_count = result.affected_rows

@@ -62,6 +62,7 @@ def test_data_directory_of_a_newer_format_or_another_cluster(tmp_path: Path) -> 
     directory = DataDir(tmp_path / "d")
     config = load_config(None, {"admin_password": "x"})
     state = directory.initialise(config)
+    directory.keep_password(config.admin_password, None)
     directory.save(state)
     assert directory.load(config).cluster_id == state.cluster_id
     with pytest.raises(ConfigError, match="belongs to cluster 'aurora'"):
