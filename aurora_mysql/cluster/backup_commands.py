@@ -299,13 +299,13 @@ class BackupCommands:
         config = self._load_config(options)
         directory = DataDir(config.data_dir)
         state = directory.load()
+        key = None if offline else unlock_cluster(directory, state, key=config.encryption_key)
         vdl: int | None = None
         if not offline and directory.announced("supervisor") is not None:
             volume = self._ask(options, "status")["volume"]
             if volume is None:
                 raise ControlError("the cluster has no writer now; try again")
             vdl = int(volume["vdl"])
-        key = None if offline else unlock_cluster(directory, state, key=config.encryption_key)
         return directory, Past(directory.root, state.cluster_id, vdl, state.medium, key)
 
 
