@@ -332,6 +332,21 @@ ERRORS: dict[int, tuple[str, str]] = {
     1524: ("HY000", "Plugin '%s' is not loaded"),
     1525: ("HY000", "Incorrect %s value: '%s'"),
     1526: ("HY000", "Table has no partition for value %s"),
+    1537: ("HY000", "Event '%s' already exists"),
+    1542: ("HY000", "INTERVAL is either not positive or too big"),
+    1543: ("HY000", "ENDS is either invalid or before STARTS"),
+    1544: ("HY000", "Event execution time is in the past. Event has been disabled"),
+    1576: ("HY000", "Recursion of EVENT DDL statements is forbidden when body is present"),
+    1588: (
+        "HY000",
+        "Event execution time is in the past and ON COMPLETION NOT PRESERVE is set. The event was dropped immediately "
+        "after creation.",
+    ),
+    1589: (
+        "HY000",
+        "Event execution time is in the past and ON COMPLETION NOT PRESERVE is set. The event was not changed. Specify "
+        "a time in the future.",
+    ),
     1539: ("HY000", "Unknown event '%s'"),
     1553: ("HY000", "Cannot drop index '%s': needed in a foreign key constraint"),
     1560: ("HY000", "Cannot change tracking while in a transaction"),

@@ -20,7 +20,7 @@ HIDDEN_KEY = "__rowid"
 FUNCTIONAL_PREFIX = "!hidden!"
 
 #: The parts of a catalog that a delta changes by key.
-DELTA_KINDS = ("databases", "tables", "views", "users", "grants", "globals", "routines", "triggers")
+DELTA_KINDS = ("databases", "tables", "views", "users", "grants", "globals", "routines", "triggers", "events")
 
 #: Prefix of hidden DuckDB columns that hold the collation key of a case-insensitive indexed column.
 COLLATION_KEY_PREFIX = "__k_"
@@ -255,6 +255,34 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Statements that run at a time, or at intervals.
+
+    Attributes:
+        at_us: when a one-time event is due, Unix microseconds.
+        interval_value, interval_unit: of a recurring event, as written ('1:30', 'HOUR_MINUTE'); '' for a one-time one.
+        starts_us, ends_us: when a recurring event is due first, and the last moment at which it may be (0: none).
+        time_zone: of the session that made it: its months are counted, its body runs and it is shown there.
+        preserve: it stays, disabled, when nothing is to come any more.
+        status: ENABLED, DISABLED or SLAVESIDE_DISABLED.
+    """
+
+    database: str
+    name: str
+    body: str
+    at_us: int = 0
+    interval_value: str = ""
+    interval_unit: str = ""
+    starts_us: int = 0
+    ends_us: int = 0
+    time_zone: str = "SYSTEM"
+    preserve: bool = False
+    status: str = "ENABLED"
+    comment: str = ""
+    creation: Creation = Creation()
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     name: str
     charset: str = "utf8mb4"
@@ -289,7 +317,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything, at one version. Keys: tables, views and triggers by (database, name); users by (user, host);
+    """Everything, at one version. Keys: tables, views, triggers and events by (database, name); users by (user, host);
     grants by (user, host, database, table); routines by (database, kind, lower-case name)."""
 
     version: int = 0
@@ -302,6 +330,7 @@ class Catalog:
     globals: Mapping[str, Any] = field(default_factory=dict)
     routines: Mapping[tuple[str, str, str], Routine] = field(default_factory=dict)
     triggers: Mapping[tuple[str, str], Trigger] = field(default_factory=dict)
+    events: Mapping[tuple[str, str], Event] = field(default_factory=dict)
 
     def routine(self, database: str, kind: str, name: str) -> Routine | None:
         return self.routines.get((database, kind, name.lower()))
@@ -371,3 +400,4 @@ class CatalogDelta:
     next_table_id: int | None = None
     routines: Mapping[tuple[str, str, str], Routine | None] = field(default_factory=dict)
     triggers: Mapping[tuple[str, str], Trigger | None] = field(default_factory=dict)
+    events: Mapping[tuple[str, str], Event | None] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from aurora_mysql.session.server import SqlServer
 from aurora_mysql.session.settings import SessionSettings
 from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.events.scheduler import EventScheduler
 from aurora_mysql.sql.executor import Executor
 from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.instance_services import InstanceServices
@@ -95,6 +96,7 @@ class Instance:
         self._status = "starting"
         self._engine: Engine | None = None
         self._server: SqlServer | None = None
+        self._scheduler: EventScheduler | None = None
         self._cluster_listener = self._reader_listener = False
         self._stopping = asyncio.Event()
         self._role_lock = asyncio.Lock()
@@ -177,7 +179,9 @@ class Instance:
         processes = ProcessList()
         variables = SystemVariables(view, engine, config.to_json())
         services = InstanceServices(engine, view, processes, variables)
-        self._server = SqlServer(Executor(services), services, self._session_settings())
+        executor = Executor(services)
+        self._scheduler = EventScheduler(executor)
+        self._server = SqlServer(executor, services, self._session_settings())
         await self._server.add_listener(self.spec.host, self.spec.port)
         self._status = "available"
         log.info("available at LSN %d on %s:%d", engine.visible_lsn, self.spec.host, self.spec.port)
@@ -244,6 +248,8 @@ class Instance:
 
     async def _let_go(self) -> None:
         """Stop being the writer: nothing is accepted, everything accepted is decided, the volume is closed."""
+        if self._scheduler is not None:
+            await self._scheduler.stop()
         if self._engine is not None:
             self._engine.become_reader()
             self._engine.on_durable = None
@@ -336,6 +342,8 @@ class Instance:
                 self._status = "available"
                 raise
             self._status = "available"
+            if self._scheduler is not None:
+                self._scheduler.start()
             log.info("writer of epoch %d from LSN %d", self.volume.epoch, engine.visible_lsn)
         return self._report()
 

@@ -41,6 +41,7 @@ _CLASSES: tuple[type[Any], ...] = (
     model.Creation,
     model.Routine,
     model.Trigger,
+    model.Event,
 )
 _NUMBER = {cls: i + 1 for i, cls in enumerate(_CLASSES)}
 _BY_NUMBER = {i + 1: cls for i, cls in enumerate(_CLASSES)}

@@ -37,7 +37,8 @@ class RunInner(Protocol):
 
 @dataclass
 class InstanceServices:
-    """One per instance, made by the composition root. The executor puts itself into `run_inner`."""
+    """One per instance, made by the composition root. The executor puts itself into `run_inner`; `event_runs` is when
+    this instance has last run an event (Unix microseconds), by its key."""
 
     engine: Engine
     cluster: ClusterView
@@ -45,3 +46,4 @@ class InstanceServices:
     variables: SystemVariables
     status: Counter[str] = field(default_factory=Counter)
     run_inner: RunInner | None = None
+    event_runs: dict[tuple[str, str], int] = field(default_factory=dict)

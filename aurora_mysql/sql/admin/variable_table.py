@@ -112,6 +112,7 @@ VARIABLES: dict[str, Variable] = {
     "completion_type": Variable("NO_CHAIN", choices=("NO_CHAIN",)),
     "connect_timeout": _number(10, 2, 31536000, "global"),
     "cte_max_recursion_depth": _number(1000, 0, 2**32 - 1),
+    "event_scheduler": Variable("ON", "global", choices=("OFF", "ON")),
     "default_storage_engine": Variable("InnoDB", choices=("InnoDB",)),
     "default_tmp_storage_engine": Variable("InnoDB", choices=("InnoDB",)),
     "default_week_format": _number(0, 0, 7),

@@ -56,6 +56,10 @@ class SystemVariables:
             "innodb_buffer_pool_size": lambda: engine.options.row_store_bytes,
         }
 
+    def global_value(self, name: str) -> Value:
+        """A global variable's value, of a name that there is."""
+        return self._globals[name]
+
     def get(self, name: str, ctx: SessionContext, scope: str | None = None) -> Value:
         """What ``@@name`` is; a Boolean as 1 or 0.
 

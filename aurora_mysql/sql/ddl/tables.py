@@ -263,6 +263,7 @@ async def drop_database(run: Run, name: str, if_exists: bool) -> Result:
             views=dict.fromkeys(views),
             routines=dict.fromkeys(key for key in catalog.routines if key[0] == name),
             triggers=dict.fromkeys(key for key in catalog.triggers if key[0] == name),
+            events=dict.fromkeys(key for key in catalog.events if key[0] == name),
         ),
         [physical_drop(t) for t in tables],
         tables,

@@ -118,7 +118,7 @@ def time_number(value: dt.timedelta) -> float:
 _UNITS = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MICROSECOND"]
 
 
-def _parts(amount: str, unit: str, warn: int) -> tuple[int, Decimal] | None:
+def interval_parts(amount: str, unit: str, warn: int) -> tuple[int, Decimal] | None:
     """(months, microseconds) of `INTERVAL amount unit`."""
     if "_" in unit:
         first, last = unit.split("_")
@@ -171,7 +171,7 @@ def add_months(moment: dt.datetime, months: int) -> dt.datetime | None:
 
 @udf("my_date_add", ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "TIMESTAMP")
 def date_add(moment: dt.datetime, amount: str, unit: str, sign: int, warn: int) -> dt.datetime | None:
-    parts = _parts(amount, unit, warn)
+    parts = interval_parts(amount, unit, warn)
     if parts is None:
         return None
     try:
@@ -193,7 +193,7 @@ def date_overflow(moment: dt.datetime | str, warn: int) -> None:
 
 @udf("my_time_add", ["INTERVAL", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "INTERVAL")
 def time_add(value: dt.timedelta, amount: str, unit: str, sign: int, warn: int) -> dt.timedelta | None:
-    parts = _parts(amount, unit, warn)
+    parts = interval_parts(amount, unit, warn)
     if parts is None:
         return None
     moved = value + dt.timedelta(microseconds=int(parts[1] * sign))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.parse_column import parse_type
@@ -59,8 +59,14 @@ def parse_parameters(source: str, kind: str) -> list[Parameter]:
     return found
 
 
+def _is_event_definition(pieces: Sequence[str]) -> bool:
+    """CREATE or ALTER of an event with a body."""
+    words = [piece.upper() for piece in pieces]
+    return words[0] in ("CREATE", "ALTER") and "EVENT" in words[1:12] and "DO" in words
+
+
 class BodyParser:
-    """One use per body. `kind`: PROCEDURE, FUNCTION or TRIGGER; what of other kinds it contains is an error."""
+    """One use per body. `kind`: PROCEDURE, FUNCTION, TRIGGER or EVENT; what of other kinds it contains is an error."""
 
     def __init__(self, source: str, kind: str, parameters: list[str], *, ansi_quotes: bool = False) -> None:
         self._kind = kind
@@ -432,6 +438,8 @@ class BodyParser:
         statement = statements[0]
         if statement.verb in _REFUSED:
             raise mysql_error(1314, statement.verb)
+        if self._kind == "EVENT" and _is_event_definition(statement.pieces):
+            raise mysql_error(1576)
         if self._kind in ("FUNCTION", "TRIGGER"):
             self._check_within(statement)
         into: list[str] = []

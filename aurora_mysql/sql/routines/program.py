@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aurora_mysql.catalog.model import Catalog, Creation, Routine, Trigger
+from aurora_mysql.catalog.model import Catalog, Creation, Event, Routine, Trigger
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.parse_column import parse_type
+from aurora_mysql.sql.ddl.plan import Run
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.routines.parse import BodyParser, parse_parameters
 from aurora_mysql.sql.routines.tree import Node, Parameter
@@ -44,6 +46,37 @@ def program_of(routine: Routine) -> Program:
 def trigger_program(trigger: Trigger) -> Program:
     ansi = "ANSI_QUOTES" in trigger.creation.sql_mode
     return Program(BodyParser(trigger.body, "TRIGGER", [], ansi_quotes=ansi).parse())
+
+
+@lru_cache(maxsize=1024)
+def event_program(event: Event) -> Program:
+    ansi = "ANSI_QUOTES" in event.creation.sql_mode
+    return Program(BodyParser(event.body, "EVENT", [], ansi_quotes=ansi).parse())
+
+
+def creation_of(run: Run, definer: str, database: str) -> Creation:
+    """What a program that is made now keeps of its session."""
+    now_us = time.time_ns() // 1000
+    variables = run.services.variables
+    return Creation(
+        definer,
+        str(variables.get("sql_mode", run.ctx) or ""),
+        str(variables.get("character_set_client", run.ctx)),
+        str(variables.get("collation_connection", run.ctx)),
+        run.engine.catalog.databases[database].collation,
+        now_us,
+        now_us,
+    )
+
+
+def rest_of(cur: TokenCursor) -> str:
+    """The body's source, without closing semicolons. Raises 1064 when there is none."""
+    end = len(cur.tokens)
+    while end > cur.position and cur.tokens[end - 1].text == ";":
+        end -= 1
+    if end <= cur.position:
+        raise cur.syntax_error()
+    return cur.text_between(cur.position, end)
 
 
 @contextmanager

@@ -1,45 +1,48 @@
-"""CREATE, ALTER and DROP of procedures, functions and triggers."""
+"""CREATE, ALTER and DROP of procedures, functions, triggers and events."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 
-from aurora_mysql.catalog.model import CatalogDelta, Creation, Routine, Trigger
+from aurora_mysql.catalog.model import CatalogDelta, Routine, Trigger
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.ddl.build import check_identifier
 from aurora_mysql.sql.ddl.parse_column import parse_type
 from aurora_mysql.sql.ddl.plan import DdlPlan, Run, note
 from aurora_mysql.sql.ddl.views import parse_definer
+from aurora_mysql.sql.events.statements import plan_event
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.function_table import is_native
 from aurora_mysql.sql.result import Ok, Result
-from aurora_mysql.sql.routines.program import program_of, trigger_program
+from aurora_mysql.sql.routines.program import creation_of, program_of, rest_of, trigger_program
 from aurora_mysql.sql.show.type_text import type_text
 
 _ACCESS = (("CONTAINS", "SQL"), ("NO", "SQL"), ("READS", "SQL", "DATA"), ("MODIFIES", "SQL", "DATA"))
 
 
 def plan_routine(text: str, pc: PlanContext) -> Plan:
-    """Plan CREATE, ALTER or DROP of a procedure, a function or a trigger.
+    """Plan CREATE, ALTER or DROP of a procedure, a function, a trigger or an event.
 
     Raises:
-        MySQLError: 1064, what a body is refused for, and 1235 for events.
+        MySQLError: 1064, and what a body is refused for.
     """
     mode = str(pc.ctx.variables.get("sql_mode", ""))
     cur = TokenCursor.of(text, ansi_quotes="ANSI_QUOTES" in mode, backslash_escapes="NO_BACKSLASH_ESCAPES" not in mode)
     verb = cur.next().upper
     definer = f"{pc.ctx.user.user}@{pc.ctx.user.host}"
-    if verb == "CREATE" and cur.accept_word("DEFINER"):
+    if verb in ("CREATE", "ALTER") and cur.accept_word("DEFINER"):
         cur.expect_op("=")
         given = parse_definer(cur, definer)
         if given != definer:
             pc.need("SUPER")
         definer = given
-    kind = cur.accept_any("PROCEDURE", "FUNCTION", "TRIGGER")
+    kind = cur.accept_any("PROCEDURE", "FUNCTION", "TRIGGER", "EVENT")
     if kind is None:
         raise unsupported(f"{verb} {cur.next().upper}")
+    if kind == "EVENT":
+        return plan_event(cur, pc, verb, definer)
     if verb == "DROP":
         return _drop(cur, pc, kind)
     if kind == "TRIGGER":
@@ -47,20 +50,6 @@ def plan_routine(text: str, pc: PlanContext) -> Plan:
             raise cur.syntax_error()
         return _create_trigger(cur, pc, definer)
     return _create_routine(cur, pc, kind, definer) if verb == "CREATE" else _alter(cur, pc, kind)
-
-
-def _creation(run: Run, definer: str, database: str) -> Creation:
-    now_us = time.time_ns() // 1000
-    variables = run.services.variables
-    return Creation(
-        definer,
-        str(variables.get("sql_mode", run.ctx) or ""),
-        str(variables.get("character_set_client", run.ctx)),
-        str(variables.get("collation_connection", run.ctx)),
-        run.engine.catalog.databases[database].collation,
-        now_us,
-        now_us,
-    )
 
 
 def _characteristics(cur: TokenCursor) -> dict[str, object]:
@@ -89,16 +78,6 @@ def _characteristics(cur: TokenCursor) -> dict[str, object]:
                 return found
 
 
-def _rest(cur: TokenCursor) -> str:
-    """The body's source, without closing semicolons."""
-    end = len(cur.tokens)
-    while end > cur.position and cur.tokens[end - 1].text == ";":
-        end -= 1
-    if end <= cur.position:
-        raise cur.syntax_error()
-    return cur.text_between(cur.position, end)
-
-
 def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) -> Plan:
     if_not_exists = cur.accept_word("IF", "NOT", "EXISTS")
     database, name = cur.expect_name()
@@ -111,7 +90,7 @@ def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) 
         if column_type.charset is not None:
             returns += f" CHARSET {column_type.charset}"
     options = _characteristics(cur)
-    body = _rest(cur)
+    body = rest_of(cur)
     pc.need("CREATE ROUTINE", database or pc.database)
 
     async def create(run: Run) -> Result:
@@ -121,7 +100,7 @@ def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) 
             if if_not_exists:
                 return await note(run, 1304, kind, name)
             raise mysql_error(1304, kind, name)
-        creation = _creation(run, definer, schema)
+        creation = creation_of(run, definer, schema)
         routine = Routine(schema, name, kind, parameters, body, returns, **options, creation=creation)  # type: ignore[arg-type]
         try:
             program_of(routine)
@@ -167,7 +146,7 @@ def _create_trigger(cur: TokenCursor, pc: PlanContext, definer: str) -> Plan:
     cur.expect_word("FOR", "EACH", "ROW")
     order = cur.accept_any("FOLLOWS", "PRECEDES")
     other = cur.expect_name()[1] if order is not None else ""
-    body = _rest(cur)
+    body = rest_of(cur)
     pc.need("TRIGGER", table_database or database or pc.database, table_name)
 
     async def create(run: Run) -> Result:
@@ -188,7 +167,7 @@ def _create_trigger(cur: TokenCursor, pc: PlanContext, definer: str) -> Plan:
         if other and other not in names:
             raise mysql_error(3011, other)
         place = len(same) if not other else names.index(other) + (order == "FOLLOWS")
-        trigger = Trigger(schema, name, table.name, timing, event, body, 1, _creation(run, definer, schema))
+        trigger = Trigger(schema, name, table.name, timing, event, body, 1, creation_of(run, definer, schema))
         trigger_program(trigger)
         ordered = [*same[:place], trigger, *same[place:]]
         delta = {(t.database, t.name): dataclasses.replace(t, position=n) for n, t in enumerate(ordered, start=1)}

@@ -9,9 +9,10 @@ from aurora_mysql.catalog.model import ColumnType
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.result import ResultColumn, ResultSet, Value
 from aurora_mysql.sql.result_types import from_type
-from aurora_mysql.sql.show.filters import Filter
+from aurora_mysql.sql.show.filters import Filter, like_pattern, parse_where
 from aurora_mysql.sql.show.virtual import text
 
 Row = tuple[Any, ...]
@@ -48,3 +49,14 @@ class ShowPlan:
         keep = self._keep
         assert self.columns is not None
         return ResultSet(self.columns, list(rows) if keep is None else [r for r in rows if keep(r)])
+
+
+def filtered(cur: TokenCursor, plan: ShowPlan, column: int = 0) -> ShowPlan:
+    """`plan` with the LIKE or WHERE that may follow; LIKE looks at `column`."""
+    if cur.accept_word("LIKE"):
+        pattern = like_pattern(cur.expect_string())
+        plan.filtered(lambda row: pattern.fullmatch(str(row[column])) is not None)
+    elif cur.accept_word("WHERE"):
+        plan.filtered(parse_where(cur, plan.names))
+    cur.expect_end()
+    return plan

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from aurora_mysql.catalog.model import ColumnType, Creation, Routine, Trigger
+from aurora_mysql.catalog.model import ColumnType, Routine, Trigger
 from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.parse_column import parse_type, quote_string
@@ -14,21 +13,14 @@ from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.result_types import display_length
+from aurora_mysql.sql.show.creation import account_text, local_moment, session_columns
+from aurora_mysql.sql.show.events import plan_show_create_event
 from aurora_mysql.sql.show.plan import ShowPlan
 from aurora_mysql.sql.show.type_text import backtick, type_text
 from aurora_mysql.sql.show.virtual import Visibility, longtext, moment, text
 
 Row = tuple[Any, ...]
 _INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "mediumint": 7, "int": 10, "bigint": 19}
-
-
-def account_text(definer: str) -> str:
-    user, _, host = definer.rpartition("@")
-    return f"{backtick(user)}@{backtick(host)}"
-
-
-def local_moment(us: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(us // 1_000_000, dt.UTC).replace(tzinfo=None)
 
 
 def create_routine_text(routine: Routine) -> str:
@@ -59,12 +51,10 @@ def create_trigger_text(trigger: Trigger) -> str:
     )
 
 
-def _session_columns(creation: Creation) -> tuple[str, str, str]:
-    return creation.charset, creation.collation, creation.database_collation
-
-
 def plan_show_create_program(what: str, cur: TokenCursor, pc: PlanContext) -> Plan:
     """From after SHOW CREATE PROCEDURE, FUNCTION, TRIGGER or EVENT. Raises 1305, 1360, 1539."""
+    if what == "EVENT":
+        return plan_show_create_event(cur, pc)
     database, name = cur.expect_name()
     cur.expect_end()
     database = database or pc.database
@@ -78,18 +68,18 @@ def plan_show_create_program(what: str, cur: TokenCursor, pc: PlanContext) -> Pl
         created = local_moment(trigger.creation.created_us)
         row: Row = (
             trigger.name, trigger.creation.sql_mode, create_trigger_text(trigger),
-            *_session_columns(trigger.creation), created,
+            *session_columns(trigger.creation), created,
         )  # fmt: skip
         columns: list[str | tuple[str, ColumnType]] = [
             "Trigger", "sql_mode", ("SQL Original Statement", longtext()), "character_set_client",
             "collation_connection", "Database Collation", ("Created", moment(2)),
         ]  # fmt: skip
         return ShowPlan(pc.services, columns, lambda ctx, s: [row])
-    routine = None if what == "EVENT" else pc.catalog.routine(database, what, name)
+    routine = pc.catalog.routine(database, what, name)
     if routine is None:
-        raise mysql_error(1539, name) if what == "EVENT" else mysql_error(1305, what, name)
+        raise mysql_error(1305, what, name)
     pc.need("SELECT", database)
-    row = (routine.name, routine.creation.sql_mode, create_routine_text(routine), *_session_columns(routine.creation))
+    row = (routine.name, routine.creation.sql_mode, create_routine_text(routine), *session_columns(routine.creation))
     columns = [
         what.capitalize(), "sql_mode", (f"Create {what.capitalize()}", longtext()), "character_set_client",
         "collation_connection", "Database Collation",
@@ -118,7 +108,7 @@ def routine_status(kind: str, ctx: SessionContext, services: InstanceServices) -
     return [
         (
             r.database, r.name, r.kind, r.creation.definer, local_moment(r.creation.changed_us),
-            local_moment(r.creation.created_us), r.security, r.comment, *_session_columns(r.creation),
+            local_moment(r.creation.created_us), r.security, r.comment, *session_columns(r.creation),
         )
         for r in _seen_routines(ctx, services)
         if r.kind == kind
@@ -136,7 +126,7 @@ def trigger_rows(database: str, ctx: SessionContext, services: InstanceServices)
     return [
         (
             t.name, t.event, t.table, t.body, t.timing, local_moment(t.creation.created_us), t.creation.sql_mode,
-            t.creation.definer, *_session_columns(t.creation),
+            t.creation.definer, *session_columns(t.creation),
         )
         for t in _seen_triggers(ctx, services)
         if t.database == database
@@ -179,7 +169,7 @@ def routine_rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
             (
                 r.name, "def", r.database, r.name, r.kind, *_type_columns(returns), "SQL", r.body, None, "SQL", "SQL",
                 "YES" if r.deterministic else "NO", r.access, None, r.security, local_moment(c.created_us),
-                local_moment(c.changed_us), c.sql_mode, r.comment, c.definer, *_session_columns(c),
+                local_moment(c.changed_us), c.sql_mode, r.comment, c.definer, *session_columns(c),
             )
         )  # fmt: skip
     return rows
@@ -211,7 +201,7 @@ def information_trigger_rows(ctx: SessionContext, services: InstanceServices) ->
         (
             "def", t.database, t.name, t.event, "def", t.database, t.table, t.position, None, t.body, "ROW", t.timing,
             None, None, "OLD", "NEW", local_moment(t.creation.created_us), t.creation.sql_mode, t.creation.definer,
-            *_session_columns(t.creation),
+            *session_columns(t.creation),
         )
         for t in _seen_triggers(ctx, services)
     ]  # fmt: skip

@@ -13,12 +13,13 @@ from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.show import programs, tables
-from aurora_mysql.sql.show.filters import like_pattern, parse_where
+from aurora_mysql.sql.show.events import plan_show_events
+from aurora_mysql.sql.show.filters import like_pattern
 from aurora_mysql.sql.show.information_schema.instance import ENGINES, process_rows
 from aurora_mysql.sql.show.information_schema.objects import database_names
 from aurora_mysql.sql.show.information_schema.system import status_rows, variable_rows
 from aurora_mysql.sql.show.innodb_status import innodb_status
-from aurora_mysql.sql.show.plan import Row, ShowPlan
+from aurora_mysql.sql.show.plan import Row, ShowPlan, filtered
 from aurora_mysql.sql.show.virtual import (
     Visibility,
     big,
@@ -72,17 +73,6 @@ def plan_show(source: str, pc: PlanContext) -> Plan:
     if extended:
         raise cur.syntax_error()
     raise cur.syntax_error()
-
-
-def filtered(cur: TokenCursor, plan: ShowPlan, column: int = 0) -> ShowPlan:
-    """`plan` with the LIKE or WHERE that may follow; LIKE looks at `column`."""
-    if cur.accept_word("LIKE"):
-        pattern = like_pattern(cur.expect_string())
-        plan.filtered(lambda row: pattern.fullmatch(str(row[column])) is not None)
-    elif cur.accept_word("WHERE"):
-        plan.filtered(parse_where(cur, plan.names))
-    cur.expect_end()
-    return plan
 
 
 def _describe(cur: TokenCursor, pc: PlanContext) -> Plan:
@@ -314,9 +304,7 @@ _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] 
     ("REPLICAS",): _fixed([("Server_Id", _BIG), "Host", ("Port", _BIG), ("Source_Id", _BIG), "Replica_UUID"]),
     ("SLAVE", "HOSTS"): _fixed([("Server_id", _BIG), "Host", ("Port", _BIG), ("Master_id", _BIG), "Slave_UUID"]),
     ("TRIGGERS",): _triggers,
-    ("EVENTS",): _fixed(["Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value",
-                         "Interval field", "Starts", "Ends", "Status", "Originator", "character_set_client",
-                         "collation_connection", "Database Collation"]),
+    ("EVENTS",): plan_show_events,
     ("PROCEDURE", "STATUS"): _routine_status("PROCEDURE"),
     ("FUNCTION", "STATUS"): _routine_status("FUNCTION"),
     ("PROFILES",): _fixed([("Query_ID", _BIG), ("Duration", ColumnType("double")), "Query"]),

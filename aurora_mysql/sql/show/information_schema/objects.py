@@ -13,6 +13,7 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.build import storage_bytes
 from aurora_mysql.sql.ddl.expressions import in_parentheses
 from aurora_mysql.sql.instance_services import InstanceServices
+from aurora_mysql.sql.show.events import event_rows
 from aurora_mysql.sql.show.programs import information_trigger_rows, parameter_rows, routine_rows
 from aurora_mysql.sql.show.type_text import column_key, default_text, extra_text, type_text
 from aurora_mysql.sql.show.virtual import (
@@ -280,12 +281,15 @@ RELATIONS: dict[str, VirtualRelation] = {
         ),
         information_trigger_rows,
     ),
-    "events": empty(
+    "events": VirtualRelation(
+        columns_of(
         "EVENT_CATALOG", "EVENT_SCHEMA", "EVENT_NAME", "DEFINER", "TIME_ZONE", "EVENT_BODY",
         ("EVENT_DEFINITION", longtext()), "EVENT_TYPE", ("EXECUTE_AT", moment()), "INTERVAL_VALUE", "INTERVAL_FIELD",
         "SQL_MODE", ("STARTS", moment()), ("ENDS", moment()), "STATUS", "ON_COMPLETION", ("CREATED", moment()),
         ("LAST_ALTERED", moment()), ("LAST_EXECUTED", moment()), "EVENT_COMMENT", ("ORIGINATOR", integer()),
         "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION", "DATABASE_COLLATION",
+        ),
+        event_rows,
     ),
     "files": empty(
         ("FILE_ID", big(False)), "FILE_NAME", "FILE_TYPE", "TABLESPACE_NAME", "TABLE_CATALOG", "TABLE_SCHEMA",

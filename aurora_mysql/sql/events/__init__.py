@@ -1,0 +1,1 @@
+"""Events: statements that run by themselves, on the writer."""
