@@ -197,9 +197,7 @@ class BackupCommands:
         directory, past = self._past(options, offline=True)
         expected, _ = open_export(options.directory)
         progress = Progress("import", len(set(expected.all_chunks)), unit="chunks")
-        snapshot = import_snapshot(
-            past.store, keyrings_of(directory), options.directory, options.name, progress.add
-        )
+        snapshot = import_snapshot(past.store, keyrings_of(directory), options.directory, options.name, progress.add)
         progress.finish()
         print(f"snapshot {snapshot.name} imported")
         return 0

@@ -236,4 +236,3 @@ def _decode_head(head: bytes, path: Path) -> tuple[bytes, Geometry]:
     if not page_bytes or page_bytes > 16 << 20 or small_pages > 1024:
         raise CorruptRecordError(f"{path} has no sensible page size")
     return salt, Geometry(small_pages, page_bytes)
-

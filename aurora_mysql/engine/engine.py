@@ -14,32 +14,29 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgpack
 
 from aurora_mysql.catalog.model import Catalog, CatalogDelta, Table
-from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.arrow_rows import ArrowLayout
 from aurora_mysql.engine.commit_log import CommitLog, InFlight, WritableVolume
-from aurora_mysql.engine.fetched import fetch_all
 from aurora_mysql.engine.freeze import Freeze
-from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.engine.options import EngineOptions
-from aurora_mysql.engine.row_store import RowStore, TableRows
+from aurora_mysql.engine.row_store import RowStore
+from aurora_mysql.engine.store_loads import StoreLoads
 from aurora_mysql.engine.table_sizes import TableSizes
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
-from aurora_mysql.redo.record import Commit, Row, SchemaChange, TableChange
+from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.context import SessionContext
@@ -103,6 +100,7 @@ class Engine:
             on_applied=self._applied,
             on_failure=self._failed,
         )
+        self.loads = StoreLoads(self.row_store, self.duck, self.executor, self.apply_queue)
         #: Transactions with a read view, by id.
         self.read_views: dict[int, TransactionView] = {}
         self.row_store.oldest_view_lsn = self._oldest_view_lsn
@@ -188,83 +186,6 @@ class Engine:
         older = [view for view in self.read_views.values() if view.snapshot_lsn < lsn and not view.is_pinned]
         if older:
             await asyncio.gather(*(view.pin() for view in older))
-
-    def _stored_for_peek(self, ctx: SessionContext, table: Table) -> TableRows | None:
-        """The table's rows in memory, if `ctx` would get its metadata lock at once: nobody has the table to himself
-        (LOCK TABLES ... WRITE, a schema change) or waits for that, and the session has no LOCK TABLES of its own."""
-        if table.temporary or ctx.table_locks or (self.is_writer and not self.locks.is_free(("m", table.id), "S")):
-            return None
-        return self.row_store.table(table.id)
-
-    def peek(self, ctx: SessionContext, table: Table, key: tuple[Any, ...]) -> tuple[bool, Row | None]:
-        """(known, row): the newest committed row with a key, if memory has it and nothing must be waited for. For a
-        statement that is a transaction of its own: it need not hold a lock, since nothing can come in between."""
-        stored = self._stored_for_peek(ctx, table)
-        if stored is None:
-            return False, None
-        if stored.pages is not None:
-            page = stored.pages.find(key[0]) if key[0].__class__ is int else None
-            if page is None:
-                return False, None
-            self.row_store.hits += 1
-            return True, page.rows.get(key[0])
-        version = stored.find(stored.keys.of_values(key))
-        if version is None:
-            return False, None
-        self.row_store.hits += 1
-        return True, version.row
-
-    def peek_range(self, ctx: SessionContext, table: Table, low: int, high: int) -> list[Row] | None:
-        """The newest committed rows of a range of an integer key, if memory has all of it; as :meth:`peek`."""
-        stored = self._stored_for_peek(ctx, table)
-        if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
-            return None
-        found: list[Row] = []
-        for number in range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1):
-            page = stored.pages.find(number << PAGE_BITS)
-            part = None if page is None else page.between(low, high, None)
-            if part is None:
-                return None
-            found += [row for _, row in part]
-        return found
-
-    async def load_pages(self, stored: TableRows, numbers: Sequence[int] | range) -> None:
-        """Bring pages of a table with an integer key into the row store; waits also for loads that others began.
-
-        Raises:
-            duckdb.Error: DuckDB could not read them.
-        """
-        pages = stored.pages
-        assert pages is not None
-        loop = asyncio.get_running_loop()
-        while stored.bulk_lsn > self.applied_lsn:
-            await self.apply_queue.wait(stored.bulk_lsn)
-        for stretch in pages.missing(numbers):
-            load = PageLoad(stretch, loop.create_future())
-            pages.begin(load)
-            load.done = loop.run_in_executor(self.executor, self._read_stretch, stored.keys, load.low, load.high)
-            load.done.add_done_callback(partial(self._pages_read, stored, load))
-        for load in {id(x): x for n in numbers if (x := pages.loading.get(n)) is not None}.values():
-            await asyncio.shield(load.done)
-
-    def _read_stretch(self, keys: TableKeys, low: int, high: int) -> list[Row]:
-        table = keys.table
-        names = ", ".join(quote(c.name) for c in table.columns)
-        key = quote(table.key_columns[0])
-        cursor = self.duck.borrow()
-        try:
-            rows: list[Row] = fetch_all(
-                cursor.execute(
-                    f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {key} BETWEEN $1 AND $2", [low, high]
-                )
-            )
-        finally:
-            self.duck.give_back(cursor)
-        return rows
-
-    def _pages_read(self, stored: TableRows, load: PageLoad, done: asyncio.Future[list[Row]]) -> None:
-        failed = done.cancelled() or done.exception() is not None
-        self.row_store.end_load(stored, load, None if failed else done.result())
 
     def new_owner(self, ctx: SessionContext) -> LockOwner:
         """A holder of locks that outlive transactions (LOCK TABLES, GET_LOCK)."""

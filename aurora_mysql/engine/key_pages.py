@@ -8,9 +8,10 @@ Belongs to the event loop.
 from __future__ import annotations
 
 import asyncio
+import sys
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,33 @@ _MOST_UNDO = 512
 #: Wider ranges of keys are DuckDB's.
 MOST_RANGE_KEYS = 1024
 
+#: The LSN of a reader without a read view: it sees what is newest.
+NEWEST = sys.maxsize
+
+#: Makes something of each row (its packet, what it sorts by); a page keeps what it made until the page changes.
+Derive = Callable[[Sequence[Row]], Sequence[Any]]
+
+#: Derived lists that one page keeps.
+_MOST_DERIVED = 8
+
+
+@dataclass(slots=True)
+class MemoryUse:
+    """What the evictable part of the row store takes. `trim` makes room when it is too much."""
+
+    limit_bytes: int
+    trim: Callable[[KeyPages], None]
+    bytes: int = 0
+
+
+def estimate_row_bytes(row: Row) -> int:
+    """Memory of a stored row, roughly: tuple, dict entries, values."""
+    total = 200 + 40 * len(row)
+    for value in row:
+        if isinstance(value, str | bytes):
+            total += len(value)
+    return total
+
 
 class KeyPage:
     """All rows of one stretch of keys, as of the newest visible commit.
@@ -30,35 +58,50 @@ class KeyPage:
     Invariant: `at(lsn)` is exact for every `since_lsn` <= lsn; earlier states are unknown.
     """
 
-    __slots__ = ("_ordered", "_undo", "changed_lsn", "rows", "since_lsn", "size_bytes", "used")
+    __slots__ = (
+        "_derived", "_derived_bytes", "_ordered", "_undo", "changed_lsn", "home", "rows", "since_lsn", "size_bytes",
+        "used",
+    )  # fmt: skip
 
-    def __init__(self, rows: dict[int, Row], since_lsn: int, size_bytes: int) -> None:
+    def __init__(self, rows: dict[int, Row], since_lsn: int, size_bytes: int, home: KeyPages | None = None) -> None:
         self.rows = rows
         self.since_lsn = self.changed_lsn = since_lsn
         self.size_bytes = size_bytes
+        self.home = home
         self.used = True
-        self._undo: deque[tuple[int, int, Row | None]] = deque()
+        self._undo: deque[tuple[int, int, Row | None]] | None = None
         self._ordered: list[int] | None = None
+        self._derived: dict[Derive, Sequence[Any]] | None = None
+        self._derived_bytes = 0
 
     def change(self, lsn: int, key: int, row: Row | None, oldest_view_lsn: int | None) -> None:
         """The commit `lsn` made `row` the newest image of `key` (None: deleted). `oldest_view_lsn`: of the open read
         views, None without any."""
-        rows, undo = self.rows, self._undo
+        rows = self.rows
         old = rows.get(key)
         if oldest_view_lsn is None:
-            undo.clear()
+            self._undo = None
             self.since_lsn = lsn
         else:
+            undo = self._undo
+            if undo is None:
+                undo = self._undo = deque()
             undo.append((lsn, key, old))
             while undo and (undo[0][0] <= oldest_view_lsn or len(undo) > _MOST_UNDO):
                 self.since_lsn = max(self.since_lsn, undo.popleft()[0])
         self.changed_lsn = lsn
+        if self._derived is not None:
+            self._derived = None
+            self._resize(-self._derived_bytes)
+            self._derived_bytes = 0
         if row is None:
             if rows.pop(key, None) is not None:
                 self._ordered = None
+                self._resize(-estimate_row_bytes(old or ()))
         else:
             if old is None:
                 self._ordered = None
+                self._resize(estimate_row_bytes(row))
             rows[key] = row
 
     def row_at(self, key: int, lsn: int) -> tuple[bool, Row | None]:
@@ -66,10 +109,17 @@ class KeyPage:
         if lsn < self.since_lsn:
             return False, None
         if lsn < self.changed_lsn:
-            for changed_lsn, changed_key, old in self._undo:
+            for changed_lsn, changed_key, old in self._undo or ():
                 if changed_lsn > lsn and changed_key == key:
                     return True, old
         return True, self.rows.get(key)
+
+    @property
+    def ordered(self) -> list[int]:
+        """The keys of its rows, ascending."""
+        if self._ordered is None:
+            self._ordered = sorted(self.rows)
+        return self._ordered
 
     def between(self, low: int, high: int, lsn: int | None) -> list[tuple[int, Row]] | None:
         """Key and row of low <= key <= high in key order, as a view of `lsn` (None: the newest) sees them; None when
@@ -79,7 +129,7 @@ class KeyPage:
         rows = self.rows
         if lsn is not None and lsn < self.changed_lsn:
             rows = dict(rows)
-            for changed_lsn, key, old in reversed(self._undo):
+            for changed_lsn, key, old in reversed(self._undo or ()):
                 if changed_lsn <= lsn:
                     break
                 if old is None:
@@ -88,10 +138,97 @@ class KeyPage:
                     rows[key] = old
             ordered = sorted(rows)
         else:
-            if self._ordered is None:
-                self._ordered = sorted(rows)
-            ordered = self._ordered
+            ordered = self.ordered
         return [(key, rows[key]) for key in ordered[bisect_left(ordered, low) : bisect_right(ordered, high)]]
+
+    def derived(self, make: Derive) -> Sequence[Any]:
+        """What `make` makes of the newest rows in key order; kept until one of them changes."""
+        kept = self._derived
+        if kept is not None:
+            found = kept.get(make)
+            if found is not None:
+                return found
+        rows = self.rows
+        found = make([rows[key] for key in self.ordered])
+        if kept is None or len(kept) >= _MOST_DERIVED:
+            self._resize(-self._derived_bytes)
+            self._derived_bytes = 0
+            kept = self._derived = {}
+        kept[make] = found
+        added = 150 + sum(map(sys.getsizeof, found)) + 8 * len(found)
+        self._derived_bytes += added
+        self._resize(added)
+        return found
+
+    def _resize(self, by_bytes: int) -> None:
+        """It takes more or less memory than before; that may make others leave."""
+        home = self.home
+        if home is None:
+            return
+        self.size_bytes += by_bytes
+        home.size_bytes += by_bytes
+        home.use.bytes += by_bytes
+        if by_bytes > 0 and home.use.bytes > home.use.limit_bytes:
+            home.use.trim(home)
+
+
+class RowsFound:
+    """Rows of a read: stretches of pages as they are now, and rows of the past."""
+
+    __slots__ = ("_parts", "count")
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[KeyPage, int, int] | list[Row]] = []
+        self.count = 0
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> RowsFound:
+        """Rows in the order of the answer."""
+        found = cls()
+        found.add_rows(rows)
+        return found
+
+    def add_rows(self, rows: list[Row]) -> None:
+        self._parts.append(rows)
+        self.count += len(rows)
+
+    def add_page(self, page: KeyPage, low: int, high: int, lsn: int) -> bool:
+        """The page's rows with low <= key <= high as a view of `lsn` sees them; False when it does not know them."""
+        if lsn >= page.changed_lsn:
+            ordered = page.ordered
+            start, stop = bisect_left(ordered, low), bisect_right(ordered, high)
+            if start < stop:
+                self._parts.append((page, start, stop))
+                self.count += stop - start
+            return True
+        past = page.between(low, high, lsn)
+        if past is None:
+            return False
+        self._parts.append([row for _, row in past])
+        self.count += len(past)
+        return True
+
+    def gather(self, make: Derive) -> Sequence[Any]:
+        """What `make` makes of each row, in order."""
+        found: list[Any] = []
+        for part in self._parts:
+            if isinstance(part, list):
+                found += make(part)
+            else:
+                page, start, stop = part
+                found += page.derived(make)[start:stop]
+        return found
+
+    def rows(self) -> list[Row]:
+        """The rows themselves."""
+        found: list[Row] = []
+        for part in self._parts:
+            if isinstance(part, list):
+                found += part
+            else:
+                page, start, stop = part
+                found += [page.rows[key] for key in page.ordered[start:stop]]
+        return found
 
 
 @dataclass(slots=True, eq=False)
@@ -117,9 +254,10 @@ class PageLoad:
 class KeyPages:
     """The pages of one table."""
 
-    __slots__ = ("loading", "pages", "size_bytes")
+    __slots__ = ("loading", "pages", "size_bytes", "use")
 
-    def __init__(self) -> None:
+    def __init__(self, use: MemoryUse) -> None:
+        self.use = use
         self.pages: dict[int, KeyPage] = {}
         self.loading: dict[int, PageLoad] = {}
         self.size_bytes = 0
@@ -190,15 +328,23 @@ class KeyPages:
                     found[key >> PAGE_BITS][key] = changed
         for number, page_rows in found.items():
             size_bytes = 300 + len(page_rows) * row_bytes
-            self.pages[number] = KeyPage(page_rows, since_lsn, size_bytes)
+            self.pages[number] = KeyPage(page_rows, since_lsn, size_bytes, self)
             self.size_bytes += size_bytes
+            self.use.bytes += size_bytes
 
     def clear(self) -> None:
         """A bulk change made everything old, what is being loaded included."""
         for load in self.loading.values():
             load.overtaken = True
         self.loading.clear()
+        self.drop()
+
+    def drop(self) -> None:
+        """Give up every page."""
+        for page in self.pages.values():
+            page.home = None
         self.pages.clear()
+        self.use.bytes -= self.size_bytes
         self.size_bytes = 0
 
     def evict_one(self) -> int:
@@ -211,10 +357,11 @@ class KeyPages:
                 page.used = False
                 pages[number] = page
                 continue
-            self.size_bytes -= page.size_bytes
-            return page.size_bytes
-        if not pages:
-            return 0
-        page = pages.pop(next(iter(pages)))
+            return self._gone(page)
+        return self._gone(pages.pop(next(iter(pages)))) if pages else 0
+
+    def _gone(self, page: KeyPage) -> int:
+        page.home = None
         self.size_bytes -= page.size_bytes
+        self.use.bytes -= page.size_bytes
         return page.size_bytes

@@ -148,7 +148,7 @@ class LockManager:
         if lock is None:
             return True
         fits = _COMPATIBLE[mode]
-        return all(held in fits for held in lock.holders.values()) and all(
+        return fits.issuperset(lock.holders.values()) and all(
             waiter.mode in fits or waiter.future.done() for waiter in lock.queue
         )
 

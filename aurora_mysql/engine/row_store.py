@@ -8,11 +8,13 @@ It belongs to the event loop thread.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, PageLoad
+from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, MemoryUse, PageLoad, estimate_row_bytes
 from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.engine.secondary import ENTRY_BYTES, SecondaryIndex, SecondaryIndexes
 from aurora_mysql.redo.record import Row, TableChange
 
 #: A change of more rows than this passes by the row store: its keys are read from DuckDB, once it is applied. Holding
@@ -52,6 +54,7 @@ class TableRows:
     clean_bytes: int = 0
     bulk_lsn: int = 0
     pages: KeyPages | None = None
+    secondary: SecondaryIndexes = field(default_factory=SecondaryIndexes)
 
     def find(self, key: Key) -> Version | None:
         return self.dirty.get(key) or self.clean.get(key)
@@ -59,15 +62,6 @@ class TableRows:
 
 def is_bulk(change: TableChange) -> bool:
     return len(change.upserts) + len(change.deletes) > BULK_ROWS
-
-
-def estimate_row_bytes(row: Row) -> int:
-    """Memory of a stored row, roughly: tuple, dict entries, values."""
-    total = 200 + 40 * len(row)
-    for value in row:
-        if isinstance(value, str | bytes):
-            total += len(value)
-    return total
 
 
 class RowStore:
@@ -83,8 +77,7 @@ class RowStore:
         self.bulk_lsn = 0
         #: LSN of the oldest open read view, None without any; kept by the engine.
         self.oldest_view_lsn: Callable[[], int | None] = lambda: None
-        self._clean_limit_bytes = clean_limit_bytes
-        self._clean_bytes = 0
+        self.use = MemoryUse(clean_limit_bytes, self._trim_pages)
         self.dirty_rows = 0
         self.hits = 0
         self.misses = 0
@@ -97,16 +90,17 @@ class RowStore:
                 return None
             rows = self._tables[table_id] = TableRows(keys)
             if keys.is_integer:
-                rows.pages = KeyPages()
+                rows.pages = KeyPages(self.use)
         return rows
 
     def forget_table(self, table_id: int) -> None:
         rows = self._tables.pop(table_id, None)
         if rows is not None:
             self.dirty_rows -= len(rows.dirty)
-            self._clean_bytes -= rows.clean_bytes
+            self.use.bytes -= rows.clean_bytes
+            self.use.bytes -= rows.secondary.drop()
             if rows.pages is not None:
-                self._clean_bytes -= rows.pages.size_bytes
+                rows.pages.drop()
 
     def schema_changed(self, lsn: int) -> None:
         """Tables may have come or changed with the commit `lsn`: nothing loaded from now on tells of before."""
@@ -135,11 +129,14 @@ class RowStore:
                 if pages is not None:
                     pages.change(lsn, key[0], None, oldest_view_lsn)
             of_row = keys.of_row
+            has_indexes = bool(table.secondary.ready or table.secondary.building)
             for row in change.upserts:
                 key = of_row(row)
                 self._put_dirty(table, key, Version(lsn, row))
                 if pages is not None:
                     pages.change(lsn, key[0], row, oldest_view_lsn)
+                if has_indexes:
+                    self.use.bytes += table.secondary.add(row)
                 for name, unique_of in keys.unique.items():
                     value = unique_of(row)
                     if value is not None:
@@ -148,10 +145,10 @@ class RowStore:
     def _pass_by(self, table: TableRows, lsn: int, change: TableChange) -> None:
         """Forget what a bulk change made old; only keys that are dirty already get their newest image here."""
         table.bulk_lsn = self.bulk_lsn = lsn
+        self.use.bytes -= table.secondary.drop()
         if table.pages is not None:
-            self._clean_bytes -= table.pages.size_bytes
             table.pages.clear()
-        self._clean_bytes -= table.clean_bytes
+        self.use.bytes -= table.clean_bytes
         table.clean_bytes = 0
         table.clean.clear()
         for read in table.reading.values():
@@ -246,13 +243,65 @@ class RowStore:
                 version = table.dirty.get((key,))
                 if version is not None:
                     dirty[key] = version.row
-        before = pages.size_bytes
         since_lsn = max(self.last_lsn(keys.table.id), self._schema_lsn)
         row_bytes = estimate_row_bytes(rows[0]) if rows else 0
         pages.end(load, [(keys.of_row(row)[0], row) for row in rows], dirty, since_lsn, row_bytes)
-        self._clean_bytes += pages.size_bytes - before
-        while self._clean_bytes > self._clean_limit_bytes and self._evict_one(table):
+        self._trim(table)
+
+    @property
+    def most_index_rows(self) -> int:
+        """A secondary index of a larger table would take more than a quarter of the memory."""
+        return self.use.limit_bytes // 4 // ENTRY_BYTES
+
+    def begin_index(self, table: TableRows, position: int) -> SecondaryIndex:
+        """A load of a secondary index starts: what DuckDB lacks now, and what commits bring from now on, is in it."""
+        index = table.secondary.building[position] = SecondaryIndex(position, table.keys.table.key_positions[0])
+        for version in table.dirty.values():
+            if version.row is not None:
+                index.add(version.row)
+        return index
+
+    def end_index(
+        self,
+        table: TableRows,
+        index: SecondaryIndex,
+        entries: tuple[array[int], array[int]] | None,
+        *,
+        failed: bool = False,
+    ) -> None:
+        """The load has ended: all entries as DuckDB had them, None when the table is too large or the load failed."""
+        indexes, position = table.secondary, index.position
+        if indexes.building.get(position) is not index or self._tables.get(table.keys.table.id) is not table:
+            return  # overtaken
+        del indexes.building[position]
+        if entries is None:
+            if not failed:
+                indexes.refuse(position)
+            return
+        old = indexes.ready.pop(position, None)
+        if old is not None:
+            self.use.bytes -= old.size_bytes
+        index.build(*entries, max(self.last_lsn(table.keys.table.id), self._schema_lsn))
+        indexes.ready[position] = index
+        self.use.bytes += index.size_bytes
+        while self._index_bytes() > self.use.limit_bytes // 2 and self._drop_index(but=index):
             pass
+        self._trim(table)
+
+    def _index_bytes(self) -> int:
+        return sum(table.secondary.size_bytes for table in self._tables.values())
+
+    def _drop_index(self, but: SecondaryIndex | None = None) -> bool:
+        """Forget the index that was not used for the longest time; False when there is none."""
+        every = [(i.used, t.keys.table.id, p) for t in self._tables.values() for p, i in t.secondary.ready.items()]
+        others = [
+            (used, table_id, p) for used, table_id, p in every if self._tables[table_id].secondary.ready[p] is not but
+        ]
+        if not others:
+            return False
+        _, table_id, position = min(others)
+        self.use.bytes -= self._tables[table_id].secondary.ready.pop(position).size_bytes
+        return True
 
     def begin_read(self, table: TableRows, key: Key) -> PointRead:
         """A read of `key` from DuckDB starts; those that overlap share one mark."""
@@ -275,22 +324,31 @@ class RowStore:
             self._drop_clean(table, key)
         version.size_bytes = estimate_row_bytes(version.row or ())
         table.clean_bytes += version.size_bytes
-        self._clean_bytes += version.size_bytes
+        self.use.bytes += version.size_bytes
         table.clean[key] = version
-        while self._clean_bytes > self._clean_limit_bytes and self._evict_one(table):
-            pass
+        self._trim(table)
 
     def _drop_clean(self, table: TableRows, key: Key) -> None:
         size_bytes = table.clean.pop(key).size_bytes
         table.clean_bytes -= size_bytes
-        self._clean_bytes -= size_bytes
+        self.use.bytes -= size_bytes
+
+    def _trim(self, grown: TableRows) -> None:
+        """Make room after `grown` took some."""
+        use = self.use
+        while use.bytes > use.limit_bytes and self._evict_one(grown):
+            pass
+
+    def _trim_pages(self, grown: KeyPages) -> None:
+        for table in self._tables.values():
+            if table.pages is grown:
+                self._trim(table)
+                return
 
     def _evict_one(self, preferred: TableRows) -> bool:
         """Drop the oldest row of the table that was just added to, or of the largest one if that was its only row."""
         if preferred.pages is not None and len(preferred.pages.pages) > 1:
-            freed_bytes = preferred.pages.evict_one()
-            self._clean_bytes -= freed_bytes
-            return bool(freed_bytes)
+            return bool(preferred.pages.evict_one())
         victim = preferred
         if len(preferred.clean) <= 1:
             paged = [t.pages for t in self._tables.values() if t.pages is not None and t.pages.pages]
@@ -298,10 +356,8 @@ class RowStore:
             victim = max(others, key=lambda t: t.clean_bytes, default=preferred)
             largest = max(paged, key=lambda p: p.size_bytes, default=None)
             if largest is not None and largest.size_bytes >= victim.clean_bytes:
-                freed_bytes = largest.evict_one()
-                self._clean_bytes -= freed_bytes
-                return bool(freed_bytes)
+                return bool(largest.evict_one())
         if not victim.clean:
-            return False
+            return self._drop_index()
         self._drop_clean(victim, next(iter(victim.clean)))
         return True

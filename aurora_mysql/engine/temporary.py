@@ -13,8 +13,8 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.arrow_rows import ArrowLayout
+from aurora_mysql.engine.key_pages import estimate_row_bytes
 from aurora_mysql.engine.keys import Key, TableKeys
-from aurora_mysql.engine.row_store import estimate_row_bytes
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row, TableChange
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.session import constants as c
-from aurora_mysql.session.text_encoding import to_text
-from aurora_mysql.session.wire import Reader, lenenc_bytes, malformed
+from aurora_mysql.session import text_encoding
+from aurora_mysql.session.wire import Reader, malformed
 from aurora_mysql.sql.result import ResultColumn, Value
 
 BinaryEncoder = Callable[[Any], bytes]
@@ -37,9 +37,7 @@ def column_encoder(column: ResultColumn, codec: str) -> BinaryEncoder:
     """
     size = _INT_SIZES.get(column.type_code)
     if size is not None:
-        unsigned = bool(column.flags & c.FLAG_UNSIGNED) or column.type_code == c.TYPE_YEAR
-        # An undeclared sign must not lose values: MySQL's own expression columns are as lax.
-        return lambda value: _integer(int(value), size, unsigned)
+        return _integers(size, unsigned=bool(column.flags & c.FLAG_UNSIGNED) or column.type_code == c.TYPE_YEAR)
     if column.type_code == c.TYPE_FLOAT:
         return lambda value: struct.pack("<f", float(value))
     if column.type_code == c.TYPE_DOUBLE:
@@ -48,7 +46,21 @@ def column_encoder(column: ResultColumn, codec: str) -> BinaryEncoder:
         return lambda value: _datetime(value)
     if column.type_code == c.TYPE_TIME:
         return lambda value: _time(value)
-    return lambda value: lenenc_bytes(to_text(value, column, codec))
+    return text_encoding.column_encoder(column, codec)
+
+
+def _integers(size: int, *, unsigned: bool) -> BinaryEncoder:
+    least = 0 if unsigned else -(1 << 8 * size - 1)
+    beyond = 1 << (8 * size if unsigned else 8 * size - 1)
+
+    def encode(value: Any) -> bytes:
+        if value.__class__ is int and least <= value < beyond:
+            fits: bytes = value.to_bytes(size, "little", signed=not unsigned)
+            return fits
+        # An undeclared sign must not lose values: MySQL's own expression columns are as lax.
+        return _integer(int(value), size, unsigned)
+
+    return encode
 
 
 def _integer(value: int, size: int, unsigned: bool) -> bytes:

@@ -12,11 +12,13 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session import packets
 from aurora_mysql.session.charsets import codec_of
 from aurora_mysql.session.infile import receive_infile
+from aurora_mysql.session.replies import Replies
 from aurora_mysql.session.results import Buffer, ColumnsPlan
 from aurora_mysql.session.statements import PreparedStatements
 from aurora_mysql.session.tracking import SessionTracker
 from aurora_mysql.session.wire import Reader, frame
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.known_statements import Cut, cut
 from aurora_mysql.sql.result import LocalInfile, Ok, PackedResult, PackedRows, Result, ResultSet
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: COM_REFRESH's bits. TABLES comes last: names of tables may follow the word.
 _REFRESH = {1: "PRIVILEGES", 2: "LOGS", 8: "HOSTS", 16: "STATUS", 4: "TABLES"}
+#: Commands that SHOW STATUS does not count as questions: PING, STATISTICS, and of prepared statements all but EXECUTE.
+_UNCOUNTED = frozenset((0x0E, 0x09, 0x16, 0x19, 0x1A))
 #: Rows encoded between two looks at the socket's buffer.
 ROWS_PER_CHUNK = 1000
 #: What is written at once, at most about.
@@ -54,11 +58,11 @@ class CommandHandler:
         self.deprecate_eof = bool(capabilities & c.CLIENT_DEPRECATE_EOF)
         self.tracker = SessionTracker(ctx) if capabilities & c.CLIENT_SESSION_TRACK else None
         self.statements = PreparedStatements(self)
+        self.replies = Replies(self)
         self._status = connection.server.services.status
         self._commands: dict[int, Callable[[bytes], None]] = {
             0x01: self._quit,
             0x02: self._init_db,
-            0x03: self._query,
             0x04: self._field_list,
             0x07: self._refresh,
             0x09: self._statistics,
@@ -97,21 +101,47 @@ class CommandHandler:
     def wait_timeout_s(self) -> float:
         return float(self.executor.session_variable(self.ctx, "wait_timeout"))
 
-    def dispatch(self, payload: bytes) -> None:
-        """Start one command; a short one is answered when this returns, another runs as the connection's task.
+    def dispatch(self, payload: bytes) -> bytes | None:
+        """Start one command. Returns its whole answer when there is nothing to wait for; else it is written when it is
+        there, and what takes longer runs as the connection's task.
 
         Raises:
             MySQLError: the command's answer.
         """
-        command = self._commands.get(payload[0]) if payload else None
+        code = payload[0] if payload else -1
+        if code == 0x17:
+            data = self.statements.at_once(payload)
+            if data is not None:
+                self._status["Questions"] += 1
+                return data
+        elif code == 0x03:
+            # Some clients count the C string's end as part of the text.
+            sql = self.decode(payload[1:].rstrip(b"\0"))
+            found = cut(sql)
+            if found is not None:
+                data = self.replies.to_text(found)
+                if data is not None:
+                    self._status["Questions"] += 1
+                    return data
+            self._begin()
+            self.run_text(sql, found)
+            return None
+        command = self._commands.get(code)
         if command is None:
             raise mysql_error(1047)
+        self._begin(counted=code not in _UNCOUNTED)
+        command(payload)
+        return None
+
+    def _begin(self, *, counted: bool = True) -> None:
+        """A command takes the long way."""
         ctx = self.ctx
         ctx.kill_query = ctx.killed
         ctx.takes_packed = False
         ctx.command_started_s = time.time()
-        self._status["Questions"] += 1
-        command(payload)
+        self.replies.forget()
+        if counted:
+            self._status["Questions"] += 1
 
     # --- character sets ---
 
@@ -124,12 +154,8 @@ class CommandHandler:
 
     # --- COM_QUERY ---
 
-    def _query(self, payload: bytes) -> None:
-        # Some clients count the C string's end as part of the text.
-        self.run_text(self.decode(payload[1:].rstrip(b"\0")))
-
-    def run_text(self, sql: str) -> None:
-        """Run SQL text: at once when the executor can answer without waiting, else as a task."""
+    def run_text(self, sql: str, found: Cut | None = None) -> None:
+        """Run SQL text: eagerly when it was seen before (`found`: what was cut of it), else as a task."""
         ctx = self.ctx
         ctx.command = "Query"
         ctx.state = "executing"
@@ -138,7 +164,7 @@ class CommandHandler:
         if self.password_expired:
             self._check_sandbox(sql)
         else:
-            work = self.executor.known(ctx, sql)
+            work = self.executor.known(ctx, sql, found)
             if work is not None:
                 self.connection.start_eagerly(self._answer(work))
                 return

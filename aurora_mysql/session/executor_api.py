@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from aurora_mysql.catalog.model import User
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.known_statements import Cut
 from aurora_mysql.sql.result import Result, ResultColumn, Value
+from aurora_mysql.sql.shortcuts import Encoding, Shortcuts
 
 
 class PreparedLike(Protocol):
@@ -30,8 +32,13 @@ class ExecutorLike(Protocol):
         is_administrator(user: User) -> bool: may use the one connection kept free above max_connections.
     """
 
-    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
-        """The run of a text that is one statement seen before, else None. It needs no current task until it waits."""
+    def shortcuts(self, ctx: SessionContext, encoding: Encoding) -> Shortcuts | None:
+        """What the session may have answered at once, as it is now; None when nothing."""
+        ...
+
+    def known(self, ctx: SessionContext, sql: str, found: Cut | None) -> Coroutine[Any, Any, Result] | None:
+        """The run of a text that is one statement seen before, else None. It needs no current task until it waits.
+        `found`: what :func:`aurora_mysql.sql.known_statements.cut` makes of the text."""
         ...
 
     def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:

@@ -11,6 +11,7 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session import packets
 from aurora_mysql.session.binary_encoding import read_parameters
 from aurora_mysql.session.charsets import codec_of
+from aurora_mysql.session.replies import ShortExecution
 from aurora_mysql.session.results import Buffer
 from aurora_mysql.session.wire import Reader, frame
 from aurora_mysql.sql.result import LocalInfile, ResultSet, Value
@@ -30,6 +31,7 @@ class Statement:
         long_data: parameters sent by COM_STMT_SEND_LONG_DATA, until the next execution or reset.
         error: what went wrong in COM_STMT_SEND_LONG_DATA, which has no answer of its own.
         cursor: the open cursor's result, and how many of its rows were fetched.
+        short: how it is answered at once, if it can be.
     """
 
     prepared: Any
@@ -41,6 +43,7 @@ class Statement:
     error: MySQLError | None = None
     cursor: ResultSet | None = None
     fetched: int = 0
+    short: ShortExecution | None = None
 
     def forget(self) -> None:
         """Drop long data and the cursor."""
@@ -117,6 +120,16 @@ class PreparedStatements:
 
     # --- COM_STMT_EXECUTE ---
 
+    def at_once(self, payload: bytes) -> bytes | None:
+        """The answer of an execution that needs no waiting, else None: nothing has happened then."""
+        statement = self._statements.get(int.from_bytes(payload[1:5], "little"))
+        if statement is None or statement.long_data or statement.error is not None:
+            return None
+        data = self._handler.replies.to_execution(statement, payload)
+        if data is not None:
+            statement.cursor = None
+        return data
+
     def execute(self, payload: bytes) -> None:
         handler = self._handler
         handler.ctx.command = "Execute"
@@ -144,6 +157,7 @@ class PreparedStatements:
 
     async def _execute(self, statement: Statement, params: Sequence[Value]) -> None:
         result = await self._executor.execute_prepared(self._handler.ctx, statement.prepared, params)
+        self._handler.replies.learn(statement, params)
         if not self._handler.send_now(result, binary=True):
             await self._handler.send_binary(result)
 

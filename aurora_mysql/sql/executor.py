@@ -22,12 +22,13 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
 from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.known_statements import KnownStatement, KnownStatements, cut, same_values, trustworthy
+from aurora_mysql.sql.known_statements import Cut, KnownStatement, KnownStatements, cut, same_values, trustworthy
 from aurora_mysql.sql.parse import ParsedShape, parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
 from aurora_mysql.sql.result import Consume, LocalInfile, Ok, PackedResult, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.shortcuts import Encoding, Shortcuts, ShortcutTables
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ _PREPARABLE = frozenset(
     )
 )  # fmt: skip
 _KNOWN_VARIANTS = 16
-_IN_TRANS, _AUTOCOMMIT, _NO_BACKSLASH, _IN_TRANS_READONLY = 1, 2, 512, 8192
+_AUTOCOMMIT, _NO_BACKSLASH = 2, 512
 #: Values of character_set_results in which texts go out as they are stored.
 _UTF8 = (None, "utf8mb4", "utf8mb3", "utf8", "binary")
 #: Statements that leave the diagnostics area for the next one to read.
@@ -82,6 +83,7 @@ class Executor:
         self.engine = services.engine
         self.plans = PlanCache()
         self._known = KnownStatements()
+        self._shortcuts = ShortcutTables(self)
 
     # -- statements ---------------------------------------------------------------------------------------------
 
@@ -93,6 +95,7 @@ class Executor:
         if len(statements) > 1 and not ctx.multi_statements:
             raise mysql_error(1064, statements[1].text[:80], 1)
         only = sql if len(statements) == 1 else None
+        self.services.status["Questions"] += len(statements) - 1  # the session has counted the command
         for statement in statements:
             if statement.verb == "CALL" and self._is_stored(ctx, statement):
                 async for result in self._call(ctx, statement):
@@ -132,7 +135,7 @@ class Executor:
                     raise mysql_error(1836)
                 if tx.read_only:
                     raise mysql_error(1792)
-            self._check_privileges(ctx, found)
+            self.check_privileges(ctx, found)
             mark = tx.statement_mark()
             try:
                 return await found.plan.run(ctx, tx, params)
@@ -156,9 +159,7 @@ class Executor:
         """The result sets of a procedure, then its OK."""
         from aurora_mysql.sql.routines.call import call
 
-        status = self.services.status
-        status["Questions"] += 1
-        status["Com_call_procedure"] += 1
+        self.services.status["Com_call_procedure"] += 1
         ctx.kill_query = ctx.takes_packed = False
         ctx.warnings.clear()
         ctx.row_count = 0
@@ -171,13 +172,20 @@ class Executor:
             raise error from None
         yield Ok(max(ctx.row_count, 0), 0, "", min(len(ctx.warnings), 65535))
 
-    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
-        """The run of a text that is one statement seen before, else None."""
-        found = cut(sql)
+    def shortcuts(self, ctx: SessionContext, encoding: Encoding) -> Shortcuts | None:
+        """What the session may have answered at once, as it is now (see :mod:`aurora_mysql.sql.shortcuts`)."""
+        return self._shortcuts.of(ctx, encoding)
+
+    def known_text(self, key: Hashable, environment: Hashable) -> KnownStatement | None:
+        """The statement that was seen with a key (see :func:`aurora_mysql.sql.known_statements.cut`)."""
+        return self._known.get(key, environment)
+
+    def known(self, ctx: SessionContext, sql: str, found: Cut | None) -> Coroutine[Any, Any, Result] | None:
+        """The run of a text that is one statement seen before, else None. `found`: what `cut` made of it."""
         if found is None:
             return None
         key, literals = found
-        known = self._known.get(key, self._environment(ctx))
+        known = self._known.get(key, self.environment(ctx))
         if known is None:
             return None
         work = self._run_known(ctx, known, literals, lambda: self._split(ctx, sql)[0])
@@ -190,22 +198,11 @@ class Executor:
         if known.found is None:
             assert known.statement is not None
             return await verbs.run_verb(self.services, ctx, known.statement)
-        self._check_privileges(ctx, known.found)
-        if known.peek is not None and self._reads_committed_alone(ctx):
-            result = known.peek(ctx, self.engine, params)
-            if result is not None:
-                ctx.next_isolation = ctx.next_read_only = None
-                return result
+        self.check_privileges(ctx, known.found)
         try:
             return await self._run_plan(ctx, known.found.plan, params)
         except StalePlanError:  # the table changed while it was waited for
             return await self._run(ctx, statement())
-
-    def _reads_committed_alone(self, ctx: SessionContext) -> bool:
-        """A plain read is a transaction of its own, and sees the newest committed rows."""
-        return (
-            ctx.transaction is None and ctx.autocommit and verbs.isolation_of(self.services, ctx) != "READ-UNCOMMITTED"
-        )
 
     def _learn(
         self, ctx: SessionContext, text: str, statement: Statement, found: CachedPlan | None, lifted: Sequence[Value]
@@ -217,9 +214,9 @@ class Executor:
         if made is not None and trustworthy(*made, lifted):
             counter = "Com_" + statement.verb.lower()
             known = KnownStatement(found, statement.verb, counter, statement if found is None else None)
-            self._known.learn(made[0], self._environment(ctx), known)
+            self._known.learn(made[0], self.environment(ctx), known)
 
-    def _environment(self, ctx: SessionContext) -> tuple[Any, ...]:
+    def environment(self, ctx: SessionContext) -> tuple[Any, ...]:
         """All that a plan depends on beside its text."""
         get = ctx.variables.get
         return (
@@ -253,9 +250,7 @@ class Executor:
     ) -> Result:
         """What surrounds every statement: counters, the diagnostics area, the time limit, errors as the client knows
         them."""
-        status = self.services.status
-        status["Questions"] += 1
-        status[counter] += 1
+        self.services.status[counter] += 1
         ctx.kill_query = False
         if ctx.warnings and verb not in _KEEP_WARNINGS:
             ctx.warnings.clear()
@@ -316,7 +311,7 @@ class Executor:
                 found, params = await self._plan_long(ctx, statement)
             else:
                 found, params = self._plan(ctx, statement)
-            self._check_privileges(ctx, found)
+            self.check_privileges(ctx, found)
             try:
                 result = await self._run_plan(ctx, found.plan, params)
             except StalePlanError:
@@ -332,7 +327,7 @@ class Executor:
             plan = plan_text(statement, pc)
             return CachedPlan(plan, _needed(pc)), pc.params
         shape = lift(statement)
-        key = (shape.key, *self._environment(ctx))
+        key = (shape.key, *self.environment(ctx))
         found = self.plans.get(key, shape.params)
         if found is None:
             found = self._new_plan(ctx, statement, shape, key)
@@ -343,10 +338,10 @@ class Executor:
         turn."""
         await in_task()
         shape = lift(statement)
-        found = self.plans.get((shape.key, *self._environment(ctx)), shape.params)
+        found = self.plans.get((shape.key, *self.environment(ctx)), shape.params)
         if found is None:
             parsed = await asyncio.to_thread(parse_shape, shape, statement.text)
-            found = self._new_plan(ctx, statement, shape, (shape.key, *self._environment(ctx)), parsed)
+            found = self._new_plan(ctx, statement, shape, (shape.key, *self.environment(ctx)), parsed)
         return found, shape.params
 
     def _new_plan(
@@ -368,7 +363,8 @@ class Executor:
         catalog = ctx.catalog_over(self.engine.catalog)
         return PlanContext(catalog, ctx.database, ctx, self.engine, self.services, text, params)
 
-    def _check_privileges(self, ctx: SessionContext, found: CachedPlan) -> None:
+    def check_privileges(self, ctx: SessionContext, found: CachedPlan) -> None:
+        """Raises 1142 and the like when the session's user may not run the plan."""
         if not found.privileges:
             return
         who = (ctx.user.user, ctx.user.host, self.engine.catalog.version)
@@ -473,7 +469,7 @@ class Executor:
         if statement.verb in SHAPED or statement.verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
             probe = bind(statement, [1] * statement.param_count) if statement.param_count else statement
             found, _ = self._plan(ctx, probe)
-            self._check_privileges(ctx, found)
+            self.check_privileges(ctx, found)
             prepared.columns = found.plan.columns
         return prepared
 
@@ -481,7 +477,7 @@ class Executor:
         kinds = literal_kinds(params)
         if kinds is None:  # a value that stays in the text (NULL, bytes, a negative number) makes a shape of its own
             return await self.run(ctx, bind(prepared.statement, params))
-        key = (kinds, self._environment(ctx))
+        key = (kinds, self.environment(ctx))
         known = prepared.known.get(key)
         if known is not None:
             values = prepared.values(params)
@@ -541,7 +537,7 @@ class Executor:
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
         quoted = table.replace("`", "``")
         found, _ = self._plan(ctx, split(f"SELECT * FROM `{quoted}` LIMIT 0")[0])
-        self._check_privileges(ctx, found)
+        self.check_privileges(ctx, found)
         return found.plan.columns or []
 
     async def close_session(self, ctx: SessionContext) -> None:
@@ -564,9 +560,15 @@ class Executor:
         ctx.next_isolation = ctx.next_read_only = None
 
     def status_flags(self, ctx: SessionContext) -> int:
-        flags = _AUTOCOMMIT if ctx.autocommit else 0
+        flags = self.settings_flags(ctx)
         if ctx.transaction is not None:
-            flags |= _IN_TRANS | (_IN_TRANS_READONLY if ctx.transaction.read_only else 0)
+            flags |= verbs.transaction_flags(ctx.transaction)
+        return flags
+
+    @staticmethod
+    def settings_flags(ctx: SessionContext) -> int:
+        """The status flags that depend on settings alone."""
+        flags = _AUTOCOMMIT if ctx.autocommit else 0
         if "NO_BACKSLASH_ESCAPES" in str(ctx.variables.get("sql_mode", "")):
             flags |= _NO_BACKSLASH
         return flags

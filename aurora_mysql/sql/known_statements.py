@@ -8,24 +8,20 @@ the key, so another text with this key can't be read in another way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from aurora_mysql.sql.fingerprint import Statement
 from aurora_mysql.sql.plan_cache import CachedPlan
-from aurora_mysql.sql.result import Result, Value
-
-if TYPE_CHECKING:
-    from aurora_mysql.engine.engine import Engine
-    from aurora_mysql.sql.context import SessionContext
-
-Peek = Callable[["SessionContext", "Engine", Sequence[Value]], Result | None]
+from aurora_mysql.sql.result import Value
 
 _LITERAL = re.compile(r"((?<![\w$.@`'])(?:\d{1,18}(?![\w$.])|'[^'\\]*'(?!')))")
 _UNSURE = re.compile(r"['\"\\#;?]|--|/\*|\*/")
 _LONGEST_CHARS = 4096
+
+
+#: The parts of a text between its literals, with a mark of each literal's kind, and the literals.
+Cut = tuple[tuple[str, ...], list[Value]]
 
 
 @dataclass(frozen=True)
@@ -37,15 +33,9 @@ class KnownStatement:
     counter: str
     statement: Statement | None = None
 
-    @cached_property
-    def peek(self) -> Peek | None:
-        """The plan's way to answer from memory outside any transaction, if it has one."""
-        return None if self.found is None else getattr(self.found.plan, "peek", None)
 
-
-def cut(sql: str) -> tuple[tuple[str, ...], list[Value]] | None:
-    """(key, literals) of a text: its parts between literals with a mark of each literal's kind; None when it is long
-    (the text would be kept in the cache)."""
+def cut(sql: str) -> Cut | None:
+    """A text's key and its literals; None when it is long (the text would be kept in the cache)."""
     if len(sql) > _LONGEST_CHARS:
         return None
     parts = _LITERAL.split(sql)

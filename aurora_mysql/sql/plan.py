@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from aurora_mysql.catalog.model import Catalog
+from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.result import Result, ResultColumn, Value
 
@@ -76,4 +77,19 @@ class ReadPlan(Plan, Protocol):
 
     async def run_packed(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         """As :meth:`run`, for a client that takes packed rows (:class:`aurora_mysql.sql.result.PackedRows`)."""
+        ...
+
+
+#: Makes an encoder of rows' values at the given positions.
+EncoderOf = Callable[[Sequence[int]], Callable[[Row], Any]]
+#: The encoded rows of an answer, None when it takes the long way.
+Read = Callable[[SessionContext, Sequence[Value]], Sequence[Any] | None]
+
+
+class MemoryPlan(Plan, Protocol):
+    """A plan that may be answered in the turn in which the statement arrives."""
+
+    def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
+        """The read of this plan, its rows encoded; None when it has none. What it gives is what :meth:`run` would, in
+        an open transaction as well as without one; the levels that lock or read dirty rows are excluded before."""
         ...

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql import table_locks
 from aurora_mysql.sql.admin import privileges
@@ -10,7 +13,13 @@ from aurora_mysql.sql.fingerprint import Statement
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.result import Ok
 
+if TYPE_CHECKING:
+    from aurora_mysql.engine.transaction import Transaction
+
 VERBS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "LOCK", "UNLOCK"))
+
+_IN_TRANS = 1
+_IN_TRANS_READONLY = _IN_TRANS | 8192
 
 _LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
 
@@ -99,6 +108,37 @@ async def run_verb(services: InstanceServices, ctx: SessionContext, statement: S
     else:
         raise mysql_error(1064, statement.text[:80], 1)
     return Ok()
+
+
+def at_once(services: InstanceServices, statement: Statement) -> Callable[[SessionContext], bool] | None:
+    """What carries out a plain BEGIN, COMMIT or ROLLBACK without waiting; it is False when there is something to wait
+    for (and nothing has happened). None for any other statement."""
+    words = " ".join(piece.upper() for piece in statement.pieces)
+    if words in ("BEGIN", "BEGIN WORK", "START TRANSACTION"):
+
+        def begin_at_once(ctx: SessionContext) -> bool:
+            if ctx.table_locks or (ctx.transaction is not None and not ctx.transaction.end_at_once()):
+                return False
+            ctx.transaction = None
+            begin(services, ctx)
+            return True
+
+        return begin_at_once
+    if words in ("COMMIT", "COMMIT WORK", "ROLLBACK", "ROLLBACK WORK"):
+
+        def end_at_once(ctx: SessionContext) -> bool:
+            if ctx.transaction is not None and not ctx.transaction.end_at_once():
+                return False
+            ctx.transaction = None
+            return True
+
+        return end_at_once
+    return None
+
+
+def transaction_flags(transaction: Transaction) -> int:
+    """The protocol's status flags of an open transaction."""
+    return _IN_TRANS_READONLY if transaction.read_only else _IN_TRANS
 
 
 async def _start(services: InstanceServices, ctx: SessionContext, statement: Statement, words: list[str]) -> None:

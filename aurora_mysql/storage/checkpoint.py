@@ -381,9 +381,7 @@ class CheckpointStore:
             os.close(descriptor)
 
 
-def recoded(
-    state: Checkpoint, source: ChunkStore, target: ChunkStore, progress: Callable[[int], None]
-) -> Checkpoint:
+def recoded(state: Checkpoint, source: ChunkStore, target: ChunkStore, progress: Callable[[int], None]) -> Checkpoint:
     """`state` with every chunk read by `source`'s codec and written by `target`'s.
 
     Raises:

@@ -40,7 +40,6 @@ _JOIN_S = 5.0
 Seal = Callable[[int, int, bool, bytes], bytes]
 
 
-
 class Batch:
     """Records first_lsn.. of one epoch, encoded once for all copies.
 

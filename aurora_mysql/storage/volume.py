@@ -329,9 +329,7 @@ class Volume:
         """Records as they are stored, in order, from whichever copies have them; ends early when none has the next."""
         return self._read(from_lsn, to_lsn, without, _as_stored)
 
-    def _read(
-        self, from_lsn: int, to_lsn: int, without: int, opened: Callable[[Record], Record]
-    ) -> Iterator[Record]:
+    def _read(self, from_lsn: int, to_lsn: int, without: int, opened: Callable[[Record], Record]) -> Iterator[Record]:
         wanted = from_lsn
         progress = True
         while wanted <= to_lsn and progress:

@@ -34,8 +34,9 @@ def test_events_run_end_and_survive_a_failover(cluster: Cluster) -> None:
     wait_for(lambda: count(cluster, "often") >= 2, 20, "two runs of a recurring event")
     wait_for(lambda: names(cluster) == {"often", "kept", "off", "wrong"}, 20, "the one-time event to be gone")
     wait_for(
-        lambda: cluster.query("SELECT status FROM information_schema.events WHERE event_name = 'kept'")
-        == [("DISABLED",)],
+        lambda: (
+            cluster.query("SELECT status FROM information_schema.events WHERE event_name = 'kept'") == [("DISABLED",)]
+        ),
         20,
         "the preserved event to be disabled",
     )

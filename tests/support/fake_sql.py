@@ -148,7 +148,10 @@ class FakeExecutor:
             return ResultSet(prepared.columns, [[None if p is None else str(p) for p in params]])
         return Ok(affected_rows=1)
 
-    def known(self, ctx: SessionContext, sql: str) -> Coroutine[Any, Any, Result] | None:
+    def shortcuts(self, ctx: SessionContext, encoding: object) -> None:
+        return None
+
+    def known(self, ctx: SessionContext, sql: str, found: object) -> Coroutine[Any, Any, Result] | None:
         return self._known() if sql == "SELECT fast" else None
 
     async def _known(self) -> Result:

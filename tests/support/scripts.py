@@ -10,16 +10,48 @@ from aurora_mysql.errors import MySQLError
 from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.executor import Executor
-from aurora_mysql.sql.result import Ok, Result, ResultSet
+from aurora_mysql.sql.known_statements import Cut, cut
+from aurora_mysql.sql.plan import EncoderOf
+from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet
+from aurora_mysql.sql.shortcuts import Shortcut, done
 from tests.support.schema_session import SchemaSession, with_session
 
 #: (statement, answer): an int is affected rows, (affected, insert id) a pair, a list rows, a str "errno".
 Script = Sequence[tuple[str, Any]]
 
 
+class PlainEncoding:
+    """Rows as they are, for shortcuts."""
+
+    def encoder_of(self, columns: Sequence[ResultColumn]) -> EncoderOf:
+        return lambda positions: lambda row: tuple([row[at] for at in positions])
+
+    def finish(self, shortcut: Shortcut) -> Shortcut:
+        return shortcut
+
+
+PLAIN = PlainEncoding()
+
+
+def run_shortcut(executor: Executor, ctx: SessionContext, found: Cut) -> Result | None:
+    """The answer at once, if the text has a shortcut that serves it now."""
+    table = executor.shortcuts(ctx, PLAIN)
+    shortcut = None if table is None else table.of_text(ctx, found[0])
+    rows = None if shortcut is None else shortcut.run(ctx, found[1])
+    if rows is None:
+        return None
+    done(shortcut, ctx, len(rows), executor.services.status)
+    return Ok() if shortcut.columns is None else ResultSet(shortcut.columns, list(rows))
+
+
 async def run_text(executor: Executor, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
-    """As the session layer runs a text: a statement seen before takes the short way."""
-    work = executor.known(ctx, sql)
+    """As the session layer runs a text: a statement seen before takes the short ways."""
+    found = cut(sql)
+    at_once = None if found is None else run_shortcut(executor, ctx, found)
+    if at_once is not None:
+        yield at_once
+        return
+    work = executor.known(ctx, sql, found)
     if work is not None:
         yield await work
         return

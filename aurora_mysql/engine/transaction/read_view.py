@@ -11,6 +11,7 @@ from typing import TypeVar
 import duckdb
 
 from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.key_pages import NEWEST
 from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.snapshot import Snapshot, open_snapshot, remove_overlay, reopen_snapshot
 from aurora_mysql.engine.transaction.state import TransactionState
@@ -54,9 +55,36 @@ class TransactionView(TransactionState):
             engine = self._engine
             while engine.row_store.bulk_lsn > engine.applied_lsn:
                 await engine.apply_queue.wait(engine.row_store.bulk_lsn)
-            self.snapshot_lsn = engine.visible_lsn
-            engine.read_views[self.id] = self
-            self._ctx.seen_lsn = max(self._ctx.seen_lsn, self.snapshot_lsn)
+            self._begin_view()
+        return self.snapshot_lsn
+
+    def _begin_view(self) -> None:
+        engine = self._engine
+        self.snapshot_lsn = engine.visible_lsn
+        engine.read_views[self.id] = self
+        self._ctx.seen_lsn = max(self._ctx.seen_lsn, self.snapshot_lsn)
+
+    def view_at_once(self, table: Table) -> int | None:
+        """Begin a plain read of `table` as far as nothing must be waited for: its metadata lock, then the read view.
+
+        Returns the LSN that the read sees (NEWEST when it has no view), None when it takes the long way (which finds
+        the lock and the view where this has left them).
+        """
+        engine = self._engine
+        if table.id not in self._used_tables:
+            if table.temporary or self._ctx.table_locks or not engine.is_current(table):
+                return None
+            if engine.is_writer and not engine.locks.try_acquire(self.owner, ("m", table.id), "S"):
+                return None
+            self._used_tables.add(table.id)
+        if self.isolation == "READ-COMMITTED":
+            return NEWEST
+        if self.isolation != "REPEATABLE-READ":
+            return None
+        if not self.snapshot_lsn:
+            if engine.row_store.bulk_lsn > engine.applied_lsn:
+                return None
+            self._begin_view()
         return self.snapshot_lsn
 
     async def _open_snapshot(self) -> Snapshot | None:

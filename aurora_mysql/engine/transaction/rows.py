@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.fetched import bindable, fetch_all
-from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, PAGE_BITS, KeyPage
+from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, KeyPage
+from aurora_mysql.engine.key_ranges import (
+    Ranges,
+    candidates_by_value,
+    page_numbers,
+    pages_of_candidates,
+    rows_in_pages,
+    rows_of_candidates,
+    width_of,
+)
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.errors import StalePlanError
 from aurora_mysql.redo.record import KeyValues, Row
+
+#: Pages that one read of several ranges loads at most, and when the row store is full.
+_MOST_PAGES = 64
+_MOST_PAGES_WHEN_FULL = 16
 
 
 class TransactionRows(TransactionView):
@@ -51,37 +66,67 @@ class TransactionRows(TransactionView):
             return images[normal]
         return await self._call(snapshot.cursor, lambda c: self._fetch_key(c, keys, normal))
 
-    async def rows_between(self, table: Table, low: int, high: int) -> list[Row] | None:
-        """Rows of a table with an integer key whose low <= key <= high, in key order, as a plain read sees them; None
-        when memory can't answer (a wide range, another kind of key, a past that is gone): ask DuckDB then."""
+    async def rows_in(self, table: Table, ranges: Ranges, position: int | None = None) -> list[Row] | None:
+        """Rows of a table with an integer key whose key is in `ranges`, in key order, as a plain read sees them; with
+        `position`, those whose integer column there is in them, by value, then key.
+
+        None when memory can't answer (wide ranges, another kind of key, no index (yet), many pages to load, a past
+        that is gone): ask DuckDB then.
+        """
         await self.use_table(table)
         plain = not table.temporary and self.isolation != "READ-UNCOMMITTED"
         stored = self._engine.row_store.table(table.id) if plain else None
-        if stored is None or stored.pages is None or high - low >= MOST_RANGE_KEYS:
+        if stored is None or stored.pages is None or (position is None and width_of(ranges) > MOST_RANGE_KEYS):
             return None
-        lsn = await self._take_view() if self._consistent else None
-        numbers = range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1)
-        pages = stored.pages
-        if any(number not in pages.pages for number in numbers):
-            await self._engine.load_pages(stored, numbers)
-        found: list[tuple[int, Row]] = []
-        for number in numbers:
-            page = pages.find(number << PAGE_BITS)
-            part = None if page is None else page.between(low, high, lsn)
-            if part is None:
+        lsn = await self._take_view() if self._consistent else NEWEST
+        if position is None:
+            if not await self._bring_pages(stored, page_numbers(ranges)):
                 return None
-            found += part
-        own = self._buffer.tables.get(table.id)
-        if own is None or not own.rows:
-            return [row for _, row in found]
-        merged = dict(found)
-        for key, row in self._buffer.rows(table.id):
-            if low <= key[0] <= high:
-                if row is None:
-                    merged.pop(key[0], None)
-                else:
-                    merged[key[0]] = row
-        return [merged[key] for key in sorted(merged)]
+            found = rows_in_pages(stored.pages, ranges, lsn)
+            rows = None if found is None else found.rows()
+            position = stored.keys.table.key_positions[0]
+        else:
+            rows = await self._rows_by_value(stored, ranges, position, lsn)
+        if rows is None or not self.writes_to(table):
+            return rows
+        key_at, column = stored.keys.table.key_positions[0], position
+        own = {key[0]: row for key, row in self._buffer.rows(table.id)}
+        rows = [row for row in rows if row[key_at] not in own]
+        for row in own.values():
+            value = None if row is None else row[column]
+            if row is not None and value is not None and any(low <= value <= high for low, high in ranges):
+                rows.append(row)
+        rows.sort(key=lambda row: (row[column], row[key_at]))
+        return rows
+
+    async def _rows_by_value(self, stored: TableRows, ranges: Ranges, position: int, lsn: int) -> list[Row] | None:
+        loads, index = self._engine.loads, stored.secondary.ready.get(position)
+        if index is None or index.new_count > index.most_new:
+            if stored.secondary.wants(position):
+                loads.index(stored, position)
+            if index is None:
+                return None
+        for _ in range(2):
+            candidates = candidates_by_value(stored, position, ranges, lsn)
+            if candidates is None or not await self._bring_pages(stored, pages_of_candidates(candidates)):
+                return None
+            # Commits may have brought others while pages were loaded.
+            if candidates == candidates_by_value(stored, position, ranges, lsn):
+                return rows_of_candidates(stored, position, candidates, lsn)
+        return None
+
+    async def _bring_pages(self, stored: TableRows, numbers: Sequence[int]) -> bool:
+        """Load what is missing of some pages; False when it is so much that a query is cheaper. While there is room,
+        whatever is read comes to stay."""
+        assert stored.pages is not None
+        pages = stored.pages.pages
+        missing = [number for number in numbers if number not in pages]
+        if missing:
+            use = self._engine.row_store.use
+            if len(missing) > (_MOST_PAGES if use.bytes < use.limit_bytes * 0.9 else _MOST_PAGES_WHEN_FULL):
+                return False
+            await self._engine.loads.pages(stored, missing)
+        return True
 
     async def _page(self, stored: TableRows, key: int) -> KeyPage | None:
         """The page of `key`, loaded if need be; None when it was evicted at once."""
@@ -90,7 +135,7 @@ class TransactionRows(TransactionView):
         page = stored.pages.find(key)
         if page is None:
             store.misses += 1
-            await self._engine.load_pages(stored, (key >> PAGE_BITS,))
+            await self._engine.loads.pages(stored, (key >> PAGE_BITS,))
             page = stored.pages.find(key)
         else:
             store.hits += 1

@@ -107,6 +107,10 @@ class TransactionState:
         own = self._buffer.tables.get(table.id)
         return own is not None and bool(own.rows)
 
+    def own_row(self, table: Table, key: Key) -> tuple[bool, Row | None]:
+        """(True, row or None) when this transaction has written the key, else (False, None)."""
+        return self._buffer.find(table.id, key)
+
     def own_rows(self, table: Table) -> Iterator[tuple[Key, Row | None]]:
         """What this transaction has written and not committed."""
         return self._buffer.rows(table.id)

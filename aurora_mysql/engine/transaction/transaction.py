@@ -140,6 +140,15 @@ class Transaction(TransactionQueries, TransactionUnique):
             finally:
                 self._close()
 
+    def end_at_once(self) -> bool:
+        """End a transaction that has nothing to log and nothing of DuckDB to give back; False for another one."""
+        if self._snapshot is not None or self._opening is not None or self._buffer.tables:
+            return False
+        if self.active:
+            self._deactivate()
+            self._close()
+        return True
+
     def _deactivate(self) -> None:
         """It reads no more."""
         self.active = False

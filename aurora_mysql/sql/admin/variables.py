@@ -34,6 +34,8 @@ class SystemVariables:
     def __init__(self, cluster: ClusterView, engine: Engine, settings: Mapping[str, Any] | None = None) -> None:
         settings = settings or {}
         self._engine = engine
+        #: Grows with every change of a global value.
+        self.version = 0
         self._globals: dict[str, Any] = {name: variable.default for name, variable in VARIABLES.items()}
         for name, field in (
             ("max_connections", "max_connections"),
@@ -127,6 +129,7 @@ class SystemVariables:
             value = _checked(name, variable, value, ctx)
         if scope == "global":
             self._globals[name] = value
+            self.version += 1
         elif name == "autocommit":
             ctx.autocommit = bool(value)
         elif name in ("last_insert_id", "identity"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from operator import itemgetter
+from functools import lru_cache
 from typing import Any
 
 from sqlglot import exp
@@ -14,40 +14,70 @@ from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.catalog.physical import needs_collation_key
 from aurora_mysql.engine.engine import Engine
+from aurora_mysql.engine.key_pages import Derive, RowsFound
 from aurora_mysql.engine.keys import INTEGER_TYPES
+from aurora_mysql.engine.memory_reads import range_at_once, ranges_at_once, rows_by_value_at_once
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.functions.collations import sort_keys
-from aurora_mysql.sql.plan import PlanContext, ReadPlan
+from aurora_mysql.sql.plan import EncoderOf, PlanContext, Read, ReadPlan
 from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
+from aurora_mysql.sql.query.key_sets import Bound, KeySet, integer, key_set
 from aurora_mysql.sql.query.sources import session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
 
-_SELECT_ARGS = {"expressions", "from_", "where", "order", "distinct", "kind", "operation_modifiers"}
+_SELECT_ARGS = {"expressions", "from_", "where", "order", "distinct", "kind", "operation_modifiers", "limit", "offset"}
 #: Their Python values sort and compare as MySQL's do, given a collation key for text.
 _SORTABLE = INTEGER_TYPES | {"decimal", "date", "datetime", "timestamp", "char", "varchar"}
 
-Bound = Callable[[Sequence[Value]], int]
-Fold = Callable[[list[Row]], Value]
-#: What rows sort by.
-SortKeys = Callable[[list[Row]], Sequence[Any]]
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How rows are found: by ranges of the key, or (`position` is set) of an indexed integer column."""
+
+    table: Table
+    keys: KeySet
+    position: int | None = None
+
+    async def rows(self, tx: Transaction, params: Sequence[Value]) -> list[Row] | None:
+        """As a plain read of `tx` sees them; None when memory can't answer."""
+        return await tx.rows_in(self.table, self.keys.bind(params), self.position)
+
+    def at_once(self, engine: Engine) -> Callable[[SessionContext, Sequence[Value]], RowsFound | None]:
+        """The same without waiting, inside a transaction or not."""
+        table, position, bind, single = self.table, self.position, self.keys.bind, self.keys.single
+        if position is not None:
+            return lambda ctx, params: rows_by_value_at_once(engine, ctx, table, position, bind(params))
+        if single is None:
+            return lambda ctx, params: ranges_at_once(engine, ctx, table, bind(params))
+        low, high = single
+        return lambda ctx, params: range_at_once(engine, ctx, table, low(params), high(params))
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """An aggregate: `values` of the rows, then one value of these."""
+
+    values: Derive
+    reduce: Callable[[Sequence[Any]], Value]
 
 
 @dataclass
 class KeyRangeSelect:
     """See :class:`aurora_mysql.sql.plan.Plan`. `general` is the same statement through DuckDB, for what memory can't
-    answer; its columns are ours."""
+    answer; its columns are ours. `order` and `distinct` give what rows sort by and are told apart by; `limit` and
+    `offset` are of what comes out."""
 
-    table: Table
-    low: Bound
-    high: Bound
+    access: Access
     general: ReadPlan
     columns: list[ResultColumn] | None
-    pick: Callable[[Row], tuple[Any, ...]] | None = None
+    positions: Sequence[int] = ()
     folds: list[Fold] = field(default_factory=list)
-    distinct: Callable[[tuple[Any, ...]], Any] | None = None
-    order: list[tuple[SortKeys, bool]] = field(default_factory=list)
+    distinct: Derive | None = None
+    order: list[tuple[Derive, bool]] = field(default_factory=list)
+    limit: Bound | None = None
+    offset: Bound | None = None
     writes: bool = False
     is_ddl: bool = False
     needs_transaction: bool = True
@@ -63,36 +93,66 @@ class KeyRangeSelect:
     async def _from_memory(
         self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]
     ) -> ResultSet | None:
-        assert tx is not None
-        rows = await tx.rows_between(self.table, self.low(params), self.high(params))
-        return None if rows is None else self._answer(ctx, rows)
+        assert tx is not None and self.columns is not None
+        rows = await self.access.rows(tx, params)
+        if rows is None:
+            return None
+        found = RowsFound.of(rows)
+        if self.folds:
+            values = [self._folded(found)]
+        else:
+            values = list(self._arranged(found, _picker(self.positions), params))
+        ctx.found_rows = len(values)
+        return ResultSet(self.columns, values)
 
-    def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
-        """The answer outside any transaction, None when memory does not have it."""
-        rows = engine.peek_range(ctx, self.table, self.low(params), self.high(params))
-        return None if rows is None else self._answer(ctx, rows)
+    def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
+        """See :class:`aurora_mysql.sql.plan.MemoryPlan`."""
+        find = self.access.at_once(engine)
+        if self.folds:
+            encode = encoder(range(len(self.folds)))
 
-    def _answer(self, ctx: SessionContext, rows: list[Row]) -> ResultSet:
-        assert self.columns is not None
-        if self.pick is None:
-            ctx.found_rows = 1
-            return ResultSet(self.columns, [tuple([fold(rows) for fold in self.folds])])
-        for keys_of, descending in reversed(self.order):
-            keys = keys_of(rows)
-            rows = [rows[i] for i in sorted(range(len(rows)), key=keys.__getitem__, reverse=descending)]
-        found = list(map(self.pick, rows))
-        if self.distinct is not None:
-            seen: dict[Any, tuple[Any, ...]] = {}
-            for row in found:
-                seen.setdefault(self.distinct(row), row)
-            found = list(seen.values())
-        ctx.found_rows = len(found)
-        return ResultSet(self.columns, found)
+            def read_folded(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
+                found = find(ctx, params)
+                return None if found is None else (encode(self._folded(found)),)
+
+            return read_folded
+        encode_row = encoder(self.positions)
+
+        def encode_rows(rows: Sequence[Row]) -> Sequence[Any]:
+            return list(map(encode_row, rows))
+
+        def read(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
+            found = find(ctx, params)
+            return None if found is None else self._arranged(found, encode_rows, params)
+
+        return read
+
+    def _folded(self, found: RowsFound) -> tuple[Value, ...]:
+        return tuple([fold.reduce(found.gather(fold.values)) for fold in self.folds])
+
+    def _arranged(self, found: RowsFound, make: Derive, params: Sequence[Value]) -> Sequence[Any]:
+        """What `make` makes of the rows, sorted, without duplicates and cut as the statement wants."""
+        items = found.gather(make)
+        if self.order or self.distinct is not None:
+            places: Sequence[int] = range(len(items))
+            for keys_of, descending in reversed(self.order):
+                places = sorted(places, key=found.gather(keys_of).__getitem__, reverse=descending)
+            if self.distinct is not None:
+                same = found.gather(self.distinct)
+                first: dict[Any, int] = {}
+                for place in places:
+                    first.setdefault(same[place], place)
+                places = list(first.values())
+            items = [items[place] for place in places]
+        if self.limit is not None:
+            offset = 0 if self.offset is None else self.offset(params)
+            items = items[offset : offset + self.limit(params)]
+        return items
 
 
 def key_range_select(ast: exp.Expression, pc: PlanContext, general: ReadPlan) -> KeyRangeSelect | None:
-    """The plan when `ast` reads a range of an integer key of one base table in a way that memory can answer, else None.
-    `general` is the plan through DuckDB."""
+    """The plan when `ast` reads ranges of an integer key, or of an indexed integer column, of one base table in a way
+    that memory can answer, else None. `general` is the plan through DuckDB."""
     if type(ast) is not exp.Select or any(v for k, v in ast.args.items() if k not in _SELECT_ARGS):
         return None
     source, where = ast.args.get("from_"), ast.args.get("where")
@@ -108,13 +168,19 @@ def key_range_select(ast: exp.Expression, pc: PlanContext, general: ReadPlan) ->
     if key is None or key.type.name not in INTEGER_TYPES:
         return None
     names = _Names(table, node.alias or node.name, pc)
-    bounds = _bounds(where.this, key, names)
-    if bounds is None or general.columns is None:
+    keys = key_set(where.this, names.column)
+    if keys is None or general.columns is None:
         return None
-    plan = KeyRangeSelect(table, *bounds, general, general.columns)
+    by_key = keys.column is key
+    if not by_key and not _is_indexed(keys.column, table):
+        return None
+    access = Access(table, keys, None if by_key else names.position(keys.column))
+    plan = KeyRangeSelect(access, general, general.columns)
+    if not _take_limit(ast, plan):
+        return None
     folds = [_fold(item.unalias(), names) for item in ast.expressions]
     if all(folds):
-        if ast.args.get("order") or ast.args.get("distinct"):
+        if ast.args.get("order") or ast.args.get("distinct") or plan.limit is not None:
             return None
         plan.folds = [fold for fold in folds if fold is not None]
         return plan
@@ -124,23 +190,47 @@ def key_range_select(ast: exp.Expression, pc: PlanContext, general: ReadPlan) ->
         if found is None:
             return None
         columns += found
-    positions = [names.position(column) for column in columns]
-    plan.pick = itemgetter(*positions) if len(positions) > 1 else _one(positions[0])
+    plan.positions = [names.position(column) for column in columns]
     distinct = ast.args.get("distinct")
     if distinct is not None:
         if distinct.args.get("on") or not all(c.type.name in _SORTABLE for c in columns):
             return None
-        plan.distinct = _row_key(columns)
+        plan.distinct = row_keys_of(columns, plan.positions)
     order = ast.args.get("order")
+    wanted: list[tuple[Column, bool]] = []
     for ordered in order.expressions if order is not None else ():
         column = names.column(ordered.this)
         if column is None or column.type.name not in _SORTABLE or (distinct is not None and column not in columns):
             return None
-        if column is not key or ordered.args.get("desc"):
-            plan.order.append((_sort_keys(names.position(column), column), bool(ordered.args.get("desc"))))
-        elif column is key:
-            break  # rows come in key order, and the key decides
+        wanted.append((column, bool(ordered.args.get("desc"))))
+        if column is key:
+            break  # it decides
+    natural = [(key, False)] if by_key else [(keys.column, False), (key, False)]
+    if wanted != natural[: len(wanted)]:
+        plan.order = [(sort_keys_of(names.position(column), column), descending) for column, descending in wanted]
     return plan
+
+
+def _is_indexed(column: Column, table: Table) -> bool:
+    """An index begins with the column, and its values fit into 64 bits with a sign."""
+    if column.type.name == "bigint" and column.type.unsigned:
+        return False
+    return any(
+        index.visible and index.kind in ("BTREE", "HASH") and index.columns[0].lower() == column.name.lower()
+        for index in table.indexes
+    )
+
+
+def _take_limit(ast: exp.Select, plan: KeyRangeSelect) -> bool:
+    """False when LIMIT or OFFSET is no number."""
+    for name in ("limit", "offset"):
+        node = ast.args.get(name)
+        if node is not None:
+            bound = None if node.args.get("expression") is None else integer(node.args["expression"])
+            if bound is None or not isinstance(node, exp.Limit | exp.Offset):
+                return False
+            setattr(plan, name, bound)
+    return plan.offset is None or plan.limit is not None
 
 
 class _Names:
@@ -176,44 +266,10 @@ class _Names:
         return self.table.position[column.name.lower()]
 
 
-def _bounds(condition: exp.Expression, key: Column, names: _Names) -> tuple[Bound, Bound] | None:
-    """Lowest and highest key, when `condition` is nothing but a range of the key."""
-    if isinstance(condition, exp.Between):
-        if names.column(condition.this) is not key:
-            return None
-        low, high = _integer(condition.args["low"]), _integer(condition.args["high"])
-        return None if low is None or high is None else (low, high)
-    if not isinstance(condition, exp.And):
-        return None
-    found: dict[str, Bound] = {}
-    for part in (condition.this, condition.expression):
-        kind = {exp.GTE: ("low", 0), exp.GT: ("low", 1), exp.LTE: ("high", 0), exp.LT: ("high", -1)}.get(type(part))
-        if kind is None or names.column(part.this) is not key:
-            return None
-        value = _integer(part.expression, kind[1])
-        if value is None or kind[0] in found:
-            return None
-        found[kind[0]] = value
-    return (found["low"], found["high"]) if len(found) == 2 else None
-
-
-def _integer(node: exp.Expression, shift: int = 0) -> Bound | None:
-    """The value of an integer literal, plus `shift`."""
-    if not isinstance(node, exp.Literal) or node.is_string or not str(node.this).isdigit() or len(str(node.this)) > 18:
-        return None
-    index = node.meta.get("param")
-    if index is None:
-        number = int(node.this) + shift
-        return lambda params: number
-    if shift:
-        return lambda params: params[index] + shift
-    return itemgetter(index)
-
-
 def _fold(node: exp.Expression, names: _Names) -> Fold | None:
     """COUNT(*), COUNT, SUM, MIN and MAX of an integer column."""
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star) and not node.expressions:
-        return len
+        return Fold(_everything, len)
     if isinstance(node, exp.Anonymous):  # our dialect leaves SUM to the translator
         name, arguments = str(node.this).upper(), node.expressions
     elif isinstance(node, exp.Count | exp.Sum | exp.Min | exp.Max) and not node.expressions:
@@ -225,51 +281,73 @@ def _fold(node: exp.Expression, names: _Names) -> Fold | None:
     column = names.column(arguments[0])
     if column is None or column.type.name not in INTEGER_TYPES:
         return None
-    at = names.position(column)
-    if name == "COUNT":
-        return lambda rows: sum(row[at] is not None for row in rows)
-    if name == "SUM":
-
-        def total(rows: list[Row]) -> Value:
-            values = [row[at] for row in rows if row[at] is not None]
-            return Decimal(sum(values)) if values else None
-
-        return total
-    best = min if name == "MIN" else max
-    return lambda rows: best((row[at] for row in rows if row[at] is not None), default=None)
+    values = _values(names.position(column))
+    reduce = _REDUCE[name]
+    if column.nullable:
+        return Fold(values, lambda numbers: reduce([n for n in numbers if n is not None]))
+    return Fold(values, reduce)
 
 
-def _one(position: int) -> Callable[[Row], tuple[Any, ...]]:
-    return lambda row: (row[position],)
+_REDUCE: dict[str, Callable[[Sequence[Any]], Value]] = {
+    "COUNT": len,
+    "SUM": lambda numbers: Decimal(sum(numbers)) if numbers else None,
+    "MIN": lambda numbers: min(numbers, default=None),
+    "MAX": lambda numbers: max(numbers, default=None),
+}
+
+# What pages keep is found by the function that made it: equal ones are one.
 
 
-def _text_key(column: Column) -> Callable[[str], str] | None:
-    if not needs_collation_key(column):
-        return None
-    collation = column.type.collation
-    return lambda text: collation_key(text, collation)
+def _everything(rows: Sequence[Row]) -> Sequence[Any]:
+    return rows
 
 
-def _sort_keys(position: int, column: Column) -> SortKeys:
-    """NULL first, text by its collation."""
+@lru_cache(4096)
+def _values(position: int) -> Derive:
+    """The values of a column."""
+
+    def values(rows: Sequence[Row]) -> Sequence[Any]:
+        return [row[position] for row in rows]
+
+    return values
+
+
+def _picker(positions: Sequence[int]) -> Derive:
+    def pick(rows: Sequence[Row]) -> Sequence[Any]:
+        return [tuple([row[at] for at in positions]) for row in rows]
+
+    return pick
+
+
+def sort_keys_of(position: int, column: Column) -> Derive:
+    """What rows sort by in `column`: NULL first, text by its collation."""
     collation = (column.type.collation or CONNECTION_COLLATION) if column.type.name in ("char", "varchar") else None
+    return _sort_keys(position, collation, column.nullable)
 
-    def keys(rows: list[Row]) -> Sequence[Any]:
+
+@lru_cache(4096)
+def _sort_keys(position: int, collation: str | None, nullable: bool) -> Derive:
+    def keys(rows: Sequence[Row]) -> Sequence[Any]:
         values: Sequence[Any] = [row[position] for row in rows]
         if collation is not None:
             values = sort_keys(values, collation)
-        return [(value is not None, value) for value in values] if column.nullable else values
+        return [(value is not None, value) for value in values] if nullable else values
 
     return keys
 
 
-def _row_key(columns: Sequence[Column]) -> Callable[[tuple[Any, ...]], Any]:
+def row_keys_of(columns: Sequence[Column], positions: Sequence[int]) -> Derive:
     """What DISTINCT compares."""
-    folds = [_text_key(column) for column in columns]
-    if not any(folds):
-        return lambda row: row
-    if len(folds) == 1:
-        only = folds[0]
-        assert only is not None
-        return lambda row: None if row[0] is None else only(row[0])
-    return lambda row: tuple([v if fold is None or v is None else fold(v) for v, fold in zip(row, folds, strict=True)])
+    collations = [column.type.collation or "" if needs_collation_key(column) else None for column in columns]
+    return _row_keys(tuple(zip(positions, collations, strict=True)))
+
+
+@lru_cache(4096)
+def _row_keys(parts: tuple[tuple[int, str | None], ...]) -> Derive:
+    def keys(rows: Sequence[Row]) -> Sequence[Any]:
+        return [
+            tuple([v if (v := row[at]) is None or c is None else collation_key(v, c) for at, c in parts])
+            for row in rows
+        ]
+
+    return keys

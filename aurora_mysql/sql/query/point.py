@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.engine.engine import Engine
+from aurora_mysql.engine.memory_reads import UNKNOWN, row_at_once
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.sql.context import SessionContext
-from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.plan import EncoderOf, PlanContext, Read
 from aurora_mysql.sql.query.locking import LockWish
 from aurora_mysql.sql.query.sources import session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
@@ -29,7 +29,7 @@ class PointSelect:
 
     table: Table
     keys: list[int | tuple[Any]]
-    pick: Callable[[Any], tuple[Any, ...]]
+    positions: Sequence[int]
     columns: list[ResultColumn] | None
     lock: LockWish | None = None
     writes: bool = False
@@ -37,15 +37,25 @@ class PointSelect:
     needs_transaction: bool = True
     cacheable: bool = True
 
-    def peek(self, ctx: SessionContext, engine: Engine, params: Sequence[Value]) -> Result | None:
-        """The answer outside any transaction, None when it takes one or memory does not have it."""
+    def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
+        """See :class:`aurora_mysql.sql.shortcuts.MemoryPlan`."""
         if self.lock is not None or self.columns is None:
             return None
-        known, row = engine.peek(ctx, self.table, tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys]))
-        if not known:
-            return None
-        ctx.found_rows = 0 if row is None else 1
-        return ResultSet(self.columns, [] if row is None else [self.pick(row)])
+        table, encode = self.table, encoder(self.positions)
+        keys = self.keys
+        only = keys[0] if len(keys) == 1 and isinstance(keys[0], int) else None
+
+        def read(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
+            if only is not None:
+                key: tuple[Any, ...] = (params[only],)
+            else:
+                key = tuple([params[k] if isinstance(k, int) else k[0] for k in keys])
+            row = row_at_once(engine, ctx, table, key)
+            if row is None:
+                return ()
+            return None if row is UNKNOWN else (encode(row),)
+
+        return read
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None and self.columns is not None
@@ -65,7 +75,7 @@ class PointSelect:
             ctx.found_rows = 0
             return ResultSet(self.columns, [])
         ctx.found_rows = 1
-        return ResultSet(self.columns, [self.pick(row)])
+        return ResultSet(self.columns, [tuple([row[at] for at in self.positions])])
 
 
 def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) -> PointSelect | None:
@@ -94,18 +104,7 @@ def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) ->
         return None
     positions, columns = picked
     pc.need("SELECT", table.database, table.name)
-    pick: Callable[[Any], tuple[Any, ...]]
-    if positions == list(range(len(table.columns))):
-        pick = tuple
-    elif len(positions) == 1:
-        only = positions[0]
-
-        def pick(row: Any) -> tuple[Any, ...]:
-            return (row[only],)
-
-    else:
-        pick = itemgetter(*positions)
-    return PointSelect(table, keys, pick, columns, lock)
+    return PointSelect(table, keys, positions, columns, lock)
 
 
 def key_sources(condition: exp.Expression, table: Table, alias: str) -> list[int | tuple[Any]] | None:

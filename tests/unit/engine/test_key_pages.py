@@ -86,7 +86,7 @@ def test_a_load_of_a_forgotten_table_is_not_kept(loop: asyncio.AbstractEventLoop
     load = begin(table, range(0, 2), loop)
     store.forget_table(1)
     store.end_load(table, load, [row(1)])
-    assert not table.pages.pages and store._clean_bytes == 0
+    assert not table.pages.pages and store.use.bytes == 0
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -142,4 +142,4 @@ def test_random_histories(seed: int, loop: asyncio.AbstractEventLoop) -> None:
                 assert not known or one == history[lsn].get(key)
             newest = history[-1]
             assert page.between(low, high, None) == sorted((k, r) for k, r in newest.items() if low <= k <= high)
-        assert store._clean_bytes == table.pages.size_bytes
+        assert store.use.bytes == table.pages.size_bytes

@@ -105,7 +105,7 @@ def test_accounting_ends_at_nothing() -> None:
         rows.install(lsn, changes)
         rows.applied(lsn, changes)
     rows.forget_table(1)
-    assert rows._clean_bytes == 0 and rows.dirty_rows == 0
+    assert rows.use.bytes == 0 and rows.dirty_rows == 0
 
 
 def test_a_read_is_kept() -> None:
