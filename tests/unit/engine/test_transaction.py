@@ -223,14 +223,14 @@ def test_a_stale_point_read(tmp_path: Path) -> None:
         assert rows is not None
         w.engine.row_store.forget_table(1)
         reader = w.begin(isolation="READ-COMMITTED")
-        plain, overtaken = w.engine._read_stretch, threading.Event()
+        plain, overtaken = w.engine.loads._read_stretch, threading.Event()
 
         def slow(*arguments: Any) -> Any:
             found = plain(*arguments)
             assert overtaken.wait(10)
             return found
 
-        w.engine._read_stretch = slow  # type: ignore[method-assign]
+        w.engine.loads._read_stretch = slow  # type: ignore[method-assign]
         reading = asyncio.create_task(reader.get(ITEMS, (1,)))
         await until(lambda: (found := w.engine.row_store.table(1)) is not None and found.pages.loading, "the load")
         deleter = w.begin()
