@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +14,7 @@ from sqlglot import exp
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.catalog.physical import needs_collation_key
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.key_pages import Derive, RowsFound
 from aurora_mysql.engine.keys import INTEGER_TYPES
@@ -321,19 +323,29 @@ def _picker(positions: Sequence[int]) -> Derive:
 
 def sort_keys_of(position: int, column: Column) -> Derive:
     """What rows sort by in `column`: NULL first, text by its collation."""
-    collation = (column.type.collation or CONNECTION_COLLATION) if column.type.name in ("char", "varchar") else None
-    return _sort_keys(position, collation, column.nullable)
+    kind = column.type.name
+    collation = (column.type.collation or CONNECTION_COLLATION) if kind in ("char", "varchar") else None
+    return _sort_keys(position, collation, column.nullable, kind in ("date", "datetime", "timestamp"))
 
 
 @lru_cache(4096)
-def _sort_keys(position: int, collation: str | None, nullable: bool) -> Derive:
+def _sort_keys(position: int, collation: str | None, nullable: bool, temporal: bool) -> Derive:
     def keys(rows: Sequence[Row]) -> Sequence[Any]:
         values: Sequence[Any] = [row[position] for row in rows]
         if collation is not None:
             values = sort_keys(values, collation)
+        elif temporal:  # zero dates compare with others by their text
+            values = [None if value is None else _instant_text(value) for value in values]
         return [(value is not None, value) for value in values] if nullable else values
 
     return keys
+
+
+def _instant_text(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ", timespec="microseconds")
+    text: str = value.text(6) if isinstance(value, ZeroDate) else value.isoformat()
+    return text
 
 
 def row_keys_of(columns: Sequence[Column], positions: Sequence[int]) -> Derive:
