@@ -189,6 +189,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1193: ("HY000", "Unknown system variable '%s'"),
     1205: ("HY000", "Lock wait timeout exceeded; try restarting transaction"),
     1206: ("HY000", "The total number of locks exceeds the lock table size"),
+    1191: ("HY000", "Can't find FULLTEXT index matching the column list"),
     1210: ("HY000", "Incorrect arguments to %s"),
     1213: ("40001", "Deadlock found when trying to get lock; try restarting transaction"),
     1214: ("HY000", "The used table type doesn't support FULLTEXT indexes"),

@@ -15,6 +15,7 @@ from sqlglot.dialects.mysql import MySQL
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from aurora_mysql.sql.json_table_grammar import parse_json_table
+from aurora_mysql.sql.match_grammar import parse_match
 
 #: Calls with a syntax of their own, which keep sqlglot's parsers.
 _SPECIAL_SYNTAX = {"CAST", "CHAR", "CONVERT", "EXTRACT", "GROUP_CONCAT", "POSITION", "SUBSTR", "SUBSTRING", "TRIM"}
@@ -44,6 +45,7 @@ def _install() -> None:
             del parser.FUNCTION_PARSERS[name]
     parser.NO_PAREN_FUNCTIONS.clear()
     parser.FUNCTION_PARSERS["JSON_TABLE"] = parse_json_table
+    parser.FUNCTION_PARSERS["MATCH"] = parse_match
     for kind in (exp.DataType.Type.DATE, exp.DataType.Type.TIME, exp.DataType.Type.TIMESTAMPTZ):
         parser.TYPE_LITERAL_PARSERS[kind] = _typed_literal  # type: ignore[assignment]
     parser.COLUMN_OPERATORS[TokenType.ARROW] = lambda _, this, path: exp.Anonymous(

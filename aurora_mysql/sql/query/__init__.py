@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aurora_mysql.sql.query import (
+    fulltext,
     functions_json,
     functions_numeric,
     functions_session,
@@ -30,6 +31,7 @@ __all__ = [
     "VirtualUse",
     "bind_sources",
     "compile_row_expression",
+    "fulltext",
     "functions_json",
     "functions_numeric",
     "functions_session",

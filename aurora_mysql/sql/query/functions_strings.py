@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlglot import exp
 
-from aurora_mysql.errors import unsupported
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.casts import cast
@@ -487,11 +486,6 @@ def _coercibility(_: Any, a: list[Ex]) -> Ex:
 @function("_boolean_text", low=1)
 def _boolean_text(_: Any, a: list[Ex]) -> Ex:
     return Ex(boolean(a[0]), types.BOOL)
-
-
-@node("matchagainst")
-def _match(_: Any, __: Any, ___: Scope) -> Ex:
-    raise unsupported("FULLTEXT search")
 
 
 @node("jsonarraycontains")

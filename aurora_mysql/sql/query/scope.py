@@ -68,7 +68,8 @@ class CommonTable:
 
 @dataclass
 class Scope:
-    """Names of one SELECT; `parent` are the names of the enclosing one."""
+    """Names of one SELECT; `parent` are the names of the enclosing one. `relevance`: the order in which rows of a
+    full-text search come."""
 
     parent: Scope | None = None
     database: str = ""
@@ -86,6 +87,7 @@ class Scope:
     windows: dict[str, exp.Window] = field(default_factory=dict)
     barrier: bool = False
     window_order: list[str] = field(default_factory=list)
+    relevance: list[str] = field(default_factory=list)
 
     def common_table(self, name: str) -> CommonTable | None:
         scope: Scope | None = self

@@ -154,6 +154,8 @@ class SelectTranslator:
                 terms = []
         elif scope.window_order and not distinct and scope.group is None:
             terms = scope.window_order
+        elif scope.relevance and not distinct and scope.group is None:
+            terms = scope.relevance
         elif scope.group is None and not distinct and (node is self.top or node.args.get("limit") is not None):
             terms = self.key_order(scope)
         if terms and distinct and not all(t.split(" ")[0].isdigit() for t in terms):
