@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import PASSWORD, Cluster
+from tests.support.mariadb import MariaDb
 
 pytestmark = [
     pytest.mark.client,
@@ -41,7 +42,7 @@ INSERT INTO child (pid) VALUES (1),(2),(NULL);
 CREATE VIEW v1 AS SELECT p.id, p.name, COUNT(c.id) AS n FROM parent p LEFT JOIN child c ON c.pid = p.id
   GROUP BY p.id, p.name;
 DELIMITER ;;
-CREATE TRIGGER tr1 BEFORE INSERT ON parent FOR EACH ROW BEGIN
+CREATE TRIGGER `tr1` BEFORE INSERT ON `parent` FOR EACH ROW BEGIN
   SET NEW.name = LOWER(NEW.name);
 END;;
 CREATE FUNCTION f1(a INT, b INT) RETURNS INT DETERMINISTIC RETURN a + b;;
@@ -51,8 +52,19 @@ BEGIN
   WHILE i < x DO SET i = i + 1; END WHILE;
   SET y = i;
 END;;
+CREATE EVENT e1 ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' COMMENT 'c' DO INSERT INTO parent VALUES (9, 'x');;
+CREATE EVENT e2 ON SCHEDULE AT '2037-05-05 01:02:03' ON COMPLETION PRESERVE DISABLE DO BEGIN
+  DELETE FROM parent;
+END;;
 DELIMITER ;
+CREATE VIEW v2 AS SELECT f1(id, 1) AS x, UPPER(name) AS u, IF(id > 1, 'a', NULL) AS i FROM parent
+  WHERE name LIKE 't%' AND id IN (1, 2) ORDER BY id DESC LIMIT 5;
+CREATE VIEW v3 AS SELECT id, name FROM parent WHERE id > 0 WITH LOCAL CHECK OPTION;
+CREATE TABLE article (id INT PRIMARY KEY, title VARCHAR(50), body TEXT, FULLTEXT KEY ft (title, body));
+INSERT INTO article VALUES (1, 'first', 'some words'), (2, NULL, '');
 """
+#: Everything that a dump may hold.
+EVERYTHING = ("--routines", "--triggers", "--events")
 #: What MySQL 8's own mysqldump writes around a table.
 MYSQL_8_DUMP = """
 /*!50503 SET NAMES utf8mb4 */;
@@ -129,12 +141,46 @@ def test_a_dump_comes_back_the_same(cluster: Cluster, options: tuple[str, ...]) 
         tool(cluster, "mysql", text=f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARSET utf8mb4 "
                                     "COLLATE utf8mb4_general_ci")  # fmt: skip
     tool(cluster, "mysql", "--default-character-set=utf8mb4", "one", text=SCHEMA)
-    first = dump(cluster, "--routines", *options, "one")
-    assert "CREATE TABLE `every_type`" in first and "PROCEDURE `p1`" in first and "TRIGGER `tr1`" in first
+    first = dump(cluster, *EVERYTHING, *options, "one")
+    for part in ("CREATE TABLE `every_type`", "PROCEDURE `p1`", "TRIGGER `tr1`", "EVENT `e2`", "FUNCTION `f1`"):
+        assert part in first
     tool(cluster, "mysql", "two", text=first)
-    assert dump(cluster, "--routines", *options, "two") == first
+    assert dump(cluster, *EVERYTHING, *options, "two") == first
     counts = cluster.query("SELECT (SELECT COUNT(*) FROM two.every_type), (SELECT COUNT(*) FROM two.v1)")
     assert counts == [(2, 2)]
+
+
+@pytest.mark.skipif(not MariaDb.available(), reason="needs a MariaDB to come from and to go back to")
+def test_a_database_of_mariadb_goes_through_us_and_back(cluster: Cluster, tmp_path: Path) -> None:
+    """All but JSON columns, which are text with a check in MariaDB."""
+    schema = SCHEMA.replace(", js JSON,", ",").replace(",tm,yr,js)", ",tm,yr)")
+    schema = schema.replace(""",1999,\n  '{"a": [1, 2, {"b": null}]}')""", ",1999)")
+    schema = schema.replace("NULL,NULL);\nCREATE TABLE parent", "NULL);\nCREATE TABLE parent")
+    peer = MariaDb(tmp_path / "mariadb")
+
+    def there(name: str, *arguments: str, text: str | None = None) -> str:
+        command = [name, "--no-defaults", "--host=127.0.0.1", f"--port={peer.port}", "--user=admin", *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    options = ("--skip-dump-date", "--skip-comments", "--hex-blob", *EVERYTHING, "trip")
+    create = "DROP DATABASE IF EXISTS trip; CREATE DATABASE trip CHARSET utf8mb4 COLLATE utf8mb4_general_ci"
+    try:
+        peer.start()
+        peer.query("CREATE USER admin@'%'")
+        peer.query("GRANT ALL ON *.* TO admin@'%'")
+        there("mysql", text=create)
+        there("mysql", "--default-character-set=utf8mb4", "trip", text=schema)
+        before = there("mysqldump", *options)
+        tool(cluster, "mysql", text=create)
+        tool(cluster, "mysql", "trip", text=before)
+        ours = dump(cluster, *EVERYTHING, "trip")
+        there("mysql", text=create)
+        there("mysql", "trip", text=ours)
+        assert there("mysqldump", *options) == before
+    finally:
+        peer.close()
 
 
 def test_dump_of_databases_and_of_rows(cluster: Cluster) -> None:
