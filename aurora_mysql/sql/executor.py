@@ -354,9 +354,9 @@ class Executor:
     ) -> CachedPlan:
         pc = self.context(ctx, statement.text, shape.params)
         plan = plan_shaped(shape, statement, pc, parsed)
-        found = CachedPlan(plan, _needed(pc), universal=not pc.baked)
+        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized))
         if plan.cacheable:
-            self.plans.put(key, shape.params, pc.baked, found)
+            self.plans.put(key, shape.params, pc.baked, found, pc.sized)
         return found
 
     def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:

@@ -30,6 +30,7 @@ class PlanContext:
         sql_text: the statement's source, as the client wrote it (for headings and error messages).
         params: values of the lifted literals; a literal node carries its index in ``node.meta["param"]``.
         baked: indexes whose values the plan depends on; they become part of the plan's cache key.
+        sized: indexes of integers on whose number of digits the plan depends, but not on their values.
     """
 
     catalog: Catalog
@@ -40,6 +41,7 @@ class PlanContext:
     sql_text: str
     params: Sequence[Value] = ()
     baked: set[int] = field(default_factory=set)
+    sized: set[int] = field(default_factory=set)
     privileges: set[Privilege] = field(default_factory=set)
 
     def bake(self, node: exp.Expression) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from aurora_mysql.sql.result import Value
 class CachedPlan:
     plan: Plan
     privileges: frozenset[Privilege]
-    #: The plan depends on no literal's value.
+    #: The plan depends on no literal's value or size.
     universal: bool = False
     #: (user, host, catalog version) for which the privileges were found sufficient.
     allowed_for: set[tuple[str, str, int]] = field(default_factory=set)
@@ -24,11 +24,13 @@ class CachedPlan:
 @dataclass(slots=True)
 class _Shape:
     baked: tuple[int, ...] = ()
+    sized: tuple[int, ...] = ()
     plans: dict[tuple[Any, ...], CachedPlan] = field(default_factory=dict)
 
 
 class PlanCache:
-    """`key` is everything but literal values that a plan depends on; of these, the baked ones choose the variant."""
+    """`key` is everything but literal values that a plan depends on; of these, the baked ones choose the variant, and
+    the number of digits of the sized ones."""
 
     def __init__(self, *, shapes: int = 2000, variants: int = 64) -> None:
         self._limit, self._variants = shapes, variants
@@ -38,7 +40,7 @@ class PlanCache:
     def get(self, key: tuple[Any, ...], params: Sequence[Value]) -> CachedPlan | None:
         shape = self._shapes.get(key)
         if shape is not None:
-            found = shape.plans.get(_variant(shape.baked, params))
+            found = shape.plans.get(_variant(shape, params))
             if found is not None:
                 self._shapes.move_to_end(key)
                 self.hits += 1
@@ -46,20 +48,34 @@ class PlanCache:
         self.misses += 1
         return None
 
-    def put(self, key: tuple[Any, ...], params: Sequence[Value], baked: set[int], plan: CachedPlan) -> None:
+    def put(
+        self,
+        key: tuple[Any, ...],
+        params: Sequence[Value],
+        baked: set[int],
+        plan: CachedPlan,
+        sized: Collection[int] = (),
+    ) -> None:
         shape = self._shapes.setdefault(key, _Shape())
         every = tuple(sorted(baked.union(shape.baked)))
-        if every != shape.baked:
+        every_sized = tuple(sorted({*sized, *shape.sized}.difference(every)))
+        if (every, every_sized) != (shape.baked, shape.sized):
             # Variants found so far may depend on values that were not part of their key.
-            shape.baked = every
+            shape.baked, shape.sized = every, every_sized
             shape.plans.clear()
         if len(shape.plans) >= self._variants:
             shape.plans.pop(next(iter(shape.plans)))
-        shape.plans[_variant(every, params)] = plan
+        shape.plans[_variant(shape, params)] = plan
         self._shapes.move_to_end(key)
         if len(self._shapes) > self._limit:
             self._shapes.popitem(last=False)
 
 
-def _variant(baked: tuple[int, ...], params: Sequence[Value]) -> tuple[Any, ...]:
-    return tuple((type(params[i]), params[i]) for i in baked)
+def _variant(shape: _Shape, params: Sequence[Value]) -> tuple[Any, ...]:
+    values = tuple((type(params[i]), params[i]) for i in shape.baked)
+    return (*values, *(digits(params[i]) for i in shape.sized)) if shape.sized else values
+
+
+def digits(value: Value) -> int:
+    """Decimal digits of an integer literal."""
+    return len(str(value).lstrip("-"))

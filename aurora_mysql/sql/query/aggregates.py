@@ -176,8 +176,22 @@ def _exact_average(n: Ex, distinct: str, over: str) -> Ex:
     kept = quotient_digits(scale, 0)
     if whole + kept <= types.MAX_DIGITS:
         t = replace(types.decimal(whole + kept, kept), shown=min(shown + DIV_DECIMALS, 30))
-    total, count = (f"CAST({f}({distinct}{n.sql}){over} AS VARCHAR)" for f in ("sum", "count"))
-    return Ex(f"CAST(my_decimal_quotient({total}, {count}, {t.scale}, {t.shown is None}) AS {types.duckdb_type(t)})", t)
+    total, count = (f"{f}({distinct}{n.sql}){over}" for f in ("sum", "count"))
+    duck = types.duckdb_type(t)
+    if t.shown is not None and whole + scale <= _SUMMABLE_DIGITS and whole + kept + t.scale <= types.MAX_DIGITS:
+        # On 128-bit integers: whole units of the last digit, then the digits behind them, cut.
+        units = f"CAST({total} * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)" if scale else total
+        rows = f"NULLIF({count}, 0)"
+        more = f"CAST({10 ** (kept - scale)} AS HUGEINT)"
+        last = f"(({units} // {rows}) * {more} + (({units} % {rows}) * {more}) // {rows})"
+        unit = f"CAST('0.{'0' * (t.scale - 1)}1' AS DECIMAL({t.scale},{t.scale}))"
+        return Ex(f"CAST(CAST({last} AS DECIMAL({types.MAX_DIGITS - t.scale},0)) * {unit} AS {duck})", t)
+    quotient = f"my_decimal_quotient(CAST({total} AS VARCHAR), CAST({count} AS VARCHAR), {t.scale}, {t.shown is None})"
+    return Ex(f"CAST({quotient} AS {duck})", t)
+
+
+#: A sum of such numbers keeps room in 128 bits for all rows that a table can have.
+_SUMMABLE_DIGITS = 20
 
 
 def _null_typed(e: Ex) -> str:

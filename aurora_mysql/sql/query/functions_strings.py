@@ -90,12 +90,27 @@ def _char_length(_: Any, a: list[Ex]) -> Ex:
 
 
 def _substring(a: list[Ex]) -> Ex:
-    length = f"{integer(a[2])}" if len(a) > 2 else "CAST(9223372036854775807 AS BIGINT)"
+    start, length = integer(a[1]), integer(a[2]) if len(a) > 2 else f"CAST({_LONGEST} AS BIGINT)"
     if a[0].t.kind == "binary":
-        return Ex(f"my_bsubstring({a[0].sql}, {integer(a[1])}, {length})", types.BINARY)
-    if a[1].is_literal and isinstance(a[1].value, int) and a[1].value > 0 and a[1].lit is None and len(a) > 2:
-        return string(f"substr({text(a[0])}, {a[1].sql}, {length})", a[0])
-    return string(f"my_substring({text(a[0])}, {integer(a[1])}, {length})", a[0])
+        return Ex(f"my_bsubstring({a[0].sql}, {start}, {length})", types.BINARY)
+    source = text(a[0])
+    if len(source) + len(start) + len(length) > _LONGEST_REPEATED:
+        return string(f"my_substring({source}, {start}, {length})", a[0])
+    # DuckDB counts from the end, too, but takes what sticks out at the front; and its numbers are 32 bits wide.
+    nothing = f"CASE WHEN {source} IS NULL OR {start} IS NULL OR {length} IS NULL THEN NULL ELSE '' END"
+    cut = f"least({length}, {_LONGEST})"
+    sql = (
+        f"CASE WHEN {length} > 0 AND {start} BETWEEN 1 AND {_LONGEST} THEN substr({source}, {start}, {cut}) "
+        f"WHEN {length} > 0 AND {start} < 0 AND -length({source}) <= {start} THEN "
+        f"substr({source}, length({source}) + {start} + 1, {cut}) ELSE {nothing} END"
+    )
+    return string(sql, a[0])
+
+
+#: Characters that DuckDB's substr can count.
+_LONGEST = 2**31 - 1
+#: Arguments longer than this go to a function: the native form repeats them.
+_LONGEST_REPEATED = 400
 
 
 @node("substring")

@@ -45,6 +45,9 @@ _DATE_UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "YEAR_MONTH"}
 _UNITS = _DATE_UNITS | {"HOUR", "MINUTE", "SECOND", "MICROSECOND", "DAY_HOUR", "DAY_MINUTE", "DAY_SECOND"}
 _UNITS |= {"DAY_MICROSECOND", "HOUR_MINUTE", "HOUR_SECOND", "HOUR_MICROSECOND", "MINUTE_SECOND"}
 _UNITS |= {"MINUTE_MICROSECOND", "SECOND_MICROSECOND"}
+#: Units in which a text such as '90' is as good as the number.
+_WHOLE_UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE"}
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
 def unit_name(value: Any) -> str:
@@ -135,6 +138,9 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
         whole_days = e.t.kind == "date" and unit in _DATE_UNITS
         t = types.STRING if not e.t.temporal else types.DATE if whole_days else types.datetime(e.t.scale)
         return Ex(f"CAST(NULL AS {types.duckdb_type(t)})", t)
+    if amount.is_literal and unit in _WHOLE_UNITS and _WHOLE.fullmatch(str(amount.value)):
+        # INTERVAL '90' DAY: a number, so that the rows need no function.
+        amount = Ex(f"CAST({int(tr.constant(amount))} AS BIGINT)", types.INT)
     # Only whole and fractional seconds add digits; a text or a double may have any number of them.
     digits = amount.t.scale if amount.t.kind == "decimal" else 6 if amount.t.kind in ("double", "string") else 0
     fraction = 6 if "MICROSECOND" in unit else min(digits, 6) if unit == "SECOND" else 0
@@ -405,8 +411,33 @@ def _time_to_sec(_: Any, a: list[Ex]) -> Ex:
 
 
 @function("date_format", low=2)
-def _date_format(_: Any, a: list[Ex]) -> Ex:
-    return Ex(f"my_date_format({any_moment(a[0])}, {text(a[1])})", types.STRING)
+def _date_format(tr: Any, a: list[Ex]) -> Ex:
+    e, slow = a[0], f"my_date_format({any_moment(a[0])}, {text(a[1])})"
+    native = _strftime(a[1].value) if a[1].is_literal and isinstance(a[1].value, str) else None
+    if native is None or e.t.kind not in ("date", "datetime"):
+        return Ex(slow, types.STRING)
+    tr.constant(a[1])
+    sql = f"strftime({e.sql}, {text_literal(native)})"
+    if e.t.zero:
+        sql = f"CASE WHEN {calendar.on_calendar(e.sql, e.t.kind)} THEN {sql} ELSE {slow} END"
+    return Ex(sql, types.STRING)
+
+
+#: Codes of DATE_FORMAT that DuckDB's strftime has, under its names.
+_SAME_CODES = {"Y": "%Y", "m": "%m", "d": "%d", "H": "%H", "i": "%M", "s": "%S", "S": "%S", "T": "%H:%M:%S", "j": "%j"}
+_SAME_CODES |= {"M": "%B", "W": "%A", "%": "%%"}
+
+
+def _strftime(pattern: str) -> str | None:
+    """DATE_FORMAT's pattern for DuckDB's strftime, None when it has a code of another meaning."""
+    parts = re.split(r"(%.)", pattern, flags=re.DOTALL)
+    if "%" in "".join(parts[::2]):
+        return None
+    codes = [_SAME_CODES.get(code[1]) for code in parts[1::2]]
+    if None in codes:
+        return None
+    parts[1::2] = [code for code in codes if code is not None]
+    return "".join(parts)
 
 
 @function("time_format", low=2)
@@ -531,7 +562,38 @@ def _extract(tr: Any, n: exp.Extract, scope: Scope) -> Ex:
         return Ex(f"my_extract_text({text(e)}, '{unit}', {WARN})", types.INT)
     if unit in ("YEAR", "MONTH", "DAY"):
         return Ex(f"CAST({_calendar_part(e, unit.lower())} AS BIGINT)", types.INT)
-    return Ex(f"my_extract({any_moment(e)}, '{unit}')", types.INT)
+    slow = f"my_extract({any_moment(e)}, '{unit}')"
+    if e.t.kind not in ("date", "datetime") or unit == "WEEK":
+        return Ex(slow, types.INT)
+    sql = _side_by_side(moment(e) if time_unit or "_" in unit else e.sql, unit)
+    if e.t.zero:
+        sql = f"CASE WHEN {calendar.on_calendar(e.sql, e.t.kind)} THEN {sql} ELSE {slow} END"
+    return Ex(sql, types.INT)
+
+
+#: From the largest to the smallest, with DuckDB's functions (whose microseconds hold the seconds, too).
+_FIELDS = {
+    "YEAR": "year({})",
+    "MONTH": "month({})",
+    "DAY": "day({})",
+    "HOUR": "hour({})",
+    "MINUTE": "minute({})",
+    "SECOND": "second({})",
+    "MICROSECOND": "microsecond({}) % 1000000",
+}
+
+
+def _side_by_side(sql: str, unit: str) -> str:
+    """The digits of a unit's parts: YEAR_MONTH is YYYYMM."""
+    if unit == "QUARTER":
+        return f"quarter({sql})"
+    names = list(_FIELDS)
+    first, _, last = unit.partition("_")
+    chosen = names[names.index(first) : names.index(last or first) + 1]
+    out = _FIELDS[chosen[0]].format(sql)
+    for name in chosen[1:]:
+        out = f"({out}) * {1_000_000 if name == 'MICROSECOND' else 100} + {_FIELDS[name].format(sql)}"
+    return f"({out})"
 
 
 def date_minus(a: Ex, c: Ex) -> Ex:

@@ -255,7 +255,7 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     if op == "*":
         t = types.decimal(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
         if whole1 + whole2 + scale1 + scale2 > types.MAX_DIGITS:
-            return Ex(f"CAST(my_decimal_product({text(x)}, {text(y)}) AS {types.duckdb_type(t)})", t)
+            return Ex(_wide_product(x, y, t), t)
     else:
         scale = max(scale1, scale2)
         t = types.decimal(max(whole1, whole2) + 1 + scale, scale)
@@ -269,6 +269,27 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
 
 #: Decimals of at most so many digits are 64-bit integers in DuckDB.
 _NARROW_DIGITS = 18
+
+
+def _wide_product(x: Ex, y: Ex, t: T) -> str:
+    """x * y where their types have more than 38 digits together. Values seldom need them: what fits is multiplied in
+    128 bits, only the rest by a function on texts."""
+    (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    slow = f"CAST(my_decimal_product({text(x)}, {text(y)}) AS {types.duckdb_type(t)})"
+    room = types.MAX_DIGITS - scale1 - scale2
+    first = min(whole1, max(room - whole2, room // 2))
+    second = min(whole2, room - first)
+    if first < 1 or second < 1 or t.scale != scale1 + scale2:
+        return slow
+    sides = []
+    for e, whole, kept, scale in ((x, whole1, first, scale1), (y, whole2, second, scale2)):
+        sides.append(
+            _as_decimal_sql(e) if kept == whole else f"TRY_CAST({e.sql} AS DECIMAL({kept + scale},{scale}))"
+        )
+    left, right = sides
+    if max(first + scale1, second + scale2) <= _NARROW_DIGITS:
+        left = f"CAST({left} AS DECIMAL({_NARROW_DIGITS + 1},{scale1}))"
+    return f"COALESCE(CAST({left} * {right} AS {types.duckdb_type(t)}), {slow})"
 
 
 def _as_decimal_sql(e: Ex) -> str:

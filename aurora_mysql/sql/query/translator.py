@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from aurora_mysql.catalog.collation import pads_space
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dialect import TYPED_LITERAL
 from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_time, read_datetime, read_time
+from aurora_mysql.sql.plan_cache import digits
 from aurora_mysql.sql.query import aggregates, operators, types
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
@@ -318,11 +320,22 @@ class Translator:
                     # "INTERVAL 1 DAY + x": the parser takes x for an interval without a unit.
                     other = other.this
                 return NODE_FUNCTIONS["date_arithmetic"](self, (other, side, -1 if op == "-" else 1), scope)
-        return operators.arithmetic(op, self.expr(node.this, scope), self.expr(node.expression, scope))
+        return operators.arithmetic(op, *self._sized(self.expr(node.this, scope), self.expr(node.expression, scope)))
 
     def divide(self, node: exp.Binary, scope: Scope) -> Ex:
         function = {exp.Div: operators.divide, exp.IntDiv: operators.integer_divide, exp.Mod: operators.modulo}
-        return function[type(node)](self.b, self.expr(node.this, scope), self.expr(node.expression, scope))
+        sides = self._sized(self.expr(node.this, scope), self.expr(node.expression, scope))
+        return function[type(node)](self.b, *sides)
+
+    def _sized(self, a: Ex, c: Ex) -> tuple[Ex, Ex]:
+        """An integer literal beside a DECIMAL counts with the digits it has: the result's type hangs on them."""
+        return self._with_digits(a, c), self._with_digits(c, a)
+
+    def _with_digits(self, e: Ex, other: Ex) -> Ex:
+        if e.lit is None or e.t.kind != "int" or e.t.precision or other.t.kind != "decimal":
+            return e
+        self.b.pc.sized.add(e.lit)
+        return replace(e, t=T("int", precision=digits(e.value)))
 
     def bitwise(self, node: exp.Binary, scope: Scope) -> Ex:
         op = {
