@@ -198,8 +198,9 @@ def _decimal(column: Column, strict: bool) -> Converter:
     precision = column.type.length if column.type.length is not None else 10
     scale = column.type.scale or 0
     quantum = Decimal(1).scaleb(-scale)
-    limit = (Decimal(10) ** precision - 1).scaleb(-scale)
-    lowest = Decimal(0).quantize(quantum) if column.type.unsigned else -limit
+    # Not by arithmetic, which rounds to the 28 digits of Python's default context.
+    limit = Decimal((0, (9,) * precision, -scale))
+    lowest = Decimal(0).quantize(quantum) if column.type.unsigned else limit.copy_negate()
     problems = _Problems(column, strict)
 
     def convert(value: Any, row: int, warn: Warn) -> Any:
@@ -217,7 +218,8 @@ def _decimal(column: Column, strict: bool) -> Converter:
         try:
             result = number.quantize(quantum, context=_ROUNDING)
         except InvalidOperation:
-            result = limit + 1 if number > 0 else -limit - 1
+            problems.out_of_range(row, warn)
+            return lowest if number < 0 else limit
         if not lowest <= result <= limit:
             problems.out_of_range(row, warn)
             return lowest if result < lowest else limit

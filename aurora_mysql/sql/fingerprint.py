@@ -514,7 +514,8 @@ def _collapse(statement: Statement) -> Shape | None:
                 if kind not in "iIdf":
                     return None
                 signature.append("?v")
-                params.append(-value)
+                # A Decimal's minus sign would round it to the 28 digits of the default context.
+                params.append(value.copy_negate() if isinstance(value, Decimal) and value else -value)
                 at += 1
             elif piece in ("NULL", "null"):
                 if depth != 1 or signature[-1] not in ("(", ",") or pieces[at + 1] not in (")", ","):

@@ -283,9 +283,7 @@ def _wide_product(x: Ex, y: Ex, t: T) -> str:
         return slow
     sides = []
     for e, whole, kept, scale in ((x, whole1, first, scale1), (y, whole2, second, scale2)):
-        sides.append(
-            _as_decimal_sql(e) if kept == whole else f"TRY_CAST({e.sql} AS DECIMAL({kept + scale},{scale}))"
-        )
+        sides.append(_as_decimal_sql(e) if kept == whole else f"TRY_CAST({e.sql} AS DECIMAL({kept + scale},{scale}))")
     left, right = sides
     if max(first + scale1, second + scale2) <= _NARROW_DIGITS:
         left = f"CAST({left} AS DECIMAL({_NARROW_DIGITS + 1},{scale1}))"
@@ -328,7 +326,8 @@ def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     whole = whole1 + scale2
     t = replace(types.decimal(whole + kept, kept), shown=shown)
     if whole + kept > types.MAX_DIGITS or kept < shown:
-        t = types.decimal(whole + shown, shown)
+        # The whole digits of a SUM's type are seldom there, the decimals that MySQL shows always are.
+        t = T("decimal", min(whole + shown, types.MAX_DIGITS), shown)
     exact = _exact_quotient(x, y, t)
     if exact is not None:
         return _watched(b, exact, x, y, t)
