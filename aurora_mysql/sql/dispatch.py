@@ -96,7 +96,7 @@ def _object_kind(pieces: list[str]) -> str:
 
 def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:
     from aurora_mysql.sql.fingerprint import lift, split
-    from aurora_mysql.sql.query import plan_explain
+    from aurora_mysql.sql.query import plan_explain, plan_explain_write
     from aurora_mysql.sql.show import plan_show
 
     if statement.verb == "SHOW":
@@ -108,14 +108,17 @@ def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:
         form, at = words[at + 2].strip("'\""), at + 3
     if len(words) <= at or words[at] not in SHAPED:
         return plan_show(statement.text, pc)
-    if words[at] not in _QUERIES:
-        raise unsupported(f"EXPLAIN {words[at]}")
     if form not in ("TRADITIONAL", "TREE", "JSON"):
         raise mysql_error(1791, form)
     inner = split(" ".join(statement.pieces[at:]))[0]
     shape = lift(inner)
-    tree, _ = parse_shape(shape, inner.text)
     pc.params = shape.params
+    if words[at] not in _QUERIES:
+        if analyze:
+            raise unsupported(f"EXPLAIN ANALYZE {words[at]}")
+        plan_shaped(shape, inner, pc)
+        return plan_explain_write(parse_shape(shape, inner.text)[0], inner.verb, pc, form=form)
+    tree, _ = parse_shape(shape, inner.text)
     return plan_explain(tree, pc, form=form, analyze=analyze)
 
 

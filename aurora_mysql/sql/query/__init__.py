@@ -11,7 +11,7 @@ from aurora_mysql.sql.query import (
     functions_temporal,
 )
 from aurora_mysql.sql.query.builder import VirtualUse
-from aurora_mysql.sql.query.explain import plan_explain
+from aurora_mysql.sql.query.explain import plan_explain, plan_explain_write
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.from_clause import resolve_table
 from aurora_mysql.sql.query.relations import materialise
@@ -40,6 +40,7 @@ __all__ = [
     "materialise",
     "mysql_failure",
     "plan_explain",
+    "plan_explain_write",
     "plan_select",
     "resolve_table",
     "translate_rows_query",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from sqlglot import exp
 from aurora_mysql.catalog.model import ColumnType, Index, Table
 from aurora_mysql.catalog.physical import duckdb_type
 from aurora_mysql.engine.transaction import Transaction
-from aurora_mysql.errors import mysql_error
+from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.failures import mysql_failure
@@ -44,7 +45,8 @@ _HEADINGS: list[tuple[str, ColumnType]] = [
 
 @dataclass(slots=True)
 class Step:
-    """One line of the table; `rows` is found out at run time for a base table."""
+    """One line of the table; `rows` is found out at run time for a base table. `writes_only`: rows are put into it,
+    none are read."""
 
     number: int | None
     select_type: str
@@ -54,17 +56,20 @@ class Step:
     possible: str | None = None
     key: Index | None = None
     extra: str | None = None
+    writes_only: bool = False
 
 
 @dataclass
 class ExplainPlan:
-    """See :class:`aurora_mysql.sql.plan.Plan`."""
+    """See :class:`aurora_mysql.sql.plan.Plan`. `select` is what is read, None when nothing is; `title` tells what a
+    statement does with it that is no query."""
 
     services: InstanceServices
-    select: SelectSql
+    select: SelectSql | None
     steps: list[Step]
     form: str
     analyze: bool
+    title: str = ""
     columns: list[ResultColumn] | None = None
     writes: bool = False
     is_ddl: bool = False
@@ -82,7 +87,11 @@ class ExplainPlan:
         try:
             if self.form == "TRADITIONAL":
                 return ResultSet(self.columns, [await self._line(s, tx) for s in self.steps])
-            return ResultSet(self.columns, [(await self._duckdb_plan(ctx, tx, params),)])
+            plan = "" if self.select is None else await self._duckdb_plan(self.select, ctx, tx, params)
+            if self.form == "TREE":
+                return ResultSet(self.columns, [("\n".join(part for part in (self.title, plan) if part),)])
+            lines = [await self._line(s, tx) for s in self.steps]
+            return ResultSet(self.columns, [(json_document(lines, plan),)])
         except duckdb.Error as error:
             raise mysql_failure(error) from error
 
@@ -90,6 +99,8 @@ class ExplainPlan:
         rows: int | None = None
         if step.access in ("const", "eq_ref"):
             rows = 1
+        elif step.writes_only:
+            rows = None
         elif step.table is not None:
             found = await tx.query(f"SELECT count(*) FROM {step.table.physical_name}", tables=[step.table])
             rows = int(found.rows[0][0])
@@ -102,8 +113,9 @@ class ExplainPlan:
             filtered, step.extra,
         )  # fmt: skip
 
-    async def _duckdb_plan(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> str:
-        select = self.select
+    async def _duckdb_plan(
+        self, select: SelectSql, ctx: SessionContext, tx: Transaction, params: Sequence[Value]
+    ) -> str:
         values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
         options = [o for o, on in (("ANALYZE", self.analyze), ("FORMAT JSON", self.form == "JSON")) if on]
@@ -134,7 +146,88 @@ def plan_explain(ast: exp.Expression, pc: PlanContext, *, form: str = "TRADITION
         raise mysql_error(1064, "EXPLAIN", 1)
     steps = _steps(ast, pc)
     select = translate_select(ast, pc)
+    if analyze and select.stored:
+        raise unsupported("EXPLAIN ANALYZE with stored functions")
     return ExplainPlan(pc.services, select, steps, "TREE" if analyze and form == "TRADITIONAL" else form, analyze)
+
+
+def json_document(lines: Sequence[tuple[Any, ...]], plan: str) -> str:
+    """FORMAT=JSON: MySQL's shape, and how DuckDB goes about it under "execution_plan"."""
+    tables = []
+    for line in lines:
+        number, kind, name, _, access, possible, key, length, ref, rows, filtered, extra = line
+        table: dict[str, Any] = {"table_name": name, "access_type": access}
+        if kind in ("INSERT", "REPLACE", "UPDATE", "DELETE"):
+            table = {kind.lower(): True, **table}
+        if possible is not None:
+            table["possible_keys"] = possible.split(",")
+        if key is not None:
+            table |= {"key": key, "key_length": length}
+        if ref is not None:
+            table["ref"] = [ref]
+        if rows is not None:
+            table |= {"rows_examined_per_scan": rows, "filtered": f"{filtered:.2f}"}
+        if extra is not None:
+            table["message" if name is None else "extra"] = extra
+        tables.append((number, {k: v for k, v in table.items() if v is not None}))
+    block: dict[str, Any] = {"select_id": 1}
+    first = [table for number, table in tables if number == tables[0][0]]
+    if len(first) == 1:
+        block["table"] = first[0]
+    else:
+        block["nested_loop"] = [{"table": table} for table in first]
+    rest = [{"select_id": number, "table": table} for number, table in tables if number != tables[0][0]]
+    if rest:
+        block["subqueries"] = [{"query_block": inner} for inner in rest]
+    document: dict[str, Any] = {"query_block": block}
+    if plan:
+        document["execution_plan"] = json.loads(plan)
+    return json.dumps(document, indent=2)
+
+
+def plan_explain_write(ast: exp.Expression, verb: str, pc: PlanContext, *, form: str) -> Plan:
+    """EXPLAIN of an INSERT, REPLACE, UPDATE or DELETE that was planned, and so checked, before: `ast` is its tree.
+
+    Raises:
+        MySQLError: as SELECT.
+    """
+    target = ast.find(exp.Table)
+    assert target is not None, "a write has a target"
+    read = _read_by(ast)
+    steps = [] if read is None else _steps(read, pc)
+    if verb in ("INSERT", "REPLACE"):
+        steps.insert(0, Step(1, verb, target.name, access="ALL", writes_only=True))
+    else:
+        written = {node.name.lower() for node in _written(ast)}
+        single = len(steps) == 1
+        for step in steps:
+            if single or str(step.name).lower() in written:
+                step.select_type = verb
+        if single and verb == "DELETE" and not any(ast.args.get(part) for part in ("where", "limit", "order")):
+            steps[0].name, steps[0].access, steps[0].extra = None, None, "Deleting all rows"
+    title = f"-> {verb.capitalize()}{' into' if verb in ('INSERT', 'REPLACE') else ''} {target.name}"
+    select = None if read is None else translate_select(read, pc)
+    return ExplainPlan(pc.services, select, steps, form, False, title)
+
+
+def _read_by(ast: exp.Expression) -> Any:
+    """The query of a write: the rows that it changes, or puts in."""
+    if isinstance(ast, exp.Insert):
+        source = ast.args.get("expression")
+        return source if isinstance(source, exp.Query) and not isinstance(source, exp.Values) else None
+    using = ast.args.get("using")
+    table: Any = (using[0] if using else ast.this).copy()
+    joins = table.args.pop("joins", None) or []
+    parts = {name: ast.args[name].copy() for name in ("where", "order", "limit") if ast.args.get(name)}
+    return exp.Select(expressions=[exp.Star()], from_=exp.From(this=table), joins=joins, **parts)
+
+
+def _written(ast: exp.Expression) -> list[exp.Expression]:
+    """Names and aliases of the tables that a write of several tables changes."""
+    if isinstance(ast, exp.Delete):
+        return list(ast.args.get("tables") or ([ast.this] if ast.args.get("using") else []))
+    columns = [item.this for item in ast.expressions if isinstance(item, exp.EQ)]
+    return [column.args["table"] for column in columns if column.args.get("table") is not None]
 
 
 def _steps(ast: exp.Expression, pc: PlanContext) -> list[Step]:
