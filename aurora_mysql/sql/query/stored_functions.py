@@ -11,6 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Routine
+from aurora_mysql.catalog.zero_date import of_fetched
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.context import SessionContext
@@ -35,11 +36,20 @@ _EVALUATIONS = 100
 @dataclass(frozen=True, slots=True)
 class StoredCall:
     """One place of a statement that calls `routine`. `text`: the call as it was written, for messages; `each_time`: it
-    is evaluated for every row, even for arguments that it was evaluated for before."""
+    is evaluated for every row, even for arguments that it was evaluated for before; `moments`: which arguments are
+    dates or datetimes."""
 
     routine: Routine
     text: str
     each_time: bool
+    moments: tuple[bool, ...] = ()
+
+    def values(self, arguments: Sequence[Value]) -> list[Value]:
+        """Arguments as values: a date that Python has no date for comes out of DuckDB as text."""
+        return [
+            of_fetched(value) if moment and isinstance(value, str) else value
+            for value, moment in zip(arguments, self.moments, strict=True)
+        ]
 
 
 def stored_call(tr: Translator, name: str, nodes: Sequence[exp.Expression], scope: Scope, database: str = "") -> Ex:
@@ -68,7 +78,8 @@ def stored_call(tr: Translator, name: str, nodes: Sequence[exp.Expression], scop
     each_time = not is_pure(routine, pc.catalog) and not (routine.deterministic and constant)
     shown = f"{name}({', '.join(n.sql(dialect='mysql') for n in nodes)})"
     place = len(b.stored)
-    b.stored.append(StoredCall(routine, shown, each_time))
+    moments = tuple(e.t.kind in ("date", "datetime") for e in arguments)
+    b.stored.append(StoredCall(routine, shown, each_time, moments))
     assert program.returns is not None
     t = types.of_column(program.returns.type)
     if t.kind == "string" and t.collation is None:
@@ -146,7 +157,8 @@ class Rounds:
             for count, (key, arguments) in enumerate(wanted, start=1):
                 if count % _EVALUATIONS == 0:
                     await asyncio.sleep(0)
-                value = await evaluate(call.routine, call.text, arguments, self._services, ctx, self._tx, busy)
+                values = call.values(arguments)
+                value = await evaluate(call.routine, call.text, values, self._services, ctx, self._tx, busy)
                 results.answer(place, key, value)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aurora_mysql.catalog.model import Catalog, Column, Routine
 from aurora_mysql.catalog.values import converter
+from aurora_mysql.catalog.zero_date import DateRules, ZeroDate, as_duckdb
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, ProgramError, mysql_error
 from aurora_mysql.sql.context import SessionContext
@@ -81,9 +82,12 @@ def _converted(routine: Routine, text: str, value: Value, ctx: SessionContext) -
     assert returns is not None
     if value is None:
         return None
-    done = converter(Column(text, returns.type), strict=is_strict(ctx))(value, 1, ctx.warn)
+    dates = DateRules.of_mode(ctx.variables.get("sql_mode"))
+    done = converter(Column(text, returns.type), strict=is_strict(ctx), dates=dates)(value, 1, ctx.warn)
     if isinstance(done, Decimal):
         return format(done, "f")
+    if isinstance(done, ZeroDate):
+        return as_duckdb(done)
     return int(done) if isinstance(done, bool) else done
 
 
