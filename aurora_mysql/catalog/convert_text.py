@@ -42,6 +42,8 @@ def source_sql(column: Column) -> str:
         return f"hex({name})"
     if kind == "INTERVAL":
         return f"CAST(CAST(epoch({name}) * 1000000 AS BIGINT) AS VARCHAR)"
+    if kind == "BIGNUM":
+        return f"my_wide_text({name}, {column.type.scale or 0})"
     return f"CAST({name} AS VARCHAR)"
 
 
@@ -52,6 +54,8 @@ def target_sql(expression: str, column_type: ColumnType) -> str:
         return f"unhex({expression})"
     if kind == "INTERVAL":
         return f"to_microseconds(CAST({expression} AS BIGINT))"
+    if kind == "BIGNUM":
+        return f"my_wide({expression})"
     return expression if kind == "VARCHAR" else f"CAST({expression} AS {kind})"
 
 

@@ -7,16 +7,17 @@ in memory and in the redo log has logical columns only; the applier adds the hid
 
 from __future__ import annotations
 
-from aurora_mysql.catalog.collation import is_binary_collation, minds_accents, pads_space
+from decimal import Decimal
+from typing import Any
+
+from aurora_mysql.catalog.collation import collation_key, is_binary_collation, minds_accents, pads_space
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, Column, ColumnType, Table
+from aurora_mysql.catalog.wide_decimal import is_wide, units
 from aurora_mysql.errors import unsupported
 
 _INTEGER = {"tinyint", "smallint", "mediumint", "int", "bigint", "year"}
 _TEXT = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
 _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
-
-#: The widest DECIMAL DuckDB can hold; MySQL's limit is 65.
-MAX_DECIMAL_DIGITS = 38
 
 
 def quote(name: str) -> str:
@@ -32,7 +33,7 @@ def duckdb_type(column_type: ColumnType) -> str:
     kept in UTC.
 
     Raises:
-        MySQLError: 1235 for DECIMAL wider than 38 digits and for spatial types.
+        MySQLError: 1235 for spatial types.
     """
     name = column_type.name
     if name == "bigint" and column_type.unsigned:
@@ -43,8 +44,8 @@ def duckdb_type(column_type: ColumnType) -> str:
         return "UBIGINT"
     if name == "decimal":
         precision = column_type.length if column_type.length is not None else 10
-        if precision > MAX_DECIMAL_DIGITS:
-            raise unsupported(f"DECIMAL with more than {MAX_DECIMAL_DIGITS} digits")
+        if is_wide(column_type):
+            return "BIGNUM"
         return f"DECIMAL({precision},{column_type.scale or 0})"
     if name == "float":
         return "FLOAT"
@@ -75,10 +76,19 @@ def duckdb_collation(column_type: ColumnType) -> str | None:
 
 
 def needs_collation_key(column: Column) -> bool:
-    """True when equality of this column's values is not equality of their bytes."""
-    return column.type.name in _TEXT and (
-        not is_binary_collation(column.type.collation) or pads_space(column.type.collation)
+    """True when equality of this column's values is not equality of their bytes; also for what can't be bound as a
+    parameter."""
+    return is_wide(column.type) or (
+        column.type.name in _TEXT
+        and (not is_binary_collation(column.type.collation) or pads_space(column.type.collation))
     )
+
+
+def physical_key(value: Any, collation: str | None) -> Any:
+    """What the hidden key column of a column holds for `value`."""
+    if isinstance(value, str):
+        return collation_key(value, collation)
+    return units(value) if isinstance(value, Decimal) else value
 
 
 def collation_key_columns(table: Table) -> list[Column]:

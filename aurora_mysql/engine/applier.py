@@ -36,7 +36,9 @@ class _TableLayout:
         name = f"vol.main.{table.physical_name}"
         key_names = self.arrow.key_names
         columns = ", ".join(quote(n) for n in [*self.arrow.names, *self.arrow.hidden_names])
-        self.insert_sql = f"INSERT INTO {name} ({columns}) SELECT {columns} FROM aurora_apply_rows"
+        self.insert_sql = (
+            f"INSERT INTO {name} ({columns}) SELECT {', '.join(self.arrow.selected)} FROM aurora_apply_rows"
+        )
         self.point_delete_sql = f"DELETE FROM {name} WHERE " + " AND ".join(
             f"{quote(n)} = ${i + 1}" for i, n in enumerate(key_names)
         )

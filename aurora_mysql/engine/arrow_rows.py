@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, ColumnType, Table
-from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name
+from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name, physical_key, quote
+from aurora_mysql.catalog.wide_decimal import is_wide, units
 from aurora_mysql.catalog.zero_date import FIRST_DAY, ZeroDate
 from aurora_mysql.engine.date_facts import DateFacts
 from aurora_mysql.engine.keys import Key
@@ -25,6 +26,8 @@ _ARROW = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
     "INTERVAL": pa.duration("us"),
+    # Arrow has no such type: DuckDB makes it of a text.
+    "BIGNUM": pa.string(),
 }
 
 
@@ -68,6 +71,8 @@ def arrow_array(values: Sequence[Any], kind: Any) -> Any:
     """Storage values as an Arrow array of :func:`arrow_type`'s."""
     if kind in _DATE_TYPES and any(v.__class__ is ZeroDate for v in values):
         return _dates(values, kind)
+    if kind == pa.string() and any(v.__class__ is Decimal for v in values):
+        return pa.array([None if v is None else units(v) for v in values], type=kind)
     return pa.array(values, type=kind)
 
 
@@ -91,16 +96,17 @@ class ArrowLayout:
             for name, position in zip(self.key_names, table.key_positions, strict=True)
         ]
         self._schema_names = self.names + self.hidden_names
+        wide = {c.name for c in table.columns if is_wide(c.type)}
+        #: The physical columns, selected from what :meth:`rows` gives.
+        self.selected = [
+            f"CAST({quote(n)} AS BIGNUM) AS {quote(n)}" if n in wide else quote(n) for n in self._schema_names
+        ]
 
     def rows(self, rows: Sequence[Row]) -> Any:
         columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]
         arrays = [self._array(values, kind) for values, kind in zip(columns, self.types, strict=True)]
         for position, collation in self.hidden:
-            arrays.append(
-                pa.array(
-                    [None if v is None else collation_key(v, collation) for v in columns[position]], type=pa.string()
-                )
-            )
+            arrays.append(pa.array([physical_key(v, collation) for v in columns[position]], type=pa.string()))
         return pa.table(arrays, names=self._schema_names)
 
     def keys(self, keys: Sequence[Key]) -> Any:

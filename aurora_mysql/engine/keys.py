@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import HIDDEN_KEY, Index, Table
-from aurora_mysql.catalog.physical import needs_collation_key
+from aurora_mysql.catalog.physical import needs_collation_key, physical_key
 from aurora_mysql.redo.record import KeyValues, Row
 
 INTEGER_TYPES = frozenset(("tinyint", "smallint", "mediumint", "int", "bigint"))
@@ -71,15 +70,12 @@ def normaliser(table: Table, columns: Sequence[str]) -> Callable[[Sequence[Any]]
 
         def normalise_one(values: Sequence[Any]) -> Key:
             value = values[0]
-            return (collation_key(value, only) if isinstance(value, str) else value,)
+            return (physical_key(value, only),)
 
         return normalise_one
 
     def normalise(values: Sequence[Any]) -> Key:
-        return tuple(
-            v if fold is None or not isinstance(v, str) else collation_key(v, fold)
-            for v, fold in zip(values, folds, strict=True)
-        )
+        return tuple(v if fold is None else physical_key(v, fold) for v, fold in zip(values, folds, strict=True))
 
     return normalise
 

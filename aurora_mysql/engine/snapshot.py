@@ -47,20 +47,20 @@ def install_overlay(
     """Make `cursor` see `images` (None = deleted) over the base table, or over the rows of a temporary one. Needs an
     open DuckDB transaction."""
     name = table.physical_name
+    selected = ", ".join(layout.selected)
     below = f"vol.main.{name}"
     if base is not None:
-        below = f"aurora_ob_{table.id}"
-        cursor.register(below, base.arrow())
+        cursor.register(f"aurora_ob_{table.id}", base.arrow())
+        below = f"(SELECT {selected} FROM aurora_ob_{table.id})"
     cursor.register(f"aurora_ok_{table.id}", layout.keys(list(images)))
     cursor.register(f"aurora_or_{table.id}", layout.rows([r for r in images.values() if r is not None]))
     match = " AND ".join(f"b.{quote(n)} = k.k{i}" for i, n in enumerate(layout.key_names))
     names = [*layout.names, *layout.hidden_names]
-    columns = ", ".join(quote(n) for n in names)
     shown = ", ".join(f"b.{quote(n)}" for n in names)
     cursor.execute(
         f"CREATE OR REPLACE TEMP VIEW {name} AS "
         f"SELECT {shown} FROM {below} b ANTI JOIN aurora_ok_{table.id} k ON ({match}) "
-        f"UNION ALL SELECT {columns} FROM aurora_or_{table.id}"
+        f"UNION ALL SELECT {selected} FROM aurora_or_{table.id}"
     )
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aurora_mysql.catalog.wide_decimal import SCALE, in_scale
 from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.session.constants import (
@@ -22,6 +23,7 @@ from aurora_mysql.session.constants import (
     TYPE_INT24,
     TYPE_LONG,
     TYPE_LONGLONG,
+    TYPE_NEWDECIMAL,
     TYPE_SHORT,
     TYPE_TIME,
     TYPE_TIMESTAMP,
@@ -117,7 +119,11 @@ def to_text(value: Any, column: ResultColumn, codec: str) -> bytes:
     if isinstance(value, float):
         return _float_text(float(value), column).encode()
     if isinstance(value, Decimal):
-        return format(value, "f").encode()
+        text = format(value, "f")
+        if column.decimals < SCALE and column.type_code == TYPE_NEWDECIMAL and text.find(".") == len(text) - SCALE - 1:
+            # Wide decimals have thirty decimals inside.
+            text = format(in_scale(value, column.decimals), "f")
+        return text.encode()
     if isinstance(value, datetime):
         return format_datetime(value, _fraction_digits(column)).encode()
     if isinstance(value, ZeroDate):

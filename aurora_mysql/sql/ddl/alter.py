@@ -31,6 +31,7 @@ from aurora_mysql.catalog.physical import (
     quote,
 )
 from aurora_mysql.catalog.values import converter, render_key
+from aurora_mysql.catalog.wide_decimal import units
 from aurora_mysql.catalog.zero_date import ANY_DATE, ZeroDate, as_duckdb
 from aurora_mysql.engine.fetched import fetch_all
 from aurora_mysql.errors import MySQLError, mysql_error
@@ -452,6 +453,8 @@ def literal(value: Any, kind: str) -> str:
         return f"CAST(NULL AS {kind})"
     if isinstance(value, bytes):
         return f"unhex('{value.hex()}')"
+    if kind == "BIGNUM":
+        return f"CAST('{units(value)}' AS BIGNUM)"
     if kind == "INTERVAL":
         return f"to_microseconds({value // dt.timedelta(microseconds=1)})"
     text = repr(value) if isinstance(value, float) else as_duckdb(value) if isinstance(value, ZeroDate) else str(value)

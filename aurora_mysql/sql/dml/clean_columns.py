@@ -19,7 +19,7 @@ from aurora_mysql.catalog.values import INTEGER_RANGES, TEXT_BYTES
 _DIGITS = re.compile(r"[-0-9,]*")
 _NUMBERS = re.compile(r"[-0-9.,]*")
 _MOMENTS = re.compile(r"[-0-9 :,]*")
-_WIDE = Context(prec=65, rounding=ROUND_HALF_UP)
+_WIDE = Context(prec=100, rounding=ROUND_HALF_UP)
 _NONE = type(None)
 #: Text of these character sets may hold any character.
 _ANY_CHARACTER = ("utf8mb4",)
@@ -66,7 +66,7 @@ def _integers(column: Column, values: Sequence[Any], kinds: set[type]) -> _Colum
 def _decimals(column: Column, values: Sequence[Any], kinds: set[type]) -> _Column | None:
     precision = column.type.length if column.type.length is not None else 10
     scale = column.type.scale or 0
-    limit = (Decimal(10) ** precision - 1).scaleb(-scale)
+    limit = Decimal("9" * precision).scaleb(-scale, context=_WIDE)
     if kinds == {str}:
         if not _NUMBERS.fullmatch(",".join(values)):
             return None

@@ -10,6 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.catalog.wide_decimal import in_scale, is_wide
 from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
@@ -102,6 +103,8 @@ def _literal(column: Column, value: Value, ctx: SessionContext) -> exp.Expressio
         return exp.HexString(this=value.hex())
     if isinstance(value, str):
         return exp.Literal.string(value)
+    if isinstance(value, Decimal) and is_wide(column.type):
+        value = in_scale(value, column.type.scale or 0)
     text = bound(abs(value))[2]
     number = exp.Literal.number(text)
     negative = value < 0 if isinstance(value, int | float | Decimal) else False

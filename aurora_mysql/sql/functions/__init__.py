@@ -15,13 +15,14 @@ from aurora_mysql.sql.functions import (
     stored_calls,
     strings,
     temporal,
+    wide_decimals,
 )
 from aurora_mysql.sql.functions.collations import install_sort_keys
 from aurora_mysql.sql.functions.registry import install
 
 __all__ = [
     "bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "stored_calls", "strings",
-    "temporal",
+    "temporal", "wide_decimals",
 ]  # fmt: skip
 
 bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install, install_sort_keys]

@@ -38,6 +38,12 @@ def string_number(text: str, warn: int) -> float:
     return value
 
 
+def leading_number_text(text: str) -> str:
+    """The decimal number at the start of a text, '0' when there is none."""
+    found = _LEADING_NUMBER.match(text)
+    return format(Decimal(found.group(1)), "f") if found else "0"
+
+
 @udf("my_dec", ["VARCHAR", "BIGINT", "BIGINT", "BIGINT"], "VARCHAR")
 def leading_decimal(text: str, precision: int, scale: int, warn: int) -> str:
     """CAST(string AS DECIMAL(p,s)) as text: rounded half up, clamped to the range."""

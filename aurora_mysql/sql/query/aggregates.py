@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.functions.collations import sort_key_function
-from aurora_mysql.sql.query import calendar, types
+from aurora_mysql.sql.query import calendar, types, wide_decimals
 from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     Ex,
@@ -139,6 +139,8 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
             n = number(e)
             if n.t.kind == "double":
                 return Ex(f"sum({distinct}{n.sql})", types.DOUBLE)
+            if n.t.kind == "wide":
+                return Ex(f"sum({distinct}{n.sql})", wide_decimals.wide(65, n.t.scale))
             scale = n.t.scale if n.t.kind == "decimal" else 0
             t = T("decimal", min(types.MAX_DIGITS, types.as_decimal(n.t)[0] + scale + 22), scale, shown=n.t.shown)
             return Ex(f"CAST(sum({distinct}{n.sql}) AS {types.duckdb_type(t)})", t)
@@ -170,6 +172,8 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
 
 def _exact_average(n: Ex, distinct: str, over: str) -> Ex:
     """AVG of exact numbers: four more decimals, rounded half away from zero. `over`: a window."""
+    if n.t.kind == "wide":
+        return wide_decimals.average(n, distinct, over)
     whole, scale = types.as_decimal(n.t)
     shown = n.t.decimals if n.t.kind == "decimal" else scale
     t = types.decimal(whole + scale + 4, scale + 4)
@@ -300,6 +304,8 @@ def _over_groups(tr: Translator, name: str, inner: exp.Expression, scope: Scope)
     if name == "sum":
         if n.t.kind == "double":
             return Ex(f"sum({n.sql})", types.DOUBLE)
+        if n.t.kind == "wide":
+            return Ex(f"sum({n.sql})", wide_decimals.wide(65, n.t.scale))
         t = T("decimal", types.MAX_DIGITS, n.t.scale if n.t.kind == "decimal" else 0)
         return Ex(f"CAST(sum({n.sql}) AS {types.duckdb_type(t)})", t)
     if name == "avg":

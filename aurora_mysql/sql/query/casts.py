@@ -52,7 +52,9 @@ def cast(tr: Translator, e: Ex, target: exp.DataType) -> Ex:
             if scale > precision:
                 raise mysql_error(1427, "")
             if precision > types.MAX_DIGITS:
-                raise unsupported(f"DECIMAL with more than {types.MAX_DIGITS} digits")
+                source = text(e) if e.t.textual else text(number(e))
+                clamped = f"my_dec({source}, {precision}, {scale}, {WARN})"
+                return Ex(f"my_wide({clamped})", T("wide", precision, scale))
             return _decimal(e, T("decimal", precision, scale))
         case "DOUBLE":
             return Ex(double(e), types.DOUBLE)
@@ -99,11 +101,12 @@ def _signed(e: Ex) -> str:
             f"WHEN {n.sql} <= -9223372036854775808e0 THEN CAST('-9223372036854775808' AS BIGINT) "
             f"ELSE CAST({rounded} AS BIGINT) END"
         )
-    if n.t.kind == "decimal" and types.as_decimal(n.t)[0] > 18:
+    if (n.t.kind in ("decimal", "wide") and types.as_decimal(n.t)[0] > 18) or n.t.kind == "wide":
+        value = f"my_wide_integer({n.sql})" if n.t.kind == "wide" else n.sql
         return (
-            f"CASE WHEN {n.sql} >= 9223372036854775807 THEN 9223372036854775807 "
-            f"WHEN {n.sql} <= -9223372036854775808 THEN CAST('-9223372036854775808' AS BIGINT) "
-            f"ELSE CAST({n.sql} AS BIGINT) END"
+            f"CASE WHEN {value} >= 9223372036854775807 THEN 9223372036854775807 "
+            f"WHEN {value} <= -9223372036854775808 THEN CAST('-9223372036854775808' AS BIGINT) "
+            f"ELSE CAST({value} AS BIGINT) END"
         )
     return f"CAST({n.sql} AS BIGINT)"
 
@@ -122,6 +125,8 @@ def _decimal(e: Ex, t: T) -> Ex:
     if e.t.kind in ("string", "json", "binary"):
         return Ex(f"CAST(my_dec({text(e)}, {t.precision}, {t.scale}, {WARN}) AS {duck})", t)
     n = number(e)
+    if n.t.kind == "wide":
+        return Ex(f"CAST(my_dec({text(n)}, {t.precision}, {t.scale}, {WARN}) AS {duck})", t)
     whole, _ = types.as_decimal(n.t) if n.t.kind != "double" else (99, 0)
     fits = whole < t.precision - t.scale or (whole == t.precision - t.scale and n.t.scale <= t.scale)
     if fits and n.t.kind == "decimal":

@@ -93,6 +93,8 @@ def text(e: Ex) -> str:
             return f"my_time_text({e.sql}, {e.t.scale})"
         case "binary":
             return f"my_btext({e.sql})"
+        case "wide":
+            return f"my_wide_text({e.sql}, {e.t.scale})"
     e = as_shown(e)
     if e.t.kind == "decimal" and e.t.precision == e.t.scale and e.t.precision < types.MAX_DIGITS:
         # DuckDB prints no zero before the point of such a type.
@@ -162,6 +164,8 @@ def number(e: Ex) -> Ex:
 
 def double(e: Ex) -> str:
     n = number(e)
+    if n.t.kind == "wide":
+        return f"CAST({text(n)} AS DOUBLE)"
     return n.sql if n.t.kind == "double" else f"CAST({n.sql} AS DOUBLE)"
 
 
@@ -172,6 +176,8 @@ def integer(e: Ex) -> str:
     n = number(e)
     if n.t.kind == "double":
         return f"CAST(round({n.sql}) AS BIGINT)"
+    if n.t.kind == "wide":
+        return f"CAST(my_wide_integer({n.sql}) AS BIGINT)"
     return f"CAST({n.sql} AS BIGINT)"
 
 
@@ -191,11 +197,11 @@ def unsigned(e: Ex) -> str:
         clamped = f"CASE WHEN {n.sql} >= {high} THEN {high} WHEN {n.sql} <= {low} THEN {low}"
         rounded = f"{clamped} ELSE CAST(round_even({n.sql}, 0) AS HUGEINT) END"
         return f"CAST((CAST({rounded} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
-    rounded = f"CAST(round({n.sql}) AS HUGEINT)"
+    rounded = f"my_wide_integer({n.sql})" if n.t.kind == "wide" else f"CAST(round({n.sql}) AS HUGEINT)"
     if types.as_decimal(n.t)[0] > 19:
         top = "18446744073709551615"
         low = "-9223372036854775808"
-        rounded = f"CASE WHEN {n.sql} > {top} THEN {top} WHEN {n.sql} < {low} THEN {low} ELSE {rounded} END"
+        rounded = f"CASE WHEN {rounded} > {top} THEN {top} WHEN {rounded} < {low} THEN {low} ELSE {rounded} END"
     return f"CAST((CAST({rounded} AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UBIGINT)"
 
 
@@ -295,6 +301,8 @@ def document(e: Ex) -> str:
             return f"CAST({e.sql} AS VARCHAR)"
         case "double" | "float":
             return f"CAST({e.sql} AS VARCHAR)"
+        case "wide":
+            return text(e)
         case "datetime":
             return f"my_json_quote(my_datetime_text({e.sql}, 6))"
         case "time":
@@ -368,6 +376,10 @@ def cast_to(e: Ex, t: T) -> str:
             if e.t.kind == "decimal" and (e.t.precision, e.t.scale) == (t.precision, t.scale) and e.t.shown is None:
                 return e.sql
             return f"CAST({number(e).sql} AS DECIMAL({t.precision},{t.scale}))"
+        case "wide":
+            from aurora_mysql.sql.query.wide_decimals import as_wide
+
+            return as_wide(e)
         case "datetime":
             return moment(e)
         case "date":

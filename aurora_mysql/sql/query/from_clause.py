@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, Column, Table, View
 from aurora_mysql.catalog.physical import collation_key_columns, duckdb_collation, quote
+from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import operators, types
@@ -147,7 +148,7 @@ class FromClause:
 
     def base_table(self, table: Table, alias: str, sql_alias: str) -> Tree:
         self.b.use(table)
-        keyed = {c.name for c in collation_key_columns(table)}
+        keyed = {c.name for c in collation_key_columns(table) if not is_wide(c.type)}
         columns = [
             RelationColumn(
                 c.name,

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from aurora_mysql.sql.functions.numeric import leading_number
-from aurora_mysql.sql.query import operators, types
+from aurora_mysql.sql.query import operators, types, wide_decimals
 from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     WARN,
@@ -101,6 +101,8 @@ def _pi(_: Any, __: list[Ex]) -> Ex:
 @function("abs", low=1)
 def _abs(_: Any, a: list[Ex]) -> Ex:
     n = number(a[0])
+    if n.t.kind == "wide":
+        return Ex(f"CASE WHEN {n.sql} < CAST('0' AS BIGNUM) THEN -{n.sql} ELSE {n.sql} END", n.t.plain())
     return n if n.t.kind == "uint" else Ex(f"abs({n.sql})", n.t.plain())
 
 
@@ -123,6 +125,8 @@ def _whole(name: str, e: Ex) -> Ex:
     n = number(e)
     if n.t.integral:
         return n
+    if n.t.kind == "wide":
+        return wide_decimals.rounded(n, "0", name, 0)
     if n.t.kind == "decimal":
         whole = n.t.precision - n.t.scale
         if whole < 18:
@@ -157,6 +161,10 @@ def _digits(tr: Any, a: list[Ex], name: str) -> Ex:
         return Ex(
             f"CAST(my_round_integer(CAST({n.sql} AS HUGEINT), {amount}, {name == 'round'}) AS {duck})", n.t.plain()
         )
+    if n.t.kind == "wide":
+        amount = str(places) if isinstance(places, int) else integer(a[1])
+        scale = min(max(places, 0), 30) if isinstance(places, int) else n.t.scale
+        return wide_decimals.rounded(n, amount, "round" if name == "round" else "truncate", scale)
     if n.t.kind == "decimal" and isinstance(places, int):
         scale = max(0, min(places, 30))
         whole = n.t.precision - n.t.scale

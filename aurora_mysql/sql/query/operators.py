@@ -11,8 +11,9 @@ from aurora_mysql.catalog.collation import collation_key, pads_space
 from aurora_mysql.catalog.zero_date import ZeroDate, as_duckdb
 from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql.functions.collations import sort_key_function
+from aurora_mysql.sql.functions.numeric import leading_number_text
 from aurora_mysql.sql.functions.temporal import number_to_datetime
-from aurora_mysql.sql.query import calendar, types
+from aurora_mysql.sql.query import calendar, types, wide_decimals
 from aurora_mysql.sql.query.builder import Builder, date_rules
 from aurora_mysql.sql.query.expression import (
     CI,
@@ -156,12 +157,25 @@ def comparable(b: Builder, a: Ex, c: Ex, operation: str = "=") -> tuple[str, str
     if a.t.kind == "json" or c.t.kind == "json":
         # The other side becomes JSON; values of different types are ordered by type.
         return f"my_json_compare({document(a)}, {document(c)})", "0"
+    if wide_decimals.is_wide(a, c) and not any(e.t.kind in ("double", "float") for e in (a, c)):
+        return _wide_side(b, a, c), _wide_side(b, c, a)
     if a.t.numeric or c.t.numeric:
         return _numeric_side(b, a, c), _numeric_side(b, c, a)
     if a.t.kind == "binary" or c.t.kind == "binary":
         return blob(a), blob(c)
     connection = str(b.pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
     return string_pair(a, c, operation, connection)
+
+
+def _wide_side(b: Builder, e: Ex, other: Ex) -> str:
+    """A side of a comparison with a decimal of more than 38 digits."""
+    if e.t.kind == "string" and e.is_literal:
+        if e.lit is not None:
+            b.pc.baked.add(e.lit)
+        return f"my_wide({text_literal(leading_number_text(str(e.value)))})"
+    if e.t.textual or (other.t.textual and not other.is_literal):
+        return double(e)
+    return wide_decimals.as_wide(e)
 
 
 def _numeric_side(b: Builder, e: Ex, other: Ex) -> str:
@@ -238,6 +252,8 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     x, y = number(a), number(c)
     if "double" in (x.t.kind, y.t.kind):
         return Ex(f"({double(x)} {op} {double(y)})", types.DOUBLE)
+    if wide_decimals.is_wide(x, y):
+        return wide_decimals.arithmetic(op, x, y)
     if x.t.integral and y.t.integral:
         if "uint" in (x.t.kind, y.t.kind):
             wide = f"(CAST({x.sql} AS HUGEINT) {op} CAST({y.sql} AS HUGEINT))"
@@ -309,7 +325,7 @@ def _watched(b: Builder, quotient: str, dividend: Ex, divisor: Ex, t: T) -> Ex:
     ):
         return Ex(quotient, t)
     # A NULL dividend makes the second argument NULL: no warning then.
-    watched = f"CAST({divisor.sql} AS DOUBLE) + 0 * CAST({dividend.sql} AS DOUBLE)"
+    watched = f"{double(divisor)} + 0 * {double(dividend)}"
     none = f"CAST(my_div0({WARN}, {watched}) AS {types.duckdb_type(t)})"
     return Ex(f"CASE WHEN {divisor.sql} = 0 THEN {none} ELSE {quotient} END", t)
 
@@ -320,6 +336,9 @@ def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     quotient = f"{double(x)} / NULLIF({double(y)}, 0)"
     if "double" in (x.t.kind, y.t.kind):
         return _watched(b, f"({quotient})", x, y, types.DOUBLE)
+    if wide_decimals.is_wide(x, y):
+        exactly = wide_decimals.quotient(x, y)
+        return _watched(b, exactly.sql, x, y, exactly.t)
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     shown = min((x.t.decimals if x.t.kind == "decimal" else scale1) + DIV_DECIMALS, 30)
     kept = quotient_digits(scale1, scale2)
@@ -401,7 +420,7 @@ def integer_divide(b: Builder, a: Ex, c: Ex) -> Ex:
             wide = f"CAST({x.sql} AS HUGEINT) // NULLIF(CAST({y.sql} AS HUGEINT), 0)"
             return _watched(b, f"CAST({wide} AS {duck})", x, y, t)
         return _watched(b, f"({x.sql} // NULLIF({y.sql}, 0))", x, y, t)
-    if "double" in (x.t.kind, y.t.kind):
+    if "double" in (x.t.kind, y.t.kind) or wide_decimals.is_wide(x, y):
         return _watched(b, f"CAST(my_quotient({text(x)}, {text(y)}) AS {duck})", x, y, t)
     (_, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     scale = max(scale1, scale2)
@@ -415,6 +434,9 @@ def modulo(b: Builder, a: Ex, c: Ex) -> Ex:
     x, y = number(a), number(c)
     if "double" in (x.t.kind, y.t.kind):
         return _watched(b, f"({double(x)} % NULLIF({double(y)}, 0))", x, y, types.DOUBLE)
+    if wide_decimals.is_wide(x, y):
+        wide = wide_decimals.remainder(x, y)
+        return _watched(b, wide.sql, x, y, wide.t)
     if x.t.integral and y.t.integral:
         t = types.UINT if x.t.kind == "uint" else types.INT
         duck = types.duckdb_type(t)
@@ -436,7 +458,7 @@ def negate(e: Ex) -> Ex:
         return n
     if n.t.kind == "uint":
         return Ex(f"CAST(-CAST({n.sql} AS HUGEINT) AS BIGINT)", types.INT)
-    if n.t.kind == "decimal":
+    if n.t.kind in ("decimal", "wide"):
         return Ex(f"(-{n.sql})", n.t.plain())
     return Ex(f"(-{n.sql})", types.DOUBLE if n.t.kind == "double" else T("int", precision=n.t.precision))
 

@@ -75,7 +75,7 @@ def converted(query: Query, targets: list[OutputColumn], alias: str) -> str:
     items, same = [], True
     for i, (column, target) in enumerate(zip(query.columns, targets, strict=True), 1):
         e = Ex(f"{alias}.c{i}", column.t, collated=column.collated)
-        same_type = column.t.kind == target.t.kind and column.t.kind not in ("decimal", "null")
+        same_type = column.t.kind == target.t.kind and column.t.kind not in ("decimal", "null", "wide")
         if same_type or (column.t.kind == "decimal" and column.t.plain() == target.t.plain()):
             text = e.sql
         elif target.t.kind == "null":

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.catalog.model import Table
+from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
@@ -222,6 +223,8 @@ def _column(node: exp.Column, table: Table, pc: PlanContext) -> _Part | None:
 
     if kind in _INTEGERS:
         return _Part("uint" if column.type.unsigned else "int", value)
+    if is_wide(column.type):
+        return None
     if kind == "decimal":
         precision, scale = column.type.length or 10, column.type.scale or 0
         return _Part("decimal", value, precision - scale, scale)

@@ -12,11 +12,12 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.charsets import collation_named
 from aurora_mysql.catalog.collation import pads_space
+from aurora_mysql.catalog.wide_decimal import MOST_DIGITS, SCALE
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dialect import TYPED_LITERAL
 from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_time, read_datetime, read_time
 from aurora_mysql.sql.plan_cache import digits
-from aurora_mysql.sql.query import aggregates, operators, types
+from aurora_mysql.sql.query import aggregates, operators, types, wide_decimals
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
 from aurora_mysql.sql.query.expression import (
@@ -214,6 +215,8 @@ class Translator:
                 return Ex(f"CAST({value} AS UBIGINT)", types.UINT, lit=index, value=value)
             if len(raw) <= types.MAX_DIGITS:
                 return Ex(f"CAST({value} AS DECIMAL({len(raw)},0))", types.decimal(len(raw), 0), lit=index, value=value)
+            if len(raw.lstrip("0")) <= MOST_DIGITS:
+                return wide_decimals.literal(raw)
             return Ex(f"CAST({raw} AS DOUBLE)", types.DOUBLE, lit=index, value=float(value))
         if index is not None:
             self.b.pc.baked.add(index)
@@ -221,6 +224,8 @@ class Translator:
             return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
         whole, _, fraction = raw.partition(".")
         digits = len(whole.lstrip("0")) + len(fraction)
+        if types.MAX_DIGITS < digits <= MOST_DIGITS + len(fraction[SCALE:]):
+            return wide_decimals.literal(raw)
         if digits > types.MAX_DIGITS:
             return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
         t = types.decimal(max(digits, 1), len(fraction))

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from aurora_mysql.catalog.model import ColumnType
 
-#: Kinds: null bool int uint decimal double float string binary date datetime time json bit.
-NUMERIC = frozenset({"bool", "int", "uint", "bit", "decimal", "double", "float"})
+#: Kinds: null bool int uint decimal double float string binary date datetime time json bit, and wide: a decimal of more
+#: than 38 digits.
+NUMERIC = frozenset({"bool", "int", "uint", "bit", "decimal", "double", "float", "wide"})
 INTEGRAL = frozenset({"bool", "int", "uint", "bit"})
 TEMPORAL = frozenset({"date", "datetime", "time"})
 MAX_DIGITS = 38
@@ -96,7 +97,8 @@ def of_column(column_type: ColumnType) -> T:
         return T("bit", declared=column_type)
     if name == "decimal":
         precision = column_type.length if column_type.length is not None else 10
-        return T("decimal", precision, column_type.scale or 0, declared=column_type)
+        kind = "wide" if precision > MAX_DIGITS else "decimal"
+        return T(kind, precision, column_type.scale or 0, declared=column_type)
     if name in ("double", "float"):
         return T(name, declared=column_type)
     if name == "date":
@@ -114,7 +116,7 @@ def of_column(column_type: ColumnType) -> T:
 
 def as_decimal(t: T) -> tuple[int, int]:
     """(integer digits, scale) of an exact number."""
-    if t.kind == "decimal":
+    if t.kind in ("decimal", "wide"):
         return t.precision - t.scale, t.scale
     if t.kind == "bool":
         return 1, 0
@@ -135,6 +137,8 @@ def unify(types: list[T]) -> T:
     kinds = {t.kind for t in known}
     if len(kinds) == 1:
         first = known[0]
+        if first.kind == "wide":
+            return _wide(known)
         if first.kind == "decimal":
             whole = max(t.precision - t.scale for t in known)
             scale = max(t.decimals for t in known)
@@ -152,6 +156,8 @@ def unify(types: list[T]) -> T:
     if kinds <= NUMERIC:
         if kinds & {"double", "float"}:
             return DOUBLE
+        if "wide" in kinds:
+            return _wide(known)
         if "decimal" in kinds or kinds >= {"int", "uint"}:
             whole = max(as_decimal(t)[0] for t in known)
             scale = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
@@ -166,6 +172,12 @@ def unify(types: list[T]) -> T:
     return STRING
 
 
+def _wide(known: list[T]) -> T:
+    whole = max(as_decimal(t)[0] for t in known)
+    scale = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
+    return T("wide", min(whole + scale, 65), scale)
+
+
 def duckdb_type(t: T) -> str:
     """The DuckDB type that expressions of this type have."""
     match t.kind:
@@ -177,6 +189,8 @@ def duckdb_type(t: T) -> str:
             return "UBIGINT"
         case "decimal":
             return f"DECIMAL({t.precision},{t.scale})"
+        case "wide":
+            return "BIGNUM"
         case "double":
             return "DOUBLE"
         case "float":
@@ -207,7 +221,7 @@ def result_type(t: T) -> ColumnType:
             return ColumnType("bigint", unsigned=True)
         case "bit":
             return ColumnType("bit", length=64)
-        case "decimal":
+        case "decimal" | "wide":
             return ColumnType("decimal", length=t.precision, scale=t.scale)
         case "double" | "float":
             return ColumnType(t.kind, scale=t.scale or None)
