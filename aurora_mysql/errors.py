@@ -476,6 +476,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     3940: ("HY000", "Constraint '%s' does not exist."),
     3948: ("42000", "Loading local data is disabled; this must be enabled on both the client and server sides"),
     3579: ("HY000", "Window name '%s' is not defined."),
+    3615: ("HY000", "Variable %s does not exist in persisted config file"),
     3573: (
         "HY000",
         "Recursive Common Table Expression '%s' should have one or more non-recursive query blocks followed by one or "

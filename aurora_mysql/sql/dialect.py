@@ -48,6 +48,8 @@ def _install() -> None:
     parser.FUNCTION_PARSERS["MATCH"] = parse_match
     for kind in (exp.DataType.Type.DATE, exp.DataType.Type.TIME, exp.DataType.Type.TIMESTAMPTZ):
         parser.TYPE_LITERAL_PARSERS[kind] = _typed_literal  # type: ignore[assignment]
+    # What stands for || as concatenation (sql_mode.CONCATENATION) binds as tightly as MySQL's.
+    parser.EXPONENT[TokenType.AMP_GT] = exp.DPipe
     parser.COLUMN_OPERATORS[TokenType.ARROW] = lambda _, this, path: exp.Anonymous(
         this="json_extract", expressions=[this, path]
     )

@@ -17,7 +17,7 @@ _PROGRAMS = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 #: OR REPLACE ALGORITHM = x DEFINER = u @h SQL SECURITY x: the longest way to the object's kind.
 _OPTION_PIECES = 14
 _NOT_HERE = frozenset(
-    ("HANDLER", "IMPORT", "CHANGE", "RESET", "CLONE", "INSTALL", "UNINSTALL", "XA", "BINLOG", "CACHE", "PURGE", "STOP")
+    ("HANDLER", "IMPORT", "CHANGE", "CLONE", "INSTALL", "UNINSTALL", "XA", "BINLOG", "CACHE", "PURGE", "STOP")
 )
 
 

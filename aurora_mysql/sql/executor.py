@@ -29,6 +29,7 @@ from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
 from aurora_mysql.sql.query.sources import diagnostics
 from aurora_mysql.sql.result import Consume, LocalInfile, Ok, PackedResult, Result, ResultColumn, ResultSet, Value
 from aurora_mysql.sql.shortcuts import Encoding, Shortcuts, ShortcutTables
+from aurora_mysql.sql.sql_mode import split_in_mode
 
 log = logging.getLogger(__name__)
 
@@ -231,8 +232,8 @@ class Executor:
         )
 
     def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
-        mode = str(ctx.variables.get("sql_mode", ""))
-        return split(sql, ansi_quotes="ANSI_QUOTES" in mode, backslash="NO_BACKSLASH_ESCAPES" not in mode)
+        mode = ctx.variables.get("sql_mode")
+        return split(sql) if mode is None else split_in_mode(sql, str(mode))
 
     async def run(self, ctx: SessionContext, statement: Statement, *, text: str | None = None) -> Result:
         """Run one statement to its result (rows of a large one may still be to come). `text`: where it stands alone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.admin import server_statements, users
-from aurora_mysql.sql.admin.set_statement import plan_set
+from aurora_mysql.sql.admin.set_statement import plan_reset_persist, plan_set
 from aurora_mysql.sql.lexer import TokenCursor, tokenize
 from aurora_mysql.sql.plan import Plan, PlanContext
 
@@ -32,9 +32,13 @@ def plan_admin(text: str, pc: PlanContext) -> Plan:
         MySQLError: 1064 for an unknown verb or wrong syntax, 1235 for what isn't supported.
     """
     cur = TokenCursor(tokenize(text), text)
-    verb = cur.accept_any(*_VERBS, *_ACCOUNT_VERBS, "SET", "ANALYZE", "OPTIMIZE", "CHECK", "REPAIR")
+    verb = cur.accept_any(*_VERBS, *_ACCOUNT_VERBS, "SET", "RESET", "ANALYZE", "OPTIMIZE", "CHECK", "REPAIR")
     if verb is None:
         raise cur.syntax_error()
+    if verb == "RESET":
+        if not cur.accept_word("PERSIST"):
+            raise unsupported("RESET")
+        return plan_reset_persist(cur, pc)
     if verb == "SET":
         if cur.accept_word("PASSWORD"):
             return users.plan_set_password(cur, pc)

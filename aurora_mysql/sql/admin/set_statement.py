@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aurora_mysql.catalog.charsets import charset_named, collation_named
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.catalog.model import CatalogDelta
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.admin.action import ActionPlan
 from aurora_mysql.sql.context import SessionContext
@@ -14,6 +15,7 @@ from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.result import Result, ResultSet
 
 _SCOPES = {"GLOBAL": "global", "SESSION": "session", "LOCAL": "session"}
+_SCOPES |= {"PERSIST": "persist", "PERSIST_ONLY": "persist_only"}
 
 
 def plan_set(cur: TokenCursor, pc: PlanContext) -> Plan:
@@ -33,6 +35,12 @@ def plan_set(cur: TokenCursor, pc: PlanContext) -> Plan:
                 ctx.user_variables[name.lower()] = value
             elif kind == "names":
                 _set_names(ctx, name, str(value))
+            elif kind.startswith("persist"):
+                kept = variables.persistable(name, value, ctx)
+                # The catalog takes it to every instance, where it is the global value from then on.
+                await pc.engine.commit_schema(ctx, CatalogDelta(globals={name: kept}), ())
+                if kind == "persist":
+                    variables.set(name, value, ctx, "global")
             else:
                 if name == "autocommit" and kind == "session" and not ctx.autocommit:
                     variables.set(name, value, ctx, kind)
@@ -46,7 +54,7 @@ def plan_set(cur: TokenCursor, pc: PlanContext) -> Plan:
 
 
 def _one(cur: TokenCursor, pc: PlanContext) -> tuple[str, str, str]:
-    """(kind, name, value text): kind is user, names, session or global."""
+    """(kind, name, value text): kind is user, names, session, global, persist or persist_only."""
     token = cur.peek()
     if token is None:
         raise cur.syntax_error()
@@ -61,8 +69,6 @@ def _one(cur: TokenCursor, pc: PlanContext) -> tuple[str, str, str]:
         return _system(cur, pc, scope or "session", name)
     word = cur.accept_any("GLOBAL", "SESSION", "LOCAL", "PERSIST", "PERSIST_ONLY")
     if word is not None:
-        if word.startswith("PERSIST"):
-            raise unsupported("SET PERSIST")
         return _system(cur, pc, _SCOPES[word], cur.expect_ident())
     if cur.accept_word("NAMES"):
         return _names(cur)
@@ -77,9 +83,7 @@ def _one(cur: TokenCursor, pc: PlanContext) -> tuple[str, str, str]:
 def _system(cur: TokenCursor, pc: PlanContext, scope: str, name: str) -> tuple[str, str, str]:
     if scope == "local":
         scope = "session"
-    if scope.startswith("persist"):
-        raise unsupported("SET PERSIST")
-    if scope == "global":
+    if scope != "session":
         pc.need("SYSTEM_VARIABLES_ADMIN")
     cur.expect_op("=", ":=")
     return scope, name.lower(), _expression(cur)
@@ -117,6 +121,28 @@ def _expression(cur: TokenCursor) -> str:
     if not text:
         raise cur.syntax_error()
     return text
+
+
+def plan_reset_persist(cur: TokenCursor, pc: PlanContext) -> Plan:
+    """Everything after RESET PERSIST: one variable, or all of them, is no longer kept. Values in force stay."""
+    pc.need("SYSTEM_VARIABLES_ADMIN")
+    if_exists = cur.accept_word("IF", "EXISTS")
+    name = "" if cur.at_end else cur.expect_ident().lower()
+    cur.expect_end()
+
+    async def run(ctx: SessionContext) -> Result | None:
+        kept = pc.engine.catalog.globals
+        if name and name not in kept:
+            if not if_exists:
+                raise mysql_error(3615, name)
+            ctx.warn("Warning", 3615, mysql_error(3615, name).message)
+            return None
+        gone = [name] if name else list(kept)
+        if gone:
+            await pc.engine.commit_schema(ctx, CatalogDelta(globals=dict.fromkeys(gone)), ())
+        return None
+
+    return ActionPlan(run)
 
 
 async def _value(text: str, kind: str, pc: PlanContext, ctx: SessionContext) -> Any:

@@ -22,14 +22,13 @@ _OFFSET = re.compile(r"([+-])(\d{1,2}):(\d{2})$")
 _ANSI = ["REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE", "ONLY_FULL_GROUP_BY", "ANSI"]
 _TRADITIONAL = ["STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE"]
 _TRADITIONAL += ["ERROR_FOR_DIVISION_BY_ZERO", "TRADITIONAL", "NO_ENGINE_SUBSTITUTION"]
-
-#: Modes whose behaviour we do not have: refused rather than ignored.
-_REFUSED_MODES = {"PIPES_AS_CONCAT", "ANSI", "HIGH_NOT_PRECEDENCE", "PAD_CHAR_TO_FULL_LENGTH", "REAL_AS_FLOAT"}
+_COMBINATIONS = {"TRADITIONAL": _TRADITIONAL, "ANSI": _ANSI}
 
 
 class SystemVariables:
-    """Globals live in this instance and end with it, like Aurora's instance parameters; a session's own values are in
-    its context. `settings` are configured values (fields of the cluster's configuration)."""
+    """Globals live in this instance and end with it, like Aurora's instance parameters, but for those that SET PERSIST
+    keeps in the catalog for all instances. A session's own values are in its context. `settings` are configured values
+    (fields of the cluster's configuration)."""
 
     def __init__(self, cluster: ClusterView, engine: Engine, settings: Mapping[str, Any] | None = None) -> None:
         settings = settings or {}
@@ -46,6 +45,7 @@ class SystemVariables:
             if field in settings:
                 self._globals[name] = settings[field]
         self._globals["secure_file_priv"] = settings.get("secure_file_dir") or None
+        self._kept: Mapping[str, Any] = {}
         self._computed: dict[str, Callable[[], Value]] = {
             "hostname": lambda: cluster.hostname,
             "port": lambda: cluster.port,
@@ -58,8 +58,32 @@ class SystemVariables:
             "innodb_buffer_pool_size": lambda: engine.options.row_store_bytes,
         }
 
+    def _adopt(self) -> None:
+        """Take what SET PERSIST has kept in the catalog since it was last looked at, here or on the writer."""
+        kept = self._engine.catalog.globals
+        if kept is self._kept:
+            return
+        for name, value in kept.items():
+            if name in VARIABLES and self._kept.get(name) != value:
+                self._globals[name] = value
+                self.version += 1
+        self._kept = kept
+
+    def persistable(self, name: str, value: Value, ctx: SessionContext) -> Value:
+        """What SET PERSIST keeps of `value` (None: the default). Raises as :meth:`set` for a global variable."""
+        variable = VARIABLES.get(name)
+        if variable is None:
+            raise mysql_error(1238, name, "read only") if name in self._computed else mysql_error(1193, name)
+        if not variable.dynamic:
+            raise mysql_error(1238, name, "non persistent read only")
+        if variable.scope == "session":
+            raise mysql_error(1228, name)
+        kept: Value = variable.default if value is None else _checked(name, variable, value, ctx)
+        return kept
+
     def global_value(self, name: str) -> Value:
         """A global variable's value, of a name that there is."""
+        self._adopt()
         return self._globals[name]
 
     def get(self, name: str, ctx: SessionContext, scope: str | None = None) -> Value:
@@ -78,6 +102,7 @@ class SystemVariables:
         variable = VARIABLES.get(name)
         if variable is None:
             raise mysql_error(1193, name)
+        self._adopt()
         if scope == "session" and variable.scope == "global":
             raise mysql_error(1238, name, "GLOBAL")
         if scope == "global":
@@ -101,6 +126,7 @@ class SystemVariables:
 
     def all(self, scope: str) -> Iterator[tuple[str, Value]]:
         """(name, value) of every variable that has `scope` ('GLOBAL' or 'SESSION')."""
+        self._adopt()
         for name, compute in self._computed.items():
             yield name, compute()
         for name, variable in VARIABLES.items():
@@ -113,6 +139,7 @@ class SystemVariables:
         Raises:
             MySQLError: 1193, 1238 (read-only), 1228/1229 (wrong scope), 1231/1232 (wrong value), 1298 (time zone).
         """
+        self._adopt()
         name = name.lower()
         variable = VARIABLES.get(name)
         if variable is None:
@@ -197,9 +224,9 @@ def _sql_mode(value: Value) -> str:
         return ""
     wanted: set[str] = set()
     for word in filter(None, (part.strip().upper() for part in str(value).split(","))):
-        if word not in SQL_MODES or word in _REFUSED_MODES:
+        if word not in SQL_MODES:
             raise mysql_error(1231, "sql_mode", word)
-        wanted.update(_TRADITIONAL if word == "TRADITIONAL" else [word])
+        wanted.update(_COMBINATIONS.get(word, [word]))
     return ",".join(mode for mode in SQL_MODES if mode in wanted)
 
 

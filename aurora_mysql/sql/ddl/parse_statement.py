@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aurora_mysql.errors import unsupported
 from aurora_mysql.sql.ddl import tables
 from aurora_mysql.sql.ddl.alter import alter_table
@@ -25,7 +27,9 @@ def plan_ddl(text: str, pc: PlanContext) -> Plan:
         MySQLError: 1064, 1235, and what the definition itself violates.
     """
     modes = str(pc.ctx.variables.get("sql_mode", "")).upper()
-    cur = TokenCursor.of(text, ansi_quotes="ANSI" in modes, backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes)
+    cur = TokenCursor.of(text, backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes)
+    if "REAL_AS_FLOAT" in modes:
+        cur.tokens = [replace(t, text="FLOAT", value="FLOAT") if t.upper == "REAL" else t for t in cur.tokens]
     verb = cur.accept_any("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME")
     if verb == "CREATE":
         return _create(cur, pc)

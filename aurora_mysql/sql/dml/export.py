@@ -43,7 +43,7 @@ def plan_export(statement: Statement, pc: PlanContext) -> Plan:
     text = statement.text
     mode = str(pc.ctx.variables.get("sql_mode", ""))
     backslash = "NO_BACKSLASH_ESCAPES" not in mode
-    cursor = TokenCursor.of(text, ansi_quotes="ANSI_QUOTES" in mode, backslash_escapes=backslash)
+    cursor = TokenCursor.of(text, backslash_escapes=backslash)
     while not (cursor.peek_word("INTO", "OUTFILE") or cursor.peek_word("INTO", "DUMPFILE")):
         cursor.next()
     start = cursor.next().start
@@ -54,7 +54,7 @@ def plan_export(statement: Statement, pc: PlanContext) -> Plan:
         codec = parse_charset(cursor) or codec
         delimiters = parse_delimiters(cursor)
     query = f"{text[:start]} {cursor.rest()}"
-    inner = split(query, ansi_quotes="ANSI_QUOTES" in mode, backslash=backslash)[0]
+    inner = split(query, backslash=backslash)[0]
     shape = lift(inner)
     tree, _ = parse_shape(shape, inner.text)
     pc.params = shape.params

@@ -67,9 +67,7 @@ def plan_load_data(text: str, pc: PlanContext) -> Plan:
 
 def _parse(text: str, pc: PlanContext) -> _Load:
     mode = str(pc.ctx.variables.get("sql_mode", ""))
-    cursor = TokenCursor.of(
-        text, ansi_quotes="ANSI_QUOTES" in mode, backslash_escapes="NO_BACKSLASH_ESCAPES" not in mode
-    )
+    cursor = TokenCursor.of(text, backslash_escapes="NO_BACKSLASH_ESCAPES" not in mode)
     cursor.expect_word("LOAD")
     if cursor.peek_word("XML"):
         raise unsupported("LOAD XML")

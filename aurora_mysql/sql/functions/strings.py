@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import os
 import re
 import uuid
 import zlib
 from functools import lru_cache
 
 from aurora_mysql.catalog.collation import collation_key
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.registry import udf
 
@@ -32,6 +34,14 @@ def _index(haystack: str, needle: str, start: int, sensitive: bool) -> int:
         if len(low) == len(haystack):
             return low.find(small, start - 1) + 1
     return haystack.find(needle, start - 1) + 1
+
+
+@udf("my_random_bytes", ["BIGINT"], "BLOB", volatile=True)
+def random_bytes(length: int) -> bytes:
+    """Fit for cryptography. Raises 1690 beyond 1 to 1024."""
+    if not 1 <= length <= 1024:
+        raise mysql_error(1690, "length", "random_bytes")
+    return os.urandom(length)
 
 
 @udf("my_locate", ["VARCHAR", "VARCHAR", "BIGINT", "BOOLEAN"], "BIGINT")

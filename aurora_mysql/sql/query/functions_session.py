@@ -12,7 +12,7 @@ from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql import named_locks
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.builder import SessionCall
-from aurora_mysql.sql.query.expression import Ex
+from aurora_mysql.sql.query.expression import Ex, integer
 from aurora_mysql.sql.query.function_table import function, node
 from aurora_mysql.sql.query.scope import Scope
 
@@ -58,6 +58,11 @@ def _version(tr: Any, _: list[Ex]) -> Ex:
 @function("aurora_version", low=0)
 def _aurora_version(tr: Any, _: list[Ex]) -> Ex:
     return Ex(f"CAST({tr.b.param(_variable(tr, 'aurora_version'))} AS VARCHAR)", types.STRING)
+
+
+@function("random_bytes", low=1)
+def _random_bytes(_: Any, a: list[Ex]) -> Ex:
+    return Ex(f"my_random_bytes({integer(a[0])})", types.BINARY)
 
 
 @function("uuid", low=0)

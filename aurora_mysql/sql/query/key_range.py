@@ -26,7 +26,7 @@ from aurora_mysql.sql.functions.collations import sort_keys
 from aurora_mysql.sql.plan import EncoderOf, PlanContext, Read, ReadPlan
 from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
 from aurora_mysql.sql.query.key_sets import Bound, KeySet, integer, key_set
-from aurora_mysql.sql.query.sources import session_zone
+from aurora_mysql.sql.query.sources import pads_char, session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
 
 _SELECT_ARGS = {"expressions", "from_", "where", "order", "distinct", "kind", "operation_modifiers", "limit", "offset"}
@@ -155,6 +155,8 @@ class KeyRangeSelect:
 def key_range_select(ast: exp.Expression, pc: PlanContext, general: ReadPlan) -> KeyRangeSelect | None:
     """The plan when `ast` reads ranges of an integer key, or of an indexed integer column, of one base table in a way
     that memory can answer, else None. `general` is the plan through DuckDB."""
+    if pads_char(pc.ctx):
+        return None
     if type(ast) is not exp.Select or any(v for k, v in ast.args.items() if k not in _SELECT_ARGS):
         return None
     source, where = ast.args.get("from_"), ast.args.get("where")

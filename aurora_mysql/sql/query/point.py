@@ -15,7 +15,7 @@ from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import EncoderOf, PlanContext, Read
 from aurora_mysql.sql.query.locking import LockWish
-from aurora_mysql.sql.query.sources import session_zone
+from aurora_mysql.sql.query.sources import pads_char, session_zone
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
 from aurora_mysql.sql.result_types import table_column
 
@@ -80,6 +80,8 @@ class PointSelect:
 
 def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) -> PointSelect | None:
     """The plan when `ast` is a look-up by the full key of one base table, else None. Records the privilege."""
+    if pads_char(pc.ctx):
+        return None
     if type(ast) is not exp.Select or any(v for k, v in ast.args.items() if k not in _SELECT_ARGS):
         return None
     source, where = ast.args.get("from_"), ast.args.get("where")

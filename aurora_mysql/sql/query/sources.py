@@ -60,6 +60,11 @@ def session_zone(ctx: SessionContext) -> str:
     return "UTC" if name.upper() in ("SYSTEM", "UTC", "+00:00") else name
 
 
+def pads_char(ctx: SessionContext) -> bool:
+    """PAD_CHAR_TO_FULL_LENGTH: CHAR values are shown with the spaces that are not stored."""
+    return "PAD_CHAR_TO_FULL_LENGTH" in str(ctx.variables.get("sql_mode", ""))
+
+
 def statement_time(ctx: SessionContext) -> dt.datetime:
     """UTC now, or what SET timestamp fixed."""
     fixed: Any = ctx.variables.get("timestamp")

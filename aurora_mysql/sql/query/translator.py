@@ -35,7 +35,7 @@ from aurora_mysql.sql.query.expression import (
 )
 from aurora_mysql.sql.query.function_table import FUNCTIONS, NODE_FUNCTIONS, RAW_FUNCTIONS, call
 from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name
-from aurora_mysql.sql.query.sources import session_zone
+from aurora_mysql.sql.query.sources import pads_char, session_zone
 from aurora_mysql.sql.query.stored_functions import stored_call
 from aurora_mysql.sql.query.types import T
 
@@ -160,6 +160,8 @@ class Translator:
             origin=column,
         )
         declared = column.t.declared
+        if declared is not None and declared.name == "char" and pads_char(self.b.pc.ctx):
+            e.sql, e.collated = f"rpad({column.sql}, {declared.length or 1}, ' ')", False
         if declared is not None and declared.name == "timestamp" and column.column is not None:
             tz = session_zone(self.b.pc.ctx)
             if tz != "UTC":
@@ -690,6 +692,9 @@ _HANDLERS: dict[type, Handler] = {
     exp.Extract: Translator.special,
     exp.JSONArrayContains: Translator.special,
     exp.Concat: Translator.special,
+    exp.DPipe: lambda tr, node, scope: call(
+        tr, "concat", [tr.expr(node.this, scope), tr.expr(node.expression, scope)], scope
+    ),
     exp.MatchAgainst: Translator.special,
     exp.WeightString: Translator.special,
 }

@@ -29,7 +29,7 @@ def plan_routine(text: str, pc: PlanContext) -> Plan:
         MySQLError: 1064, and what a body is refused for.
     """
     mode = str(pc.ctx.variables.get("sql_mode", ""))
-    cur = TokenCursor.of(text, ansi_quotes="ANSI_QUOTES" in mode, backslash_escapes="NO_BACKSLASH_ESCAPES" not in mode)
+    cur = TokenCursor.of(text, backslash_escapes="NO_BACKSLASH_ESCAPES" not in mode)
     verb = cur.next().upper
     definer = f"{pc.ctx.user.user}@{pc.ctx.user.host}"
     if verb in ("CREATE", "ALTER") and cur.accept_word("DEFINER"):
