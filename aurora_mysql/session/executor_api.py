@@ -59,6 +59,10 @@ class ExecutorLike(Protocol):
 
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]: ...
 
+    def begin_session(self, ctx: SessionContext) -> None:
+        """Give a new session the global values that are not the defaults."""
+        ...
+
     async def close_session(self, ctx: SessionContext) -> None:
         """Roll back, release every lock. Called exactly once for a session, after its last command."""
         ...

@@ -97,6 +97,7 @@ def new_context(connection: Connection, user: User, request: LoginRequest) -> Se
         tls=connection.secure,
         program_name=request.attributes.get("program_name", ""),
     )
+    connection.server.executor.begin_session(ctx)
     apply_charset(ctx, request.collation_id)
     return ctx
 

@@ -541,6 +541,9 @@ class Executor:
         self.check_privileges(ctx, found)
         return found.plan.columns or []
 
+    def begin_session(self, ctx: SessionContext) -> None:
+        self.services.variables.begin_session(ctx)
+
     async def close_session(self, ctx: SessionContext) -> None:
         try:
             await verbs.rollback(ctx)
@@ -557,6 +560,7 @@ class Executor:
         ctx.prepared_sql.clear()
         ctx.warnings.clear()
         ctx.autocommit = True
+        self.begin_session(ctx)
         ctx.last_insert_id = ctx.found_rows = 0
         ctx.next_isolation = ctx.next_read_only = None
 

@@ -25,6 +25,7 @@ def test_a_persisted_variable_is_everywhere_and_stays(tmp_path: Path) -> None:
         with writer.cursor() as cursor:
             cursor.execute("SET PERSIST group_concat_max_len = 4321")
             cursor.execute("SET PERSIST_ONLY max_execution_time = 98765")
+            cursor.execute("SET PERSIST sql_mode = 'PIPES_AS_CONCAT'")
             cursor.execute("SET GLOBAL lock_wait_timeout = 77")
             with pytest.raises(pymysql.MySQLError) as refused:
                 cursor.execute("SET PERSIST version = 'x'")
@@ -41,6 +42,8 @@ def test_a_persisted_variable_is_everywhere_and_stays(tmp_path: Path) -> None:
         assert value(again, "group_concat_max_len") == 4321 and value(again, "max_execution_time") == 98765
         assert value(again, "lock_wait_timeout") != 77
         with again.cursor() as cursor:
+            cursor.execute("SELECT 'a' || 'b', @@group_concat_max_len")
+            assert cursor.fetchone() == ("ab", 4321)
             cursor.execute("RESET PERSIST group_concat_max_len")
             cursor.execute("RESET PERSIST IF EXISTS group_concat_max_len")
             with pytest.raises(pymysql.MySQLError) as unknown:

@@ -120,6 +120,9 @@ class FakeExecutor:
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
         return [column("id", LONGLONG), column("name")]
 
+    def begin_session(self, ctx: SessionContext) -> None:
+        pass
+
     async def close_session(self, ctx: SessionContext) -> None:
         self.closed.append(ctx.connection_id)
         self.session_ended.set()

@@ -81,6 +81,22 @@ class SystemVariables:
         kept: Value = variable.default if value is None else _checked(name, variable, value, ctx)
         return kept
 
+    def begin_session(self, ctx: SessionContext) -> None:
+        """A session begins with the global values of its time; what is the default anyway is not kept for it."""
+        self._adopt()
+        for name, variable in VARIABLES.items():
+            value = self._globals[name]
+            if (
+                variable.scope != "both"
+                or value == variable.default
+                or name.startswith(("character_set_", "collation_"))
+            ):
+                continue
+            if name == "autocommit":
+                ctx.autocommit = bool(value)
+            else:
+                ctx.variables[name] = value
+
     def global_value(self, name: str) -> Value:
         """A global variable's value, of a name that there is."""
         self._adopt()
