@@ -16,6 +16,7 @@ from aurora_mysql.sql.query.expression import (
     collated,
     document,
     double,
+    group_key,
     integer,
     is_ci,
     number,
@@ -118,8 +119,8 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
     match name:
         case "count":
             if len(items) == 1:
-                return Ex(f"count({distinct}{collated(e) if distinct else _null_typed(e)})", types.INT)
-            row = ", ".join(collated(i) for i in items)
+                return Ex(f"count({distinct}{group_key(e) if distinct else _null_typed(e)})", types.INT)
+            row = ", ".join(group_key(i) for i in items)
             present = " AND ".join(f"{i.sql} IS NOT NULL" for i in items)
             return Ex(f"count(DISTINCT CASE WHEN {present} THEN ROW({row}) END)", types.INT)
         case "min" | "max":
@@ -369,7 +370,7 @@ def _specification(tr: Translator, node: exp.Window, scope: Scope) -> str:
     parts = []
     sorted_by: list[str] = []
     if partition:
-        groups = [collated(tr.expr(p, scope)) for p in partition]
+        groups = [group_key(tr.expr(p, scope)) for p in partition]
         parts.append("PARTITION BY " + ", ".join(groups))
         sorted_by += [f"{group} NULLS FIRST" for group in groups]
     if order is not None:

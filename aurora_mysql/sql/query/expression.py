@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aurora_mysql.catalog.collation import is_binary_collation
+from aurora_mysql.catalog.collation import is_binary_collation, pads_space
 from aurora_mysql.catalog.zero_date import LOOSE_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, as_duckdb
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import calendar, types
@@ -326,6 +326,20 @@ def collated(e: Ex) -> str:
     if e.t.kind != "string" or e.collated or not is_ci(e.t.collation):
         return f"encode({e.sql})" if e.t.kind == "string" and e.collated and not is_ci(e.t.collation) else e.sql
     return f"({e.sql} COLLATE {CI})"
+
+
+def group_key(e: Ex) -> str:
+    """A text that DuckDB holds equal where MySQL does: in PAD SPACE collations without the spaces at the end."""
+    if not may_be_padded(e):
+        return collated(e)
+    trimmed = f"rtrim({e.sql}, ' ')"
+    return f"({trimmed} COLLATE {CI})" if is_ci(e.t.collation) else f"encode({trimmed})"
+
+
+def may_be_padded(e: Ex) -> bool:
+    """Whether it is a string that equals others with more spaces at the end, and may have such."""
+    stored_without = e.t.declared is not None and e.t.declared.name in ("char", "enum", "set")
+    return e.t.kind == "string" and pads_space(e.t.collation) and not stored_without
 
 
 def sort_key(e: Ex) -> str:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
-from aurora_mysql.sql.query.expression import Ex, as_shown, collated
+from aurora_mysql.sql.query.expression import Ex, as_shown, group_key
 from aurora_mysql.sql.query.scope import Grouping, Scope
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
             tr.b.baking -= 1
         tr.b.bake(target)
         e = as_shown(e)
-        key = collated(e)
+        key = group_key(e)
         if e.t.kind == "null":
             key = "CAST(NULL AS VARCHAR)"
         known = Ex(key, e.t, collated=e.collated or key != e.sql, name=e.name, origin=e.origin, key_sql="")

@@ -14,7 +14,7 @@ from aurora_mysql.sql.query import operators, types
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
 from aurora_mysql.sql.query.builder import Builder, SessionCall, VirtualUse
 from aurora_mysql.sql.query.common_tables import with_clause
-from aurora_mysql.sql.query.expression import Ex, sort_key
+from aurora_mysql.sql.query.expression import Ex, group_key, may_be_padded, sort_key
 from aurora_mysql.sql.query.from_clause import FromClause
 from aurora_mysql.sql.query.grouping import Item, group_by, only_full_group_by
 from aurora_mysql.sql.query.headings import Headings
@@ -132,7 +132,11 @@ class SelectTranslator:
             failed = f"CASE WHEN {level} >= {limit} THEN error('AURORA:3636:{limit + 1}') ELSE 0 END"
             texts.append(f"CAST({level} + 1 + CAST({failed} AS BIGINT) AS BIGINT) AS lvl")
         distinct = node.args.get("distinct") is not None
-        sql = f"SELECT {'DISTINCT ' if distinct else ''}{', '.join(texts)}"
+        padded = distinct and any(may_be_padded(e) for e, _ in exes)
+        word = "DISTINCT " if distinct else ""
+        if padded:
+            word = f"DISTINCT ON ({', '.join(group_key(e) for e, _ in exes)}) "
+        sql = f"SELECT {word}{', '.join(texts)}"
         if from_sql:
             sql += f" FROM {from_sql}"
         if conditions:
@@ -158,7 +162,7 @@ class SelectTranslator:
             terms = scope.relevance
         elif scope.group is None and not distinct and (node is self.top or node.args.get("limit") is not None):
             terms = self.key_order(scope)
-        if terms and distinct and not all(t.split(" ")[0].isdigit() for t in terms):
+        if terms and distinct and (padded or not all(t.split(" ")[0].isdigit() for t in terms)):
             query.sql = f"SELECT * FROM ({sql}) AS distinct_rows"
         if terms:
             query.sql += f" ORDER BY {', '.join(terms)}"

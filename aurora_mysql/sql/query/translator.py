@@ -27,6 +27,7 @@ from aurora_mysql.sql.query.expression import (
     boolean,
     integer,
     is_ci,
+    may_be_padded,
     number,
     text,
     text_literal,
@@ -175,6 +176,8 @@ class Translator:
             return e
         known = group.texts.get(e.sql)
         if known is not None:
+            if not group.rollup and may_be_padded(e):
+                return Ex(f"first({e.sql})", e.t, collated=e.collated, name=e.name, origin=e.origin)
             if not group.rollup and known.t.kind == "string" and is_ci(known.t.collation) and known.sql == e.sql:
                 # Equal texts may be spelled differently: the group shows that of its first row.
                 return Ex(f"first({known.sql})", known.t, collated=known.collated, name=known.name, origin=known.origin)
