@@ -19,7 +19,8 @@ from aurora_mysql.engine.fetched import bindable
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.materialisation import Materialisation
 from aurora_mysql.errors import StorageError
-from aurora_mysql.redo.record import Commit, Row, SchemaChange
+from aurora_mysql.redo.column_rows import ColumnRows
+from aurora_mysql.redo.record import Commit, Row, SchemaChange, TableChange
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,10 @@ class Applier:
                     catalog = self._change_schema(catalog, commit.schema)
                 for change in commit.changes:
                     layout = self._layout(catalog, change.table_id)
+                    if isinstance(change.upserts, ColumnRows) and not change.deletes:
+                        before = {change.table_id: pending.pop(change.table_id, {})}
+                        rows += self._flush(catalog, before) + self._insert_columns(layout, change)
+                        continue
                     images = pending.setdefault(change.table_id, {})
                     of_values, of_row = layout.keys.of_values, layout.keys.of_row
                     for values in change.deletes:
@@ -160,6 +165,19 @@ class Applier:
             rows += len(images)
         pending.clear()
         return rows
+
+    def _insert_columns(self, layout: _TableLayout, change: TableChange) -> int:
+        """Rows that come as columns; mostly new ones, in the place of which nothing has to go."""
+        con, rows = self._duck.root, change.upserts
+        assert isinstance(rows, ColumnRows)
+        if change.before is None or change.before.upserts is not None:
+            con.register("aurora_apply_keys", layout.arrow.keys(list(map(layout.keys.of_row, rows))))
+            con.execute(layout.delete_sql)
+            con.unregister("aurora_apply_keys")
+        con.register("aurora_apply_rows", layout.arrow.physical(rows))
+        con.execute(layout.insert_sql)
+        con.unregister("aurora_apply_rows")
+        return len(rows)
 
     def _change_schema(self, catalog: Catalog, change: SchemaChange) -> Catalog:
         for statement in change.statements:

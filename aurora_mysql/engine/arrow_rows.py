@@ -7,13 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from aurora_mysql.catalog.collation import collation_key, is_binary_collation, pads_space
 from aurora_mysql.catalog.model import COLLATION_KEY_PREFIX, ColumnType, Table
 from aurora_mysql.catalog.physical import collation_key_columns, duckdb_type, key_column_name, physical_key, quote
 from aurora_mysql.catalog.wide_decimal import is_wide, units
 from aurora_mysql.catalog.zero_date import FIRST_DAY, ZeroDate
 from aurora_mysql.engine.date_facts import DateFacts
 from aurora_mysql.engine.keys import Key
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row
 
 _ARROW = {
@@ -32,6 +35,18 @@ _ARROW = {
 
 
 _DATE_TYPES = (pa.date32(), pa.timestamp("us"))
+
+
+def collation_keys(texts: Any, collation: str | None) -> Any:
+    """The collation keys of an Arrow array of strings; as :func:`collation_key` of each."""
+    if not pc.all(pc.string_is_ascii(texts), skip_nulls=True, min_count=0).as_py():
+        keys = [None if v is None else collation_key(v, collation) for v in texts.to_pylist()]
+        return pa.array(keys, type=pa.string())
+    if pads_space(collation):
+        texts = pc.ascii_rtrim(texts, " ")
+    if is_binary_collation(collation) or (collation is not None and collation.endswith("_as_cs")):
+        return texts
+    return pc.ascii_lower(texts)
 
 
 def arrow_type(column_type: ColumnType) -> Any:
@@ -101,6 +116,21 @@ class ArrowLayout:
         self.selected = [
             f"CAST({quote(n)} AS BIGNUM) AS {quote(n)}" if n in wide else quote(n) for n in self._schema_names
         ]
+
+    def physical(self, rows: ColumnRows) -> Any:
+        """As :meth:`rows`, of rows that are columns already."""
+        table = rows.table
+        if table.schema.types != self.types:
+            table = table.cast(pa.schema(list(zip(self.names, self.types, strict=True))))
+        arrays = list(table.columns)
+        arrays += [collation_keys(rows.column(position), collation) for position, collation in self.hidden]
+        return pa.table(arrays, names=self._schema_names)
+
+    def logical(self, rows: Sequence[Row]) -> ColumnRows:
+        """`rows` as columns. Raises pyarrow.ArrowException for what is no storage value of its column."""
+        columns = list(zip(*rows, strict=True))
+        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, self.types, strict=True)]
+        return ColumnRows(pa.table(arrays, names=self.names))
 
     def rows(self, rows: Sequence[Row]) -> Any:
         columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]

@@ -8,6 +8,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import KeyValues, Row, RowsBefore, TableChange, differences
 
 #: Rows of one change in a record, at most.
@@ -26,6 +27,8 @@ class TableBuffer:
     before: dict[Key, Row | None] = field(default_factory=dict)
     unique: dict[str, dict[Key, Key]] = field(default_factory=dict)
     version: int = 0
+    #: New rows that nobody has asked for by key yet; none of their keys is in `rows`.
+    bulk: list[ColumnRows] = field(default_factory=list)
 
 
 _ABSENT = object()
@@ -40,7 +43,29 @@ class RedoBuffer:
         self._undo: list[tuple[TableBuffer, dict[Any, Any], Key, object]] = []
 
     def __bool__(self) -> bool:
-        return any(t.rows for t in self.tables.values())
+        return any(t.rows or t.bulk for t in self.tables.values())
+
+    def table(self, table_id: int) -> TableBuffer | None:
+        """The own writes on a table, all of them by key."""
+        table = self.tables.get(table_id)
+        if table is not None and table.bulk:
+            self._settle(table)
+        return table
+
+    @staticmethod
+    def _settle(table: TableBuffer) -> None:
+        """Bulk rows become entries by key. What undoes them stays where it is among the undo entries."""
+        of_row = table.keys.of_row
+        for rows in table.bulk:
+            for row in rows:
+                key = of_row(row)
+                table.rows[key] = (row, row)
+                table.before[key] = None
+                for name, unique_of in table.keys.unique.items():
+                    value = unique_of(row)
+                    if value is not None:
+                        table.unique.setdefault(name, {})[value] = key
+        table.bulk.clear()
 
     def mark(self) -> int:
         """A point that :meth:`rollback_to` returns to."""
@@ -52,12 +77,39 @@ class RedoBuffer:
         while len(self._undo) > mark:
             table, changed, key, previous = self._undo.pop()
             table.version += 1
+            if isinstance(previous, ColumnRows):
+                self._take_back(table, previous)
+                continue
             if previous is _ABSENT:
                 if changed.pop(key, None) is None and changed is table.before and key in table.rows:
                     gone.append((table.keys, key, table.rows[key][0]))
             else:
                 changed[key] = previous
         return gone
+
+    @staticmethod
+    def _take_back(table: TableBuffer, rows: ColumnRows) -> None:
+        if table.bulk and table.bulk[-1] is rows:
+            table.bulk.pop()
+            return
+        # Settled since; what changed them later is undone by now.
+        for row in rows:
+            key = table.keys.of_row(row)
+            del table.rows[key], table.before[key]
+            for name, unique_of in table.keys.unique.items():
+                value = unique_of(row)
+                if value is not None and table.unique.get(name, {}).get(value) == key:
+                    del table.unique[name][value]
+
+    def put_columns(self, keys: TableKeys, rows: ColumnRows) -> None:
+        """Many new rows of a table on which there are no writes but such; their keys are new and different."""
+        table = self.tables.get(keys.table.id)
+        if table is None:
+            table = self.tables[keys.table.id] = TableBuffer(keys.table, keys)
+        assert not table.rows
+        table.bulk.append(rows)
+        table.version += 1
+        self._undo.append((table, table.rows, (), rows))
 
     def put(self, keys: TableKeys, row: Row, old: Row | None = None) -> None:
         """`row` is the new image of its key, in the place of `old` (None: of nothing)."""
@@ -75,7 +127,7 @@ class RedoBuffer:
         self._set(keys, keys.of_row(row), (row, None), row)
 
     def _set(self, keys: TableKeys, key: Key, entry: tuple[Row, Row | None], old: Row | None) -> TableBuffer:
-        table = self.tables.get(keys.table.id)
+        table = self.table(keys.table.id)
         if table is None:
             table = self.tables[keys.table.id] = TableBuffer(keys.table, keys)
         self._undo.append((table, table.rows, key, table.rows.get(key, _ABSENT)))
@@ -89,7 +141,7 @@ class RedoBuffer:
 
     def find_unique(self, keys: TableKeys, index: str, value: Key) -> Row | None:
         """The own row that has `value` in the unique index, if any."""
-        table = self.tables.get(keys.table.id)
+        table = self.table(keys.table.id)
         if table is None:
             return None
         key = table.unique.get(index, {}).get(value)
@@ -100,22 +152,23 @@ class RedoBuffer:
 
     def find(self, table_id: int, key: Key) -> tuple[bool, Row | None]:
         """(True, row or None) when this transaction wrote the key, else (False, None)."""
-        table = self.tables.get(table_id)
+        table = self.table(table_id)
         if table is None:
             return False, None
         entry = table.rows.get(key)
         return (False, None) if entry is None else (True, entry[1])
 
     def rows(self, table_id: int) -> Iterator[tuple[Key, Row | None]]:
-        table = self.tables.get(table_id)
+        table = self.table(table_id)
         if table is not None:
             for key, (_, row) in table.rows.items():
                 yield key, row
 
     def changes(self) -> list[TableChange]:
         """The net effect, for the redo record. A table with many rows has several changes, whose order is free."""
-        found = []
+        found: list[TableChange] = []
         for table_id, table in self.tables.items():
+            found += [TableChange(table_id, rows, (), RowsBefore()) for rows in table.bulk]
             if not table.rows:
                 continue
             change = _change(table_id, table)

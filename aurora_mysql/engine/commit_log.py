@@ -13,6 +13,7 @@ from typing import Protocol
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import FencedError, QuorumLostError, StorageError, mysql_error
 from aurora_mysql.redo.codec import encode_changes, encode_commit
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Commit
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class CommitLog:
         """
         try:
             changes = None
-            if sum(len(change.upserts) + len(change.deletes) for change in commit.changes) > ENCODE_ASIDE_ROWS:
+            if _is_large(commit):
                 changes = await self._loop.run_in_executor(None, encode_changes, commit.changes)
             if not self._writable.is_set():
                 await self._wait_writable()
@@ -171,6 +172,12 @@ class CommitLog:
                 item.finish()
             if not item.durable.done():
                 item.durable.set_result(None)
+
+
+def _is_large(commit: Commit) -> bool:
+    """Whether its rows take long to encode."""
+    rows = sum(len(change.upserts) + len(change.deletes) for change in commit.changes)
+    return rows > ENCODE_ASIDE_ROWS or any(isinstance(change.upserts, ColumnRows) for change in commit.changes)
 
 
 def _expire(durable: asyncio.Future[None]) -> None:

@@ -31,7 +31,7 @@ def distinct_values(
     if len(set(wanted)) != len(wanted):
         return None
     table_id = keys.table.id
-    own = buffer.tables.get(table_id)
+    own = buffer.table(table_id)
     if index is keys.table.key_index:
         if any(value in store.dirty for value in wanted) or (own is not None and any(v in own.rows for v in wanted)):
             return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, MemoryUse, PageLoad, estimate_row_bytes
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.secondary import ENTRY_BYTES, SecondaryIndex, SecondaryIndexes
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row, TableChange
 
 #: A change of more rows than this passes by the row store: its keys are read from DuckDB, once it is applied. Holding
@@ -61,7 +62,7 @@ class TableRows:
 
 
 def is_bulk(change: TableChange) -> bool:
-    return len(change.upserts) + len(change.deletes) > BULK_ROWS
+    return isinstance(change.upserts, ColumnRows) or len(change.upserts) + len(change.deletes) > BULK_ROWS
 
 
 class RowStore:
@@ -161,6 +162,14 @@ class RowStore:
             key = of_values(values)
             if key in table.dirty:
                 table.dirty[key] = Version(lsn, None)
+        if isinstance(change.upserts, ColumnRows):
+            positions = table.keys.table.key_positions
+            columns = [change.upserts.column(position).to_pylist() for position in positions]
+            for number, values in enumerate(zip(*columns, strict=True)):
+                key = of_values(values)
+                if key in table.dirty:
+                    table.dirty[key] = Version(lsn, change.upserts[number])
+            return
         for row in change.upserts:
             key = of_row(row)
             if key in table.dirty:

@@ -17,6 +17,7 @@ import zstandard
 
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.redo.catalog_codec import decode_delta, encode_delta
+from aurora_mysql.redo.column_rows import ColumnRows, pack_arrow, unpack_arrow
 from aurora_mysql.redo.columns import COLUMNAR_ROWS, pack_columns, unpack_columns
 from aurora_mysql.redo.record import Commit, RowsBefore, SchemaChange, TableChange
 from aurora_mysql.redo.values import pack_value, unpack_value
@@ -33,7 +34,7 @@ COMPRESS_FROM_BYTES = 1024
 #: Bodies from here on are decoded change by change (bytes).
 _STREAM_FROM_BYTES = 1 << 20
 
-_ZSTD, _PARTIAL, _BEFORE = 1, 2, 4
+_ZSTD, _PARTIAL, _BEFORE, _ARROW = 1, 2, 4, 8
 _PART = struct.Struct(">II")
 _RAW_LENGTH = struct.Struct(">Q")
 _PLAIN_HEAD = bytes((FORMAT, 0))
@@ -84,8 +85,12 @@ def encode_changes(changes: Sequence[TableChange]) -> bytes:
 def _packable(changes: Sequence[TableChange]) -> list[Any]:
     packable: list[Any] = []
     for change in changes:
-        bulk = len(change.upserts) > COLUMNAR_ROWS
-        columns = pack_columns(change.upserts) if bulk else None
+        bulk = len(change.upserts) > COLUMNAR_ROWS or isinstance(change.upserts, ColumnRows)
+        columns: Any = None
+        if isinstance(change.upserts, ColumnRows):
+            columns = pack_arrow(change.upserts)
+        elif bulk:
+            columns = pack_columns(change.upserts)
         upserts = None if bulk else change.upserts
         if change.before is not None:
             before = (change.before.upserts, change.before.deletes)
@@ -106,19 +111,22 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
         TypeError: a row has something that is not a storage value.
     """
     flags = _BEFORE if any(change.before is not None for change in commit.changes) else 0
+    if any(isinstance(change.upserts, ColumnRows) for change in commit.changes):
+        flags |= _ARROW
     schema: tuple[Any, ...] | None = None
     if commit.schema is not None:
         schema = (encode_delta(commit.schema.delta), list(commit.schema.statements))
         if commit.schema.before is not None:
             schema += (encode_delta(commit.schema.before),)
-            flags = _BEFORE
+            flags |= _BEFORE
     body: bytes
     if changes is None:
         body = _packb((commit.commit_time_us, _packable(commit.changes), commit.counters, schema), default=pack_value)
     else:
         tail = _packb(commit.counters, default=pack_value) + _packb(schema, default=pack_value)
         body = b"".join((_ARRAY_OF_4, _packb(commit.commit_time_us), changes, tail))
-    if len(body) >= COMPRESS_FROM_BYTES:
+    # Arrow's buffers are compressed already, and were so on another thread.
+    if len(body) >= COMPRESS_FROM_BYTES and not flags & _ARROW:
         packed = _contexts.compressor.compress(body)
         if len(packed) + _RAW_LENGTH.size < len(body) * 0.9:
             body, flags = _RAW_LENGTH.pack(len(body)) + packed, flags | _ZSTD
@@ -213,7 +221,11 @@ def _change(packed: Sequence[Any]) -> TableChange:
         return TableChange(table_id, upserts, deletes)
     table_id, upserts, deletes, columns = packed[:4]
     before = RowsBefore(*packed[4]) if len(packed) > 4 and packed[4] is not None else None
-    return TableChange(table_id, upserts if columns is None else unpack_columns(columns), deletes, before)
+    if isinstance(columns, bytes):
+        upserts = unpack_arrow(columns)
+    elif columns is not None:
+        upserts = unpack_columns(columns)
+    return TableChange(table_id, upserts, deletes, before)
 
 
 class CommitAssembler:
@@ -250,7 +262,7 @@ class CommitAssembler:
                 raise VolumeFormatError(f"record {record.lsn} has format {payload[0]}; this version knows {FORMAT}")
             raise CorruptRecordError(f"record {record.lsn} has unknown format {payload[0]}")
         flags = payload[1]
-        if flags & ~(_ZSTD | _PARTIAL | _BEFORE):
+        if flags & ~(_ZSTD | _PARTIAL | _BEFORE | _ARROW):
             raise VolumeFormatError(f"record {record.lsn} has unknown flags {flags:#x}")
         if not flags & _PARTIAL:
             if self._parts:

@@ -64,7 +64,7 @@ class TransactionState:
 
     @property
     def rows_written(self) -> int:
-        return sum(len(t.rows) for t in self._buffer.tables.values())
+        return sum(len(t.rows) + sum(map(len, t.bulk)) for t in self._buffer.tables.values())
 
     @property
     def _consistent(self) -> bool:
@@ -105,7 +105,7 @@ class TransactionState:
 
     def writes_to(self, table: Table) -> bool:
         own = self._buffer.tables.get(table.id)
-        return own is not None and bool(own.rows)
+        return own is not None and bool(own.rows or own.bulk)
 
     def own_row(self, table: Table, key: Key) -> tuple[bool, Row | None]:
         """(True, row or None) when this transaction has written the key, else (False, None)."""
@@ -117,7 +117,7 @@ class TransactionState:
 
     def rows_to_come(self, table: Table) -> list[tuple[Key, Row, Row | None]]:
         """Uncommitted rows of the table: key, image, and what the key had before."""
-        own = self._buffer.tables.get(table.id)
+        own = self._buffer.table(table.id)
         if own is None:
             return []
         return [(k, row, own.before.get(k)) for k, (_, row) in own.rows.items() if row is not None]

@@ -9,14 +9,14 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.temporary import FIRST_ID
+from aurora_mysql.engine.transaction.bulk_rows import TransactionBulk
 from aurora_mysql.engine.transaction.queries import TransactionQueries
 from aurora_mysql.engine.transaction.state import Mark
-from aurora_mysql.engine.transaction.unique_values import TransactionUnique
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Commit, Row
 
 
-class Transaction(TransactionQueries, TransactionUnique):
+class Transaction(TransactionQueries, TransactionBulk):
     """One transaction of one session; used by one statement at a time, on the event loop.
 
     Attributes:

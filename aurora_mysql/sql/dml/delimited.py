@@ -34,6 +34,11 @@ class Delimiters:
         return not self.field_end and not self.enclosed
 
 
+def unescaped(text: str, escape: str) -> str:
+    """`text` with what follows an `escape` character taken for what it stands for."""
+    return re.sub(f"{re.escape(escape)}([\\s\\S])", lambda m: _ESCAPES.get(m.group(1), m.group(1)), text)
+
+
 class LineReader:
     """Bytes to rows of fields, as they come. What belongs to an unfinished line is kept until the rest of it comes;
     `limit_bytes` bounds that.
@@ -71,6 +76,15 @@ class LineReader:
             body = f"(?P<body>(?:{run}|{pair}{quote}{quote}|{single})*)"
             self._quoted = re.compile(f"{quote}{body}{quote}(?P<end>{ends})")
         self._final = False
+
+    @property
+    def between_lines(self) -> bool:
+        """Nothing of an unfinished line is kept, and no line is still to be skipped."""
+        return not self._rest and not self._skip
+
+    @property
+    def lines_to_skip(self) -> int:
+        return self._skip
 
     def feed(self, data: bytes) -> list[list[Field]]:
         """The rows that `data` completes. Raises 1153 for a line beyond the limit."""

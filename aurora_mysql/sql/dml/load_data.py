@@ -13,6 +13,7 @@ from aurora_mysql.catalog.model import HIDDEN_KEY, Column, ColumnType, Table
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dml.column_reader import ColumnReader
 from aurora_mysql.sql.dml.delimited import Delimiters, LineReader
 from aurora_mysql.sql.dml.delimiters_clause import parse_charset, parse_delimiters
 from aurora_mysql.sql.dml.insert import is_default
@@ -28,6 +29,8 @@ from aurora_mysql.sql.result import LocalInfile, Ok, Result, ResultColumn, Value
 
 #: Bytes of a server's file that are read at once.
 _CHUNK_BYTES = 1 << 20
+#: Bytes of a file whose lines are inserted together, as columns.
+_BLOCK_BYTES = 4 << 20
 #: The longest line, in characters.
 _LINE_LIMIT = 64 << 20
 _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit"}
@@ -208,6 +211,11 @@ class _Loading:
         self.reader = LineReader(load.delimiters, load.codec, load.skip_lines, limit_bytes=_LINE_LIMIT)
         self.waiting: list[list[Any]] = []
         self.read = 0
+        simple = self.straight and load.codec == "utf-8" and ColumnReader.reads(load.delimiters)
+        self.columns = (
+            ColumnReader(load.delimiters, self.width, self.binary) if simple and self.inserter.takes_columns else None
+        )
+        self.block = bytearray()
 
     async def consume(self, data: bytes | None) -> Ok | None:
         """Take a piece of the file; None ends it and gives the answer.
@@ -215,13 +223,14 @@ class _Loading:
         Raises:
             MySQLError: what is wrong with a line, in strict mode without IGNORE.
         """
-        rows = self.reader.finish() if data is None else self.reader.feed(data)
-        self.waiting += rows
-        if len(self.waiting) >= BATCH_ROWS or data is None:
-            rows, self.waiting = self.waiting, []
-            for start in range(0, len(rows), BATCH_ROWS):
-                batch = rows[start : start + BATCH_ROWS]
-                await self.inserter.rows([await self._values(row) for row in batch])
+        if self.columns is None:
+            await self._take_rows(data)
+        else:
+            self.block += data or b""
+            if len(self.block) >= _BLOCK_BYTES or data is None:
+                await self._take_block(self.columns)
+            if data is None:
+                await self._take_rows(None)
         if data is not None:
             return None
         run = self.inserter
@@ -232,6 +241,46 @@ class _Loading:
             self.ctx.last_insert_id = run.first_id
         self.ctx.row_count = run.affected
         return Ok(run.affected, run.first_id or run.last_id, info, min(warnings, 65535))
+
+    async def _take_block(self, columns: ColumnReader) -> None:
+        """Insert the whole lines of what has come, as columns if they are simple; the rest stays for the next time."""
+        cut = self.block.rfind(b"\n") + 1
+        block = bytes(memoryview(self.block)[:cut])
+        del self.block[:cut]
+        if len(self.block) > _LINE_LIMIT:
+            raise mysql_error(1153)
+        at = 0
+        for _ in range(self.reader.lines_to_skip):
+            at = block.find(b"\n", at) + 1 or len(block)
+        if at:
+            self.waiting += self.reader.feed(block[:at])
+            block = block[at:]
+        if block and self.reader.between_lines:
+            if self.waiting:
+                await self._insert_waiting()
+            texts = await asyncio.get_running_loop().run_in_executor(None, columns.columns, block)
+            if texts is not None and await self.inserter.columns(texts):
+                self.read += len(texts[0])
+                return
+        await self._take_rows(block)
+
+    async def _take_rows(self, data: bytes | None) -> None:
+        """The same, row by row; None: nothing more comes."""
+        if data is None:
+            if self.block:
+                self.waiting += self.reader.feed(bytes(self.block))
+                self.block.clear()
+            self.waiting += self.reader.finish()
+        else:
+            self.waiting += self.reader.feed(data)
+        if len(self.waiting) >= BATCH_ROWS or data is None:
+            await self._insert_waiting()
+
+    async def _insert_waiting(self) -> None:
+        rows, self.waiting = self.waiting, []
+        for start in range(0, len(rows), BATCH_ROWS):
+            batch = rows[start : start + BATCH_ROWS]
+            await self.inserter.rows([await self._values(row) for row in batch])
 
     async def _values(self, row: list[Any]) -> Sequence[Value]:
         """The values of one line, for the inserter's columns."""

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from aurora_mysql.catalog.model import Column
+from aurora_mysql.catalog.values import to_text
+from aurora_mysql.engine.arrow_rows import arrow_type
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
@@ -17,7 +23,9 @@ from aurora_mysql.sql.dml.clean_columns import clean
 from aurora_mysql.sql.dml.row_changes import delete_row, replace_row
 from aurora_mysql.sql.dml.row_value import RowExpression
 from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
+from aurora_mysql.sql.dml.typed_columns import typed
 from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query.sources import session_zone
 from aurora_mysql.sql.result import Value
 from aurora_mysql.sql.routines.triggers import refuse_busy
 
@@ -27,6 +35,8 @@ DEFAULT: Any = object()
 #: Rows that are put at once. From so many on, one query tells which of their unique values are taken.
 BATCH_ROWS = 5_000
 _BULK_ROWS = 16
+#: Rows from which on columns are inserted as such, outside an autocommitted statement and as one: they lock the table.
+COLUMN_ROWS = (5_000, 500)
 
 #: Largest portion of AUTO_INCREMENT values reserved for rows whose number is not known before.
 _LARGEST_PORTION = 65_536
@@ -131,6 +141,76 @@ class RowInserter:
                 self.first_id = self.first_id or rows[0][self.writer.auto_position]
         else:
             await self._put_each(made)
+
+    @property
+    def takes_columns(self) -> bool:
+        """Whether :meth:`columns` may succeed: nothing has to be done for each row."""
+        writer = self.writer
+        each_row = writer.checks or writer.generated or self.rules.update is not None or writer.triggers
+        return not each_row and (not writer.table.foreign_keys or not foreign_keys.enforced(self.ctx))
+
+    async def columns(self, texts: Sequence[Any]) -> bool:
+        """Insert many rows, given as columns of texts (Arrow arrays) for the rules' columns, if no value needs a
+        judgement and nothing is in the way; the outcome is that of :meth:`rows`. False: nothing was done.
+
+        The table is locked as a whole, so this is for so many rows that nobody else would get a turn anyway.
+        """
+        count = len(texts[0]) if texts else 0
+        if count < COLUMN_ROWS[self.tx.autocommit] or not self.takes_columns:
+            return False
+        loop, writer = asyncio.get_running_loop(), self.writer
+        made = await loop.run_in_executor(writer.engine.executor, self._typed, texts)
+        if made is None:
+            return False
+        numbers: list[int] = []
+        auto = writer.auto_position
+        if auto is not None and made[auto] is None:
+            numbers = [self._generated() for _ in range(count)]
+            if clean(writer.columns[auto], numbers) is None:
+                raise mysql_error(1467)
+            made[auto] = pa.array(numbers, type=arrow_type(writer.columns[auto].type))
+        rows = ColumnRows(pa.table(made, names=[c.name for c in writer.columns]))
+        known = writer.table.key_index if numbers and self._auto_is_key else None
+        if not await self.tx.put_columns(writer.table, rows, writer.unique, surely_new=known):
+            self._reserved.extend(reversed(numbers))
+            return False
+        self.number += count
+        self.affected += count
+        if numbers:
+            self.first_id = self.first_id or numbers[0]
+        elif auto is not None:
+            self.last_id = pc.max(made[auto]).as_py()
+            writer.engine.bump_auto_increment(writer.table, self.last_id)
+        return True
+
+    def _typed(self, texts: Sequence[Any]) -> list[Any] | None:
+        """All the table's columns as storage values, None for AUTO_INCREMENT values to come; None when a value needs a
+        judgement. Runs on a worker thread."""
+        writer, count = self.writer, len(texts[0])
+        utc = session_zone(self.ctx) == "UTC"
+        columns: list[Any] = [None] * len(writer.columns)
+        for position, column, values in zip(self.positions, self.rules.targets, texts, strict=True):
+            if position == writer.auto_position and values.null_count == count:
+                continue
+            columns[position] = typed(column, values, self.converters[position], utc=utc)
+            if columns[position] is None:
+                return None
+            if position == writer.auto_position:
+                least = pc.min(columns[position]).as_py()
+                if columns[position].null_count or least is None or least <= 0:
+                    return None
+        for position, column in self.missing:
+            if position == writer.auto_position:
+                continue
+            constant = writer.constant_default(column)
+            if constant is None:
+                return None
+            text = pa.array([None if constant[0] is None else to_text(constant[0])], type=pa.string())
+            one = typed(column, text, self.converters[position], utc=utc)
+            if one is None or isinstance(constant[0], bytes):
+                return None
+            columns[position] = pa.repeat(one[0], count)
+        return columns
 
     async def _all_have_parents(self, rows: Sequence[Row]) -> bool:
         """Whether all parents are there before the first of `rows` is; no if they may be among them."""

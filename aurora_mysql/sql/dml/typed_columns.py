@@ -1,0 +1,152 @@
+"""Columns of texts as columns of storage values, when no text needs a judgement.
+
+What a load brings is nearly always exactly what the column stores. Anything else (a rounding, a warning, an error) is
+left to the converters that go row by row, so that both ways give the same rows, warnings and errors.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aurora_mysql.catalog.model import Column
+from aurora_mysql.catalog.values import INTEGER_RANGES, TEXT_BYTES, Converter
+from aurora_mysql.engine.arrow_rows import arrow_type
+from aurora_mysql.errors import MySQLError
+
+_FLOAT_LIMIT = 3.4028234663852886e38
+_FIRST, _LAST = dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999)
+_FIRST_TIMESTAMP, _LAST_TIMESTAMP = dt.datetime(1970, 1, 1, 0, 0, 1), dt.datetime(2038, 1, 19, 3, 14, 7, 999999)
+
+
+def typed(column: Column, texts: Any, convert: Converter, *, utc: bool) -> Any:
+    """The storage values of `texts` (an Arrow array of strings, for binary columns also of bytes), as an Arrow array of
+    the column's type; None when a value must be judged, or is NULL where none may be.
+
+    `convert` is the column's converter; `utc` tells that the session's time zone is UTC.
+    """
+    if texts.null_count and not column.nullable:
+        return None
+    kind = arrow_type(column.type)
+    if texts.null_count == len(texts):
+        return pa.nulls(len(texts), kind)
+    maker = _MAKERS.get(column.type.name)
+    found = None
+    if maker is not None and (column.type.name != "timestamp" or utc):
+        try:
+            found = maker(column, texts, kind)
+        except pa.ArrowInvalid:
+            found = None
+    return _each(texts, convert, kind) if found is None else found
+
+
+class _NeedsJudgement(Exception):
+    """A converter had something to say."""
+
+
+def _each(texts: Any, convert: Converter, kind: Any) -> Any:
+    """By the converter, once for each different value."""
+
+    def warn(*_: object) -> None:
+        raise _NeedsJudgement
+
+    encoded = texts.dictionary_encode()
+    try:
+        values = [convert(text, 1, warn) for text in encoded.dictionary.to_pylist()]
+        if None in values:
+            return None
+        return pa.array(values, type=kind).take(encoded.indices)
+    except (MySQLError, _NeedsJudgement, pa.ArrowException):
+        return None
+
+
+def _has(texts: Any, part: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts, part), min_count=0).as_py())
+
+
+def _within(values: Any, low: Any, high: Any) -> bool:
+    bounds = pc.min_max(values)
+    return bool(low <= bounds["min"].as_py() and bounds["max"].as_py() <= high)
+
+
+def _integers(column: Column, texts: Any, kind: Any) -> Any:
+    if _has(texts, "x") or _has(texts, "X"):  # Arrow reads hexadecimal numbers
+        return None
+    values = pc.cast(texts, kind)
+    return values if _within(values, *INTEGER_RANGES[column.type.name, column.type.unsigned]) else None
+
+
+def _decimals(column: Column, texts: Any, kind: Any) -> Any:
+    values = pc.cast(texts, kind)
+    return values if not column.type.unsigned or pc.min_max(values)["min"].as_py() >= 0 else None
+
+
+def _floats(column: Column, texts: Any, kind: Any) -> Any:
+    if column.type.length is not None or column.type.scale is not None or column.type.unsigned:
+        return None
+    values = pc.cast(texts, pa.float64())
+    if not pc.all(pc.is_finite(values), min_count=0).as_py():
+        return None
+    if kind == pa.float32():
+        return pc.cast(values, kind, safe=False) if _within(values, -_FLOAT_LIMIT, _FLOAT_LIMIT) else None
+    return values
+
+
+def _texts(column: Column, texts: Any, kind: Any) -> Any:
+    name = column.type.name
+    if column.type.charset not in (None, "utf8mb4") and (
+        column.type.charset == "binary" or not pc.all(pc.string_is_ascii(texts), min_count=0).as_py()
+    ):
+        return None
+    if name in ("char", "varchar"):
+        if name == "char":
+            texts = pc.utf8_rtrim(texts, " ")
+        longest = column.type.length if column.type.length is not None else 1
+        size = pc.max(pc.utf8_length(texts)).as_py()
+    else:
+        longest, size = TEXT_BYTES[name], pc.max(pc.binary_length(texts)).as_py()
+    return texts if size <= longest else None
+
+
+def _bytes(column: Column, texts: Any, kind: Any) -> Any:
+    longest = column.type.length if column.type.name == "varbinary" else TEXT_BYTES[column.type.name]
+    values = pc.cast(texts, kind)
+    return values if longest is not None and pc.max(pc.binary_length(values)).as_py() <= longest else None
+
+
+def _dates(column: Column, texts: Any, kind: Any) -> Any:
+    if pc.min_max(pc.binary_length(texts)).as_py() != {"min": 10, "max": 10}:
+        return None
+    values = pc.cast(texts, kind)
+    return values if _within(values, _FIRST.date(), _LAST.date()) else None
+
+
+def _moments(column: Column, texts: Any, kind: Any) -> Any:
+    sizes = pc.min_max(pc.binary_length(texts)).as_py()
+    if sizes["min"] < 10 or sizes["max"] > 26 or _has(texts, "T"):
+        return None
+    values = pc.cast(texts, kind)
+    first, last = (_FIRST_TIMESTAMP, _LAST_TIMESTAMP) if column.type.name == "timestamp" else (_FIRST, _LAST)
+    if not _within(values, first, last):
+        return None
+    scale = column.type.scale or 0
+    if sizes["max"] > 19 + (scale + 1 if scale else 0):
+        return None  # it may have to be rounded
+    return values
+
+
+_MAKERS: dict[str, Callable[[Column, Any, Any], Any]] = {
+    **{name: _integers for name, _ in INTEGER_RANGES},
+    "decimal": _decimals,
+    "double": _floats,
+    "float": _floats,
+    "datetime": _moments,
+    "timestamp": _moments,
+    "date": _dates,
+    **{name: _texts for name in ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")},
+    **{name: _bytes for name in ("varbinary", "tinyblob", "blob", "mediumblob", "longblob")},
+}
