@@ -150,3 +150,57 @@ def test_a_bulk_load_is_seen_by_keys_by_scans_and_by_readers(
     cluster.wait_level()
     assert cluster.query("SELECT COUNT(*) FROM app.big", "reader") == [(60_001,)]
     assert cluster.query("SELECT name FROM app.big WHERE id = 5", "reader") == [("changed",)]
+
+
+def test_a_load_as_columns_counts_and_fills_as_one_by_rows(
+    connection: pymysql.connections.Connection[Any], tmp_path: Path, cluster: Cluster
+) -> None:
+    """Files of this size go in as columns: generated numbers, defaults, escapes, a bad line, duplicates."""
+    file = tmp_path / "in.txt"
+    lines = [f"name {i}\t{i}.5\t2024-01-{i % 28 + 1:02d} 01:02:03\t\\N\n" for i in range(3000)]
+    lines[17] = "tab\\tnew\\nline\t1.5\t\\N\traw\\0\n"
+    file.write_text("".join(lines))
+    load = f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE t (name, amount, at, raw)"
+    assert run(connection, load) == (3000, "Records: 3000  Deleted: 0  Skipped: 0  Warnings: 0")
+    assert rows(connection, "SELECT LAST_INSERT_ID(), COUNT(*), MIN(id), MAX(id) FROM t") == [(1, 3000, 1, 3000)]
+    assert rows(connection, "SELECT * FROM t WHERE id = 18") == [
+        (18, "tab\tnew\nline", Decimal("1.50"), None, b"raw\0", "none")
+    ]
+    lines[100] = "more than twenty characters\t1\t2024-01-01\t\\N\n"
+    lines[101] = "name\tx\t2024-01-01\n"
+    file.write_text("".join(lines))
+    assert run(connection, load)[1] == "Records: 3000  Deleted: 0  Skipped: 0  Warnings: 3"
+    assert sorted(w[1] for w in rows(connection, "SHOW WARNINGS")) == [1261, 1265, 1366]
+    assert rows(connection, "SELECT name, amount FROM t WHERE name = 'name'") == [("name", Decimal("0.00"))]
+
+    file.write_text("".join(f"{i}\tn{i}\n" for i in range(10_000, 13_000)) + "1\tdouble\n11000\tdouble\n13001\tlast")
+    done = run(connection, f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE t (id, name)")
+    assert done == (3001, "Records: 3003  Deleted: 0  Skipped: 2  Warnings: 2")
+    assert rows(connection, "SELECT COUNT(*), MAX(id) FROM t") == [(9001, 13_001)]
+
+
+def test_a_load_as_columns_within_a_transaction(
+    connection: pymysql.connections.Connection[Any], tmp_path: Path, cluster: Cluster
+) -> None:
+    file = tmp_path / "in.txt"
+    file.write_text("".join(f"{i}\tn{i}\n" for i in range(1, 6001)))
+    cursor = connection.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("SAVEPOINT before_load")
+    assert run(connection, f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE t (id, name)")[0] == 6000
+    cursor.execute("SAVEPOINT after_load")
+    assert rows(connection, "SELECT COUNT(*), SUM(id) FROM t") == [(6000, Decimal(6000 * 6001 // 2))]
+    assert cluster.query("SELECT COUNT(*) FROM app.t") == [(0,)]
+    assert run(connection, "DELETE FROM t WHERE id > 10")[0] == 5990
+    assert run(connection, "UPDATE t SET name = 'changed' WHERE id = 3")[0] == 1
+    cursor.execute("ROLLBACK TO after_load")
+    assert rows(connection, "SELECT name FROM t WHERE id IN (3, 6000) ORDER BY id") == [("n3",), ("n6000",)]
+    cursor.execute("ROLLBACK TO before_load")
+    assert rows(connection, "SELECT COUNT(*) FROM t") == [(0,)]
+    assert run(connection, f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE t (id, name)")[0] == 6000
+    cursor.execute("COMMIT")
+    cluster.wait_level()
+    for endpoint in ("cluster", "reader"):
+        assert cluster.query("SELECT COUNT(*), SUM(id), MAX(name) FROM app.t", endpoint) == [
+            (6000, Decimal(6000 * 6001 // 2), "n999")
+        ]

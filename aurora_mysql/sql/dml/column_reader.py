@@ -82,8 +82,10 @@ class ColumnReader:
         except pa.ArrowInvalid:
             return None  # another number of fields, or no UTF-8
         columns = [column.combine_chunks() for column in table.columns]
-        if not escapes or block.count(self._escape) == sum(column.null_count for column in columns):
+        if not escapes:
             return columns
+        if not self._quote and block.count(self._escape) == sum(column.null_count for column in columns):
+            return columns  # all of them are NULLs
         found = []
         for i, column in enumerate(columns):
             marked = pc.match_substring(column, self._escape if i in self._binary else self._d.escaped)
@@ -97,7 +99,10 @@ class ColumnReader:
         return found
 
     def _lines_are_plain(self, block: bytes) -> bool:
-        """Arrow takes every kind of line end for one."""
+        """Arrow takes every kind of line end for one, and an empty line for a whole row."""
+        end = self._d.line_end.encode()
+        if len(self._names) > 1 and (block.startswith(end) or end + end in block):
+            return False
         returns = block.count(b"\r")
         if self._d.line_end == "\n":
             return not returns

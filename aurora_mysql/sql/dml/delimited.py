@@ -89,7 +89,8 @@ class LineReader:
     def feed(self, data: bytes) -> list[list[Field]]:
         """The rows that `data` completes. Raises 1153 for a line beyond the limit."""
         text = self._rest + self._decoder.decode(data)
-        if not (self._skip or self._d.line_start) and not any(c in text for c in self._special):
+        plain = not any(c in text for c in self._special) and not (self._d.enclosed and "NULL" in text)
+        if plain and not (self._skip or self._d.line_start):
             return self._split(text)
         rows = list(self._lines(text))
         if len(self._rest) > self._limit:

@@ -69,18 +69,22 @@ def _has(texts: Any, part: str) -> bool:
 
 
 def _within(values: Any, low: Any, high: Any) -> bool:
-    bounds = pc.min_max(values)
-    return bool(low <= bounds["min"].as_py() and bounds["max"].as_py() <= high)
+    """Compared by Arrow: Python has no dates before the year 1."""
+    inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
+    return bool(pc.all(inside, min_count=0).as_py())
 
 
 def _integers(column: Column, texts: Any, kind: Any) -> Any:
     if _has(texts, "x") or _has(texts, "X"):  # Arrow reads hexadecimal numbers
         return None
     values = pc.cast(texts, kind)
-    return values if _within(values, *INTEGER_RANGES[column.type.name, column.type.unsigned]) else None
+    low, high = INTEGER_RANGES[column.type.name, column.type.unsigned]
+    return values if _within(values, pa.scalar(low, kind), pa.scalar(high, kind)) else None
 
 
 def _decimals(column: Column, texts: Any, kind: Any) -> Any:
+    if _has(texts, "e") or _has(texts, "E"):  # Arrow overflows unnoticed
+        return None
     values = pc.cast(texts, kind)
     return values if not column.type.unsigned or pc.min_max(values)["min"].as_py() >= 0 else None
 
@@ -122,7 +126,7 @@ def _dates(column: Column, texts: Any, kind: Any) -> Any:
     if pc.min_max(pc.binary_length(texts)).as_py() != {"min": 10, "max": 10}:
         return None
     values = pc.cast(texts, kind)
-    return values if _within(values, _FIRST.date(), _LAST.date()) else None
+    return values if _within(values, pa.scalar(_FIRST.date(), kind), pa.scalar(_LAST.date(), kind)) else None
 
 
 def _moments(column: Column, texts: Any, kind: Any) -> Any:
@@ -131,7 +135,7 @@ def _moments(column: Column, texts: Any, kind: Any) -> Any:
         return None
     values = pc.cast(texts, kind)
     first, last = (_FIRST_TIMESTAMP, _LAST_TIMESTAMP) if column.type.name == "timestamp" else (_FIRST, _LAST)
-    if not _within(values, first, last):
+    if not _within(values, pa.scalar(first, kind), pa.scalar(last, kind)):
         return None
     scale = column.type.scale or 0
     if sizes["max"] > 19 + (scale + 1 if scale else 0):

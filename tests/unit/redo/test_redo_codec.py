@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from aurora_mysql.catalog import model
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.redo.catalog_codec import decode_catalog, decode_delta, encode_catalog, encode_delta
-from aurora_mysql.redo.codec import CommitAssembler, encode_changes, encode_commit
+from aurora_mysql.redo.codec import CommitAssembler, commit_time_of, encode_changes, encode_commit
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.columns import COLUMNAR_ROWS
 from aurora_mysql.redo.record import Commit, RowsBefore, SchemaChange, TableChange, differences
 from aurora_mysql.storage.layout import Record
@@ -242,3 +244,31 @@ def test_what_was_there_before(count: int) -> None:
     assert found.schema is not None and found.schema.before == back
     silent = there_and_back(Commit(schema=SchemaChange(DELTA, ["x"])))
     assert silent.schema is not None and silent.schema.before is None
+
+
+@pytest.mark.parametrize("part_bytes", [4 << 20, 1000])
+def test_columns_stay_columns(part_bytes: int) -> None:
+    """Bulk rows travel as Arrow columns, and a version that doesn't know them refuses the record."""
+    table = pa.table(
+        {
+            "i": pa.array([1, None, -(2**63)], type=pa.int64()),
+            "u": pa.array([2**64 - 1, 0, None], type=pa.uint64()),
+            "d": pa.array([Decimal("1.50"), None, Decimal("-0.01")], type=pa.decimal128(12, 2)),
+            "f": pa.array([0.1, None, -1.5], type=pa.float32()),
+            "s": pa.array(["é", "", None], type=pa.string()),
+            "b": pa.array([b"\xff\0", None, b""], type=pa.binary()),
+            "day": pa.array([date(1, 1, 1), None, date(9999, 12, 31)], type=pa.date32()),
+            "at": pa.array([datetime(2024, 2, 29, 1, 2, 3, 4), None, datetime(1, 1, 1)], type=pa.timestamp("us")),
+            "t": pa.array([timedelta(hours=-838), None, timedelta(0)], type=pa.duration("us")),
+        }
+    )
+    rows = ColumnRows(table)
+    commit = Commit(commit_time_us=7, changes=[TableChange(3, rows, (), RowsBefore())], counters={3: 9})
+    parts = encode_commit(commit, encode_changes(commit.changes), part_bytes=part_bytes)
+    assert all(part[1] & 8 for part in parts)
+    found = there_and_back(commit, part_bytes=part_bytes)
+    (change,) = found.changes
+    assert isinstance(change.upserts, ColumnRows) and change.upserts.table.equals(table)
+    assert change.before == RowsBefore()
+    assert plain(found) == plain(commit)
+    assert commit_time_of(records(parts)[0]) == 7

@@ -17,6 +17,7 @@ CASES = [
     (TAB, "\t\n\n", [["", ""], [""]]),
     (CSV, '"a,b",c\n"x ""y"" z",NULL\n', [["a,b", "c"], ['x "y" z', None]]),
     (CSV, '"line\none",2\n"",""\n', [["line\none", "2"], ["", ""]]),
+    (CSV, "a,NULL\n", [["a", None]]),
     (CSV, '"NULL",\\N\n', [["NULL", None]]),
     (CSV, 'a"b,c\n"open,1\n', [['a"b', "c"], ['"open', "1"]]),
     (PREFIXED, 'xxx"a",1\r\nsome xxxb,2\r\nno\r\n', [['"a"', "1"], ["b", "2"]]),
