@@ -10,6 +10,7 @@ import pytest
 
 from aurora_mysql.catalog.model import Column, ColumnType
 from aurora_mysql.catalog.values import converter
+from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.sql.dml.typed_columns import typed
 
@@ -149,12 +150,13 @@ def test_each_text_alone_and_all_together(kind: ColumnType) -> None:
 
 
 def test_what_converters_take_silently_is_mostly_taken() -> None:
-    """Else loads would be slow for no reason."""
+    """Else loads would be slow for no reason. Dates that no calendar has go by rows."""
     left = [
         (kind.name, text)
         for kind in TYPES
         for text in TEXTS
-        if expected(Column("c", kind), text) is not Said and made(Column("c", kind), [text]) is None
+        if not isinstance(wanted := expected(Column("c", kind), text), ZeroDate)
+        if wanted is not Said and made(Column("c", kind), [text]) is None
     ]
     assert left == []
 
