@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from aurora_mysql.catalog.model import Index, Table
+from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.engine.new_columns import index_values, taken
 from aurora_mysql.engine.transaction.unique_values import TransactionUnique
 from aurora_mysql.redo.column_rows import ColumnRows
@@ -23,12 +24,13 @@ class TransactionBulk(TransactionUnique):
         is taken. `rows` lack the hidden key, if the table has one; it is given here.
 
         False: nothing was buffered, the rows must go another way. That is so when others use the table, when this
-        transaction has written single rows of it, and when a value may be taken (or two rows have the same).
+        transaction has written single rows of it, when it has decimals of more than 38 digits, and when a value may be
+        taken (or two rows have the same).
 
         Raises:
             MySQLError: 1317, 1836 on a reader, 1792.
         """
-        if table.temporary:
+        if table.temporary or any(is_wide(column.type) for column in table.columns):
             return False
         self._check_writer(table, "X")
         await self.use_table(table)

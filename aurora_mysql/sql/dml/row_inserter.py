@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from aurora_mysql.catalog.model import Column
 from aurora_mysql.catalog.values import to_text
+from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.engine.arrow_rows import arrow_type
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError, mysql_error
@@ -146,7 +147,8 @@ class RowInserter:
     def takes_columns(self) -> bool:
         """Whether :meth:`columns` may succeed: nothing has to be done for each row."""
         writer = self.writer
-        each_row = writer.checks or writer.generated or self.rules.update is not None or writer.triggers
+        wide = any(is_wide(column.type) for column in writer.columns)
+        each_row = wide or writer.checks or writer.generated or self.rules.update is not None or writer.triggers
         return not each_row and (not writer.table.foreign_keys or not foreign_keys.enforced(self.ctx))
 
     async def columns(self, texts: Sequence[Any]) -> bool:
