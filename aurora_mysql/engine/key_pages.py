@@ -27,11 +27,13 @@ MOST_RANGE_KEYS = 1024
 #: The LSN of a reader without a read view: it sees what is newest.
 NEWEST = sys.maxsize
 
-#: Makes something of each row (its packet, what it sorts by); a page keeps what it made until the page changes.
+#: Makes something of each row (its packet, what it sorts by); a page keeps what it made until the row changes.
 Derive = Callable[[Sequence[Row]], Sequence[Any]]
 
-#: Derived lists that one page keeps.
+#: Things derived of each row that one page keeps, and what keeping one takes beside itself.
 _MOST_DERIVED = 8
+_KEPT_BYTES = 100
+_NOTHING = object()
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class KeyPage:
         self.used = True
         self._undo: deque[tuple[int, int, Row | None]] | None = None
         self._ordered: list[int] | None = None
-        self._derived: dict[Derive, Sequence[Any]] | None = None
+        self._derived: dict[Derive, dict[int, Any]] | None = None
         self._derived_bytes = 0
 
     def change(self, lsn: int, key: int, row: Row | None, oldest_view_lsn: int | None) -> None:
@@ -90,10 +92,8 @@ class KeyPage:
             while undo and (undo[0][0] <= oldest_view_lsn or len(undo) > _MOST_UNDO):
                 self.since_lsn = max(self.since_lsn, undo.popleft()[0])
         self.changed_lsn = lsn
-        if self._derived is not None:
-            self._derived = None
-            self._resize(-self._derived_bytes)
-            self._derived_bytes = 0
+        if self._derived:
+            self._forget_derived(key)
         if row is None:
             if rows.pop(key, None) is not None:
                 self._ordered = None
@@ -141,24 +141,46 @@ class KeyPage:
             ordered = self.ordered
         return [(key, rows[key]) for key in ordered[bisect_left(ordered, low) : bisect_right(ordered, high)]]
 
-    def derived(self, make: Derive) -> Sequence[Any]:
-        """What `make` makes of the newest rows in key order; kept until one of them changes."""
+    def derived(self, make: Derive, keys: Sequence[int]) -> list[Any]:
+        """What `make` makes of the newest rows with `keys`, all of which there are; each is kept until it changes."""
         kept = self._derived
-        if kept is not None:
-            found = kept.get(make)
-            if found is not None:
-                return found
-        rows = self.rows
-        found = make([rows[key] for key in self.ordered])
-        if kept is None or len(kept) >= _MOST_DERIVED:
-            self._resize(-self._derived_bytes)
-            self._derived_bytes = 0
+        if kept is None:
             kept = self._derived = {}
-        kept[make] = found
-        added = 150 + sum(map(sys.getsizeof, found)) + 8 * len(found)
-        self._derived_bytes += added
-        self._resize(added)
-        return found
+        made = kept.get(make)
+        if made is None:
+            if len(kept) >= _MOST_DERIVED:
+                self._forget_derived()
+            made = kept[make] = {}
+        try:
+            return list(map(made.__getitem__, keys))
+        except KeyError:
+            rows = self.rows
+            missing = [key for key in keys if key not in made]
+            items = make([rows[key] for key in missing])
+            made.update(zip(missing, items, strict=True))
+            found = list(map(made.__getitem__, keys))
+            added = sum(map(sys.getsizeof, items)) + _KEPT_BYTES * len(missing)
+            self._derived_bytes += added
+            self._resize(added)
+            return found
+
+    def _forget_derived(self, key: int | None = None) -> None:
+        """The row with `key` has changed; None: all of them go."""
+        kept = self._derived
+        if not kept:
+            return
+        if key is None:
+            freed = self._derived_bytes
+            kept.clear()
+        else:
+            freed = 0
+            for made in kept.values():
+                item = made.pop(key, _NOTHING)
+                if item is not _NOTHING:
+                    freed += sys.getsizeof(item) + _KEPT_BYTES
+        if freed:
+            self._derived_bytes -= freed
+            self._resize(-freed)
 
     def _resize(self, by_bytes: int) -> None:
         """It takes more or less memory than before; that may make others leave."""
@@ -173,12 +195,13 @@ class KeyPage:
 
 
 class RowsFound:
-    """Rows of a read: stretches of pages as they are now, and rows of the past."""
+    """Rows of a read, in order: of pages as they are now, by key, and rows of the past."""
 
     __slots__ = ("_parts", "count")
 
     def __init__(self) -> None:
-        self._parts: list[tuple[KeyPage, int, int] | list[Row]] = []
+        #: A page and keys in it, or rows.
+        self._parts: list[tuple[KeyPage | None, Sequence[int], Sequence[Row]]] = []
         self.count = 0
 
     @classmethod
@@ -189,45 +212,41 @@ class RowsFound:
         return found
 
     def add_rows(self, rows: list[Row]) -> None:
-        self._parts.append(rows)
+        self._parts.append((None, (), rows))
         self.count += len(rows)
+
+    def add_key(self, page: KeyPage, key: int) -> None:
+        """A row that the page has now."""
+        self._parts.append((page, (key,), ()))
+        self.count += 1
 
     def add_page(self, page: KeyPage, low: int, high: int, lsn: int) -> bool:
         """The page's rows with low <= key <= high as a view of `lsn` sees them; False when it does not know them."""
         if lsn >= page.changed_lsn:
             ordered = page.ordered
-            start, stop = bisect_left(ordered, low), bisect_right(ordered, high)
-            if start < stop:
-                self._parts.append((page, start, stop))
-                self.count += stop - start
+            keys = ordered[bisect_left(ordered, low) : bisect_right(ordered, high)]
+            if keys:
+                self._parts.append((page, keys, ()))
+                self.count += len(keys)
             return True
         past = page.between(low, high, lsn)
         if past is None:
             return False
-        self._parts.append([row for _, row in past])
-        self.count += len(past)
+        self.add_rows([row for _, row in past])
         return True
 
-    def gather(self, make: Derive) -> Sequence[Any]:
+    def gather(self, make: Derive) -> list[Any]:
         """What `make` makes of each row, in order."""
         found: list[Any] = []
-        for part in self._parts:
-            if isinstance(part, list):
-                found += make(part)
-            else:
-                page, start, stop = part
-                found += page.derived(make)[start:stop]
+        for page, keys, rows in self._parts:
+            found += make(rows) if page is None else page.derived(make, keys)
         return found
 
     def rows(self) -> list[Row]:
         """The rows themselves."""
         found: list[Row] = []
-        for part in self._parts:
-            if isinstance(part, list):
-                found += part
-            else:
-                page, start, stop = part
-                found += [page.rows[key] for key in page.ordered[start:stop]]
+        for page, keys, rows in self._parts:
+            found += rows if page is None else map(page.rows.__getitem__, keys)
         return found
 
 

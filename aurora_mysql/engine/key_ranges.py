@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
-from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, RowsFound
+from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPage, KeyPages, RowsFound
 from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.secondary import MOST_CANDIDATES
 from aurora_mysql.redo.record import Row
@@ -47,30 +48,25 @@ def rows_in_pages(pages: KeyPages, ranges: Ranges, lsn: int) -> RowsFound | None
     """The rows of ranges of the key, in key order, as a view of `lsn` sees them; None when a page is not there or does
     not reach back so far."""
     rows = RowsFound()
-    singles: list[Row] = []
     for low, high in ranges:
         if low == high:
             page = pages.find(low)
             if page is None:
                 return None
             if lsn >= page.changed_lsn:
-                row = page.rows.get(low)
-            else:
-                known, row = page.row_at(low, lsn)
-                if not known:
-                    return None
+                if low in page.rows:
+                    rows.add_key(page, low)
+                continue
+            known, row = page.row_at(low, lsn)
+            if not known:
+                return None
             if row is not None:
-                singles.append(row)
+                rows.add_rows([row])
             continue
-        if singles:
-            rows.add_rows(singles)
-            singles = []
         for number in range(low >> PAGE_BITS, (high >> PAGE_BITS) + 1):
             page = pages.find(number << PAGE_BITS)
             if page is None or not rows.add_page(page, low, high, lsn):
                 return None
-    if singles:
-        rows.add_rows(singles)
     return rows
 
 
@@ -101,22 +97,24 @@ def pages_of_candidates(candidates: Candidates) -> list[int]:
     return sorted({key >> PAGE_BITS for _, _, keys, _ in candidates for key in keys})
 
 
-def rows_of_candidates(stored: TableRows, position: int, candidates: Candidates, lsn: int) -> list[Row] | None:
+def rows_of_candidates(stored: TableRows, position: int, candidates: Candidates, lsn: int) -> RowsFound | None:
     """Those candidates whose value is in their range, as a view of `lsn` sees them: by value, then key. None when a
     page is not there or does not reach back so far."""
-    pages, key_at = stored.pages, stored.keys.table.key_positions[0]
+    pages = stored.pages
     assert pages is not None
     by_number = pages.pages
-    found: list[Row] = []
+    found = RowsFound()
     for low, high, keys, in_order in candidates:
-        rows: list[Row] = []
-        previous = None
+        #: Value, key, and the page that has the row now, or the row.
+        fitting: list[tuple[int, int, KeyPage | None, Row]] = []
+        previous = low
         for key in keys:
             page = by_number.get(key >> PAGE_BITS)
             if page is None:
                 return None
             page.used = True
-            if lsn >= page.changed_lsn:
+            current = lsn >= page.changed_lsn
+            if current:
                 row = page.rows.get(key)
             else:
                 known, row = page.row_at(key, lsn)
@@ -127,11 +125,15 @@ def rows_of_candidates(stored: TableRows, position: int, candidates: Candidates,
             value = row[position]
             if value is None or not low <= value <= high:
                 continue
-            rows.append(row)
+            fitting.append((value, key, page if current else None, row))
             # An entry out of date stands where the old value was.
-            in_order = in_order and (previous is None or previous <= value)
+            in_order = in_order and previous <= value
             previous = value
-        if not in_order and len(rows) > 1:
-            rows.sort(key=lambda row: (row[position], row[key_at]))
-        found += rows
+        if not in_order:
+            fitting.sort(key=itemgetter(0, 1))
+        for _, key, page, row in fitting:
+            if page is None:
+                found.add_rows([row])
+            else:
+                found.add_key(page, key)
     return found

@@ -120,7 +120,6 @@ def rows_by_value_at_once(
     if candidates is None:
         return None
     rows = rows_of_candidates(stored, position, candidates, lsn)
-    if rows is None:
-        return None
-    engine.row_store.hits += 1
-    return RowsFound.of(rows)
+    if rows is not None:
+        engine.row_store.hits += 1
+    return rows

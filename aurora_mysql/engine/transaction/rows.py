@@ -112,7 +112,8 @@ class TransactionRows(TransactionView):
                 return None
             # Commits may have brought others while pages were loaded.
             if candidates == candidates_by_value(stored, position, ranges, lsn):
-                return rows_of_candidates(stored, position, candidates, lsn)
+                found = rows_of_candidates(stored, position, candidates, lsn)
+                return None if found is None else found.rows()
         return None
 
     async def _bring_pages(self, stored: TableRows, numbers: Sequence[int]) -> bool:

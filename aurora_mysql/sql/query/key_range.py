@@ -118,10 +118,7 @@ class KeyRangeSelect:
                 return None if found is None else (encode(self._folded(found)),)
 
             return read_folded
-        encode_row = encoder(self.positions)
-
-        def encode_rows(rows: Sequence[Row]) -> Sequence[Any]:
-            return list(map(encode_row, rows))
+        encode_rows = _each(encoder(self.positions))
 
         def read(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
             found = find(ctx, params)
@@ -130,7 +127,8 @@ class KeyRangeSelect:
         return read
 
     def _folded(self, found: RowsFound) -> tuple[Value, ...]:
-        return tuple([fold.reduce(found.gather(fold.values)) for fold in self.folds])
+        rows = found.rows()
+        return tuple([fold.reduce(fold.values(rows)) for fold in self.folds])
 
     def _arranged(self, found: RowsFound, make: Derive, params: Sequence[Value]) -> Sequence[Any]:
         """What `make` makes of the rows, sorted, without duplicates and cut as the statement wants."""
@@ -302,11 +300,18 @@ _REDUCE: dict[str, Callable[[Sequence[Any]], Value]] = {
 # What pages keep is found by the function that made it: equal ones are one.
 
 
+@lru_cache(4096)
+def _each(encode: Callable[[Row], Any]) -> Derive:
+    def encode_rows(rows: Sequence[Row]) -> Sequence[Any]:
+        return list(map(encode, rows))
+
+    return encode_rows
+
+
 def _everything(rows: Sequence[Row]) -> Sequence[Any]:
     return rows
 
 
-@lru_cache(4096)
 def _values(position: int) -> Derive:
     """The values of a column."""
 
