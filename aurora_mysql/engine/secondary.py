@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from aurora_mysql.redo.record import Row
 
 #: A read of more candidates is DuckDB's.
-MOST_CANDIDATES = 1024
+MOST_CANDIDATES = 4096
 #: Uses before an index is built.
 _USES_BEFORE = 3
 _USES_BEFORE_RETRY = 10_000
