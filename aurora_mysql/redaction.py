@@ -32,7 +32,8 @@ def redacted_traceback(error: BaseException) -> str:
     lines: list[str] = []
     found: BaseException | None = error
     while found is not None:
-        lines.append(f"{type(found).__name__}: {redacted(found)}")
+        kind, told = type(found).__name__, str(redacted(found))
+        lines.append(kind if told == kind else f"{kind}: {told}")
         frames = traceback.extract_tb(found.__traceback__)
         lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
         found = found.__cause__ or found.__context__

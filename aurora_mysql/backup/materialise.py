@@ -30,6 +30,7 @@ from aurora_mysql.engine.fetched import fetch_all, fetched
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation, open_read_only
 from aurora_mysql.errors import AuroraError, StorageError
+from aurora_mysql.redaction import redacted, redacted_traceback
 from aurora_mysql.redo.catalog_codec import decode_catalog
 from aurora_mysql.redo.codec import CommitAssembler
 from aurora_mysql.redo.record import Commit, Row
@@ -152,7 +153,12 @@ def main() -> int:
         with past.at(options.until_us) as state:
             materialise(state, options.file, threads=options.threads, memory_bytes=options.memory_bytes, root=root)
     except AuroraError as error:
-        print(error, file=sys.stderr)
+        print(error if root is None else redacted(error), file=sys.stderr)
+        return 1
+    except Exception as error:
+        if root is None:
+            raise
+        print(redacted_traceback(error), file=sys.stderr)
         return 1
     return 0
 

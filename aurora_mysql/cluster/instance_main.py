@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import logging
 import sys
@@ -12,7 +13,7 @@ import uvloop
 
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.data_dir import DataDir
-from aurora_mysql.cluster.logs import set_up_logging
+from aurora_mysql.cluster.logs import keep_unforeseen_confidential, loop_failed, set_up_logging
 from aurora_mysql.encryption.private_memory import keep_memory_private
 from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import AuroraError
@@ -34,12 +35,15 @@ def main() -> int:
     set_up_logging(options.id, config.log_level, sys.stderr, confidential=root is not None)
     if root is not None:
         keep_memory_private()
+        keep_unforeseen_confidential()
     from aurora_mysql.cluster.instance import Instance
 
     # The event loop waits this long for a worker thread that computes in Python: it is part of every latency.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
     async def run() -> None:
+        if root is not None:
+            asyncio.get_running_loop().set_exception_handler(loop_failed)
         await Instance(directory, config, options.id, root).run()
 
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
+import threading
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from aurora_mysql.redaction import redacted, redacted_traceback
 
@@ -30,6 +33,23 @@ class LineFormatter(logging.Formatter):
             if record.exc_info and record.exc_info[1] is not None:
                 record.exc_text = redacted_traceback(record.exc_info[1])
         return super().format(record).replace("\n", " | ")
+
+
+def keep_unforeseen_confidential() -> None:
+    """What the interpreter would print of errors that nobody caught goes to the log instead, without their messages."""
+    log = logging.getLogger(__name__)
+
+    def thread_failed(args: threading.ExceptHookArgs) -> None:
+        log.error("a thread has ended by an error", exc_info=args.exc_value)
+
+    sys.excepthook = lambda _, error, __: log.critical("this process ends by an error", exc_info=error)
+    threading.excepthook = thread_failed
+    sys.unraisablehook = lambda args: log.error("an error was passed over", exc_info=args.exc_value)
+
+
+def loop_failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's exception handler that does not print the tasks and futures of `context`: they hold values."""
+    logging.getLogger("asyncio").error("%s", context.get("message", ""), exc_info=context.get("exception"))
 
 
 def set_up_logging(who: str, level: str, stream: TextIO, *, confidential: bool = False) -> None:

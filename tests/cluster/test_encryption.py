@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.support.cluster import ROOT, Cluster, wait_for
 from tests.support.planted import Planted, Watcher
@@ -208,6 +210,41 @@ def test_a_key_that_is_missed_stops_the_cluster_until_it_is_back(tmp_path: Path)
         assert cluster.query("SELECT i FROM s.t ORDER BY i") == [(1,), (2,)]
     finally:
         cluster.close()
+
+
+def test_a_cluster_with_its_key_in_kms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    client = boto3.client("kms", endpoint_url=f"http://{host}:{port}", region_name="eu-west-1")
+    key = f"kms:{client.create_key()['KeyMetadata']['KeyId']}?region=eu-west-1&endpoint=http://{host}:{port}"
+    local = key_file(tmp_path / "one.key")
+    cluster = encrypted(tmp_path / "source", key, readers=0, more="grace_s = 2.0\n")
+    try:
+        cluster.start()
+        cluster.query("CREATE DATABASE s")
+        assert cluster.status()["encryption"]["key"] == key
+        # KMS does not answer: the cluster goes on for a while, then stops.
+        server.stop()
+        wait_for(lambda: set(cluster.announced()) == {"supervisor"}, 30, "the instances to stop")
+        assert "KMS key" in cluster.status()["encryption"]["reason"]
+        assert cluster.cli("key", "rotate", "--key", local).returncode == 5
+        server = ThreadedMotoServer("127.0.0.1", port=port, verbose=False)
+        server.start()
+        cluster.wait_all_available()
+        # Away from KMS, which is asked no more then.
+        done(cluster, "key", "rotate", "--key", local)
+        server.stop()
+        cluster.query("CREATE DATABASE t")
+        cluster.stop()
+        cluster.start()
+        assert ("t",) in cluster.query("SHOW DATABASES")
+        assert cluster.status()["encryption"]["key"] == local
+    finally:
+        cluster.close()
+        server.stop()
 
 
 def test_encryption_is_for_ever_and_a_copied_snapshot_the_way_into_it(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ class Planted:
             self._needles[number.to_bytes(8, "little")] = f"{number} in 64 bits, little-endian"
             self._needles[number.to_bytes(8, "big")] = f"{number} in 64 bits, big-endian"
         self._first, self._second = (np.zeros(1 << 16, bool) for _ in range(2))
+        self._beginning: dict[bytes, list[bytes]] = {}
         for needle in self._needles:
+            self._beginning.setdefault(needle[:4], []).append(needle)
             self._first[int.from_bytes(needle[:2], "little")] = True
             self._second[int.from_bytes(needle[2:4], "little")] = True
 
@@ -43,9 +45,9 @@ class Planted:
         pairs = octets[:-1] | (octets[1:].astype(np.uint16) << 8)
         at = np.flatnonzero(self._first[pairs[:-2]])
         for start in at[self._second[pairs[at + 2]]].tolist():
-            for needle, what in self._needles.items():
+            for needle in self._beginning.get(data[start : start + 4], ()):
                 if data.startswith(needle, start):
-                    return what
+                    return self._needles[needle]
         return None
 
     def in_files(self, *roots: Path) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -54,6 +56,39 @@ def test_a_traceback_tells_where_and_not_what() -> None:
     assert "SECRET" not in text
     assert "StorageError" in text and "ConversionException" in text and "test_redaction.py" in text
     assert "SECRET" in line(False, "it failed", error=failed())
+
+
+def test_what_nobody_caught_stays_out_too() -> None:
+    """As an instance of an encrypted cluster does it, in a process of its own."""
+    script = """
+import asyncio, sys, threading
+from aurora_mysql.cluster.logs import keep_unforeseen_confidential, loop_failed, set_up_logging
+set_up_logging("i", "INFO", sys.stderr, confidential=True)
+keep_unforeseen_confidential()
+def fail():
+    raise ValueError("SECRET")
+class Passed:
+    def __del__(self):
+        fail()
+async def main():
+    asyncio.get_running_loop().set_exception_handler(loop_failed)
+    async def work():
+        fail()
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    del task
+    await asyncio.sleep(0)
+asyncio.run(main())
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Passed()
+fail()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "SECRET" not in done.stdout + done.stderr
+    assert done.stderr.count("ValueError") == 4
 
 
 def test_what_holds_no_row_is_said() -> None:
