@@ -37,7 +37,7 @@ from aurora_mysql.engine.fetched import fetch_all
 from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.redo.record import Row, RowsBefore, TableChange
 from aurora_mysql.sql.ddl.alter_definition import Altered, alter_definition
-from aurora_mysql.sql.ddl.build import refuse_zero_defaults
+from aurora_mysql.sql.ddl.build import refuse_zero_defaults, storage_bytes
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.generated import (
     evaluate,
@@ -74,13 +74,13 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
         ]
         await engine.apply_queue.wait(engine.visible_lsn)
         rebuild = needs_rebuild(table, altered)
-        counted = 0
+        told = copies_in_mysql(table, altered, strict=run.strict, foreign_key_checks=run.foreign_key_checks)
+        counted = await _on_data(run, Rebuild(run, table, altered).rows) if rebuild or told else 0
         statements: list[str] = []
         changes: list[TableChange] = []
         new = altered.table
         if rebuild:
             plan = Rebuild(run, table, altered)
-            counted = await _on_data(run, plan.rows)
             await _on_data(run, plan.validate)
             new = replace(new, id=catalog.next_table_id, create_time_us=time.time_ns() // 1000)
             if plan.computes:
@@ -106,7 +106,7 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
             delta = replace(delta, next_table_id=new.id + 1)
         if delta.tables:
             await run.commit(delta, statements, [table, *(p for p in parents if p is not table)], changes)
-    if not copies_in_mysql(table, altered, strict=run.strict):
+    if not told:
         counted = 0
     return Ok(affected_rows=counted, info=f"Records: {counted}  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")
 
@@ -208,12 +208,18 @@ def needs_rebuild(old: Table, altered: Altered) -> bool:
     )
 
 
-def copies_in_mysql(old: Table, altered: Altered, *, strict: bool) -> bool:
+#: The most that a text takes whose length is told in one byte.
+_SHORT = 256
+
+
+def copies_in_mysql(old: Table, altered: Altered, *, strict: bool, foreign_key_checks: bool) -> bool:
     """True when MySQL would copy the rows one by one, and so count them as affected; what it does in place counts none,
     whatever is rebuilt here."""
     new = altered.table
     if old.primary is not None and new.primary is None:
         return True
+    if altered.new_checks or (altered.new_foreign_keys and foreign_key_checks):
+        return True  # the rows have to be looked at
     for column in new.columns:
         name = altered.origin.get(column.name.lower()) or column.name
         was = None if altered.origin.get(column.name.lower(), name) is None else old.column(name)
@@ -224,6 +230,8 @@ def copies_in_mysql(old: Table, altered: Altered, *, strict: bool) -> bool:
                 return True
         elif _values_may_change(replace(was, nullable=column.nullable), column) or was.generated != column.generated:
             return True
+        elif (storage_bytes(was) > _SHORT) != (storage_bytes(column) > _SHORT):
+            return True  # the length of a text takes another byte in every row
     return False
 
 

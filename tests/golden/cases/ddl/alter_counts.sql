@@ -1,0 +1,43 @@
+-- How many rows an ALTER TABLE says it touched: none for what is done in place.
+-- setup
+create table t (id int primary key, a int, b varchar(20), c text, d decimal(5,2));
+insert into t values (1,1,'x','y',1),(2,2,'y','z',2);
+CREATE TABLE p (id INT PRIMARY KEY);
+INSERT INTO p VALUES (1), (2);
+-- cases
+alter table t add column e int;
+alter table t add column f int not null default 5 first;
+alter table t drop column f;
+alter table t add index ia (a);
+alter table t drop index ia;
+alter table t rename column e to e2;
+alter table t change e2 e3 int;
+alter table t modify b varchar(40);
+alter table t modify b varchar(300);
+alter table t modify a bigint;
+alter table t modify d decimal(7,2);
+alter table t alter column a set default 3;
+alter table t comment 'x';
+alter table t rename to t2;
+alter table t2 add unique key u (a);
+alter table t2 drop primary key;
+alter table t2 add primary key (id);
+alter table t2 modify b varchar(100);
+alter table t2 convert to character set utf8mb4;
+alter table t2 engine=innodb;
+alter table t2 modify c text after id;
+alter table t2 modify a int;
+alter table t2 add check (id > 0);
+alter table t2 auto_increment=50;
+alter table t2 add fulltext(c);
+alter table t2 add column g int as (id+1);
+alter table t2 add column h int as (id+1) stored;
+alter table t2 modify b varchar(100) character set latin1;
+alter table t2 force;
+alter table t2 add foreign key (id) references p(id);
+alter table t2 drop foreign key t2_ibfk_1;
+create index zz on t2 (h);
+drop index zz on t2;
+alter table t2 add column x int, drop column h;
+alter table t2 modify b varchar(60);
+alter table t2 modify b varchar(64);
