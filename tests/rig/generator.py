@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 SETUP = (
     "CREATE TABLE t (id INT PRIMARY KEY, i INT, u INT UNSIGNED, b BIGINT, d DECIMAL(10,2), f DOUBLE, "
-    "s VARCHAR(20), c CHAR(6), dt DATE, ts DATETIME, tm TIME)",
+    "s VARCHAR(20), c CHAR(6), dt DATE, ts DATETIME, tm TIME, "
+    "w DECIMAL(50,20), g VARCHAR(10) COLLATE utf8mb4_general_ci, n VARCHAR(10) COLLATE utf8mb4_bin)",
     "CREATE TABLE r (id INT PRIMARY KEY, t_id INT, n SMALLINT, k VARCHAR(10), m DECIMAL(8,3))",
 )
 COLUMNS = {
@@ -19,6 +20,9 @@ COLUMNS = {
     "date": ["dt"],
     "datetime": ["ts"],
     "time": ["tm"],
+    "wide": ["w"],
+    "padded": ["g"],
+    "binary": ["n"],
 }
 _VALUES = {
     "int": ["0", "1", "-1", "2", "7", "10", "-13", "100", "255", "32767", "2147483647", "NULL"],
@@ -29,6 +33,16 @@ _VALUES = {
     "datetime": ["TIMESTAMP'2020-01-01 00:00:00'", "TIMESTAMP'2020-02-29 12:34:56'", "TIMESTAMP'2021-12-31 23:59:59'"],
     "time": ["TIME'00:00:00'", "TIME'10:11:12'", "TIME'23:59:59'"],
     "bool": ["TRUE", "FALSE", "NULL"],
+    "wide": [
+        "1.5",
+        "0",
+        "-2",
+        "123456789012345678901234567890.12345678901234567890",
+        "-0.00000000000000000001",
+        "NULL",
+    ],
+    "padded": ["'a'", "'A '", "'b'", "'é'", "''", "' '", "NULL"],
+    "binary": ["'a'", "'a '", "'A'", "'b'", "''", "NULL"],
 }
 
 #: Result type -> templates; {x:type} is a place for an expression of that type. `num` is any number, `any` any type.
@@ -100,21 +114,32 @@ _TEMPLATES: dict[str, list[str]] = {
         "({int} NOT IN ({int}, {int}))",
         "({time} < {time})", "({str} REGEXP '^[a-c]')", "(({int}, {str}) = ({int}, {str}))", "({dec} = {dbl})",
         "({date} BETWEEN {date} AND {datetime})", "({str} NOT LIKE {pattern})", "ISNULL({any})", "({str} <=> {str})",
+        "({wide} < {wide})", "({wide} = {dec})", "({wide} BETWEEN {int} AND {wide})", "({padded} = {padded})",
+        "({padded} < {padded})", "({padded} IN ('a', 'b '))", "({binary} = {binary})", "({binary} >= 'A')",
     ],
+    "wide": [
+        "({wide} + {wide})", "({wide} - {dec})", "({wide} * {small})", "ABS({wide})", "(- {wide})", "ROUND({wide}, 3)",
+        "TRUNCATE({wide}, 2)", "FLOOR({wide})", "IFNULL({wide}, {int})", "IF({bool}, {wide}, {dec})",
+        "GREATEST({wide}, {int})", "CAST({dec} AS DECIMAL(45,10))", "COALESCE({wide}, {dec}, 1)", "({wide} % 7)",
+    ],
+    "padded": ["UPPER({padded})", "IF({bool}, {padded}, {padded})", "COALESCE({padded}, 'a ')", "CONCAT({padded}, ' ')"],
+    "binary": ["LOWER({binary})", "IF({bool}, {binary}, {binary})", "CONCAT({binary}, ' ')"],
     "pattern": ["'a%'", "'%b%'", "'_b%'", "'%'", "''", "'A__'", "'%o w%'"],
 }  # fmt: skip
 _NUMBERS = ("int", "int", "dec", "dbl")
-_ANY = ("int", "dec", "dbl", "str", "str", "date", "datetime", "bool")
+_ANY = ("wide", "padded", "int", "dec", "dbl", "str", "str", "date", "datetime", "bool")
 _AGGREGATES = [
     "COUNT(*)", "COUNT({any})", "SUM({int})", "SUM({dec})", "SUM({dbl})", "AVG({int})", "AVG({dec})", "MIN({any})",
     "MAX({any})", "COUNT(DISTINCT {any})", "BIT_OR({small})", "BIT_AND({small})", "BIT_XOR({small})", "MIN({str})",
     "MAX({date})", "GROUP_CONCAT({int} ORDER BY id)", "GROUP_CONCAT({str} ORDER BY id SEPARATOR '/')",
+    "SUM({wide})", "MIN({wide})", "COUNT(DISTINCT {padded})", "COUNT(DISTINCT {binary})", "MAX({padded})",
     "SUM(DISTINCT {int})", "VAR_POP({int})", "MAX({dec}) - MIN({int})",
 ]  # fmt: skip
 _WINDOWS = [
     "ROW_NUMBER() OVER (ORDER BY {int}, id)", "RANK() OVER (ORDER BY {int})", "DENSE_RANK() OVER (ORDER BY {str})",
     "SUM({int}) OVER (ORDER BY id)", "SUM({dec}) OVER (PARTITION BY i ORDER BY id)", "LAG({any}) OVER (ORDER BY id)",
     "LEAD({int}, 2) OVER (ORDER BY id)", "FIRST_VALUE({str}) OVER (PARTITION BY s ORDER BY id)",
+    "COUNT(*) OVER (PARTITION BY {padded})", "SUM({wide}) OVER (ORDER BY id)", "RANK() OVER (ORDER BY {wide})",
     "COUNT({any}) OVER (PARTITION BY {int})", "NTILE(3) OVER (ORDER BY id)", "MAX({num}) OVER ()",
     "AVG({dec}) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
 ]  # fmt: skip
@@ -152,7 +177,8 @@ class Generator:
             f"({n}, {pick(_VALUES['int'])}, {pick(['0', '1', '5', '4294967295', 'NULL'])}, "
             f"{pick([*_VALUES['int'], '9007199254740993', '-5000000000'])}, {pick(_VALUES['dec'])}, "
             f"{pick(_VALUES['dbl'])}, {pick(_VALUES['str'])}, {pick([*_VALUES['str'][:3], 'NULL'])}, "
-            f"{pick(_VALUES['date'])}, {pick([*_VALUES['datetime'], 'NULL'])}, {pick([*_VALUES['time'], 'NULL'])})"
+            f"{pick(_VALUES['date'])}, {pick([*_VALUES['datetime'], 'NULL'])}, {pick([*_VALUES['time'], 'NULL'])}, "
+            f"{pick(_VALUES['wide'])}, {pick(_VALUES['padded'])}, {pick(_VALUES['binary'])})"
             for n in range(1, 13)
         ]
         other = [
@@ -227,7 +253,10 @@ class Generator:
 
     def _grouped(self) -> Node:
         aggregates = ", ".join(self.random.choice(_AGGREGATES) for _ in range(self.random.randint(1, 2)))
-        key = self.random.choice(["", "i", "LOWER(s)", "d > 1", "YEAR(dt)", "id % 3"])
+        key = self.random.choice(["", "i", "LOWER(s)", "d > 1", "YEAR(dt)", "id % 3", "rollup", "UPPER(g)", "n", "w"])
         if not key:
             return self.fill("select", f"SELECT {aggregates} FROM t WHERE {{bool}}", 1)
+        if key == "rollup":
+            keys = self.random.choice(["i", "i, id % 3", "YEAR(dt), d > 1"])
+            return self.fill("select", f"SELECT {keys}, {aggregates} FROM t GROUP BY {keys} WITH ROLLUP", 1)
         return self.fill("select", f"SELECT {key} AS k, {aggregates} FROM t GROUP BY {key} ORDER BY {key}", 1)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from aurora_mysql.catalog.zero_date import DateRules, ZeroDate, as_duckdb, of_fetched
+from aurora_mysql.catalog.zero_date import LOOSE_DATE, DateRules, ZeroDate, as_duckdb, of_fetched
 from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.numeric import double_text
 from aurora_mysql.sql.functions.registry import udf
@@ -622,18 +622,21 @@ def _number_to_datetime(whole: int) -> dt.datetime | None:
     return parse_datetime(_padded(whole))
 
 
-def _padded(whole: int) -> str:
-    """As many digits as a date or datetime has."""
-    if not whole:
+def _padded(number: int) -> str:
+    """The digits of a date or datetime; '' for a number that is none. YYMMDD and YYMMDDhhmmss get their century."""
+    if number == 0:
         return "00000000"
-    text = str(whole)
-    if len(text) <= 6:
-        text = text.zfill(6)
-    elif len(text) <= 8:
-        text = text.zfill(8)
-    elif len(text) <= 12:
-        text = text.zfill(12)
-    return text
+    for low, high, century in (
+        (101, 691231, 20_000_000),
+        (700101, 991231, 19_000_000),
+        (10000101, 99991231, 0),
+        (101_000_000, 691231_235959, 20_000_000_000_000),
+        (700101_000000, 991231_235959, 19_000_000_000_000),
+        (10000101_000000, 99991231_235959, 0),
+    ):
+        if low <= number <= high:
+            return str(number + century)
+    return ""
 
 
 @udf("my_number_moment", ["DOUBLE", "BIGINT", "BIGINT"], "TIMESTAMP")
@@ -649,8 +652,11 @@ def number_to_moment(number: float, rules: int, warn: int) -> dt.datetime | str 
 def number_to_time(number: float, warn: int) -> dt.timedelta | None:
     """A number where a time is wanted: hhmmss, or a whole datetime."""
     if number >= 10_000_000_000:
-        moment = number_to_datetime(number, warn)
-        return None if moment is None else time_of(moment)
+        moment, _ = read_moment(_padded(int(number)), LOOSE_DATE)
+        if moment is None:
+            conversion_warning(warn, 1292, f"Incorrect datetime value: '{double_text(number)}'")
+            return None
+        return moment.time_of_day() if isinstance(moment, ZeroDate) else time_of(moment)
     return to_time(f"{number:.6f}".rstrip("0").rstrip("."), warn)
 
 

@@ -140,9 +140,7 @@ def unify(types: list[T]) -> T:
         if first.kind == "wide":
             return _wide(known)
         if first.kind == "decimal":
-            whole = max(t.precision - t.scale for t in known)
-            scale = max(t.decimals for t in known)
-            return decimal(whole + scale, scale)
+            return _decimals(known)
         if first.kind == "string":
             collations = {t.collation for t in known}
             collation = next((c for c in collations if c and c.endswith("_bin")), None)
@@ -159,9 +157,7 @@ def unify(types: list[T]) -> T:
         if "wide" in kinds:
             return _wide(known)
         if "decimal" in kinds or kinds >= {"int", "uint"}:
-            whole = max(as_decimal(t)[0] for t in known)
-            scale = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
-            return decimal(whole + scale, scale)
+            return _decimals(known)
         if kinds & {"uint", "bit"}:
             return UINT if "int" not in kinds else INT
         return INT
@@ -170,6 +166,16 @@ def unify(types: list[T]) -> T:
     if kinds <= {"binary", "string"} or "binary" in kinds:
         return BINARY
     return STRING
+
+
+def _decimals(known: list[T]) -> T:
+    """The digits that a quotient has behind those it shows stay, if there is room for them."""
+    whole = max(as_decimal(t)[0] for t in known)
+    shown = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
+    kept = max(as_decimal(t)[1] for t in known)
+    if kept > shown and whole + kept <= MAX_DIGITS:
+        return T("decimal", whole + kept, kept, shown=shown)
+    return decimal(whole + shown, shown)
 
 
 def _wide(known: list[T]) -> T:
