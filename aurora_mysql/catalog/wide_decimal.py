@@ -7,7 +7,7 @@ texts.
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from aurora_mysql.catalog.model import ColumnType
 
@@ -35,5 +35,5 @@ def of_units(text: str) -> Decimal:
 
 
 def in_scale(value: Decimal, scale: int) -> Decimal:
-    """`value` with `scale` decimals, which it fits."""
-    return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    """`value` with `scale` decimals, rounded half away from zero."""
+    return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, context=_EXACT)

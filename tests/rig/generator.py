@@ -120,9 +120,11 @@ _TEMPLATES: dict[str, list[str]] = {
     "wide": [
         "({wide} + {wide})", "({wide} - {dec})", "({wide} * {small})", "ABS({wide})", "(- {wide})", "ROUND({wide}, 3)",
         "TRUNCATE({wide}, 2)", "FLOOR({wide})", "IFNULL({wide}, {int})", "IF({bool}, {wide}, {dec})",
-        "GREATEST({wide}, {int})", "CAST({dec} AS DECIMAL(45,10))", "COALESCE({wide}, {dec}, 1)", "({wide} % 7)",
+        "GREATEST({wide}, {int})", "CAST({dec} AS DECIMAL(45,10))", "COALESCE({wide}, {dec}, 1)",
+        "({wide} % 7)",
     ],
-    "padded": ["UPPER({padded})", "IF({bool}, {padded}, {padded})", "COALESCE({padded}, 'a ')", "CONCAT({padded}, ' ')"],
+    "padded": ["UPPER({padded})", "IF({bool}, {padded}, {padded})", "COALESCE({padded}, 'a ')",
+               "CONCAT({padded}, ' ')"],
     "binary": ["LOWER({binary})", "IF({bool}, {binary}, {binary})", "CONCAT({binary}, ' ')"],
     "pattern": ["'a%'", "'%b%'", "'_b%'", "'%'", "''", "'A__'", "'%o w%'"],
 }  # fmt: skip

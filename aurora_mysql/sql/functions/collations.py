@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from aurora_mysql.catalog.collation import pads_space
+
 #: ASCII as the Unicode collation algorithm (DUCET) has it: white space, punctuation, symbols, then digits, letters.
 _UCA_ORDER = "\t\n\x0b\x0c\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
 _UCA_WEIGHT = {character: chr(weight) for weight, character in enumerate(_UCA_ORDER, start=1)}
@@ -123,6 +125,23 @@ def sort_keys(texts: Sequence[str | None], collation: str) -> Sequence[Any]:
     name = sort_key_function(collation)
     keys: Sequence[Any] = texts if name is None else _KEYS[name](pa.array(texts, pa.string())).to_pylist()
     return keys
+
+
+def text_sort_key(text: str, collation: str) -> str | bytes:
+    """What one text sorts by in `collation`."""
+    if pads_space(collation):
+        text = text.rstrip(" ")
+    name = sort_key_function(collation)
+    if name is None:
+        return text
+    if name in _ONE_WEIGHT:
+        return text.translate(_ONE_WEIGHT[name])
+    key: bytes = _KEYS[name](pa.array([text], pa.string())).to_pylist()[0]
+    return key
+
+
+#: Collations that have nothing but primary weights.
+_ONE_WEIGHT = {"my_uca_key": _Weights(_uca), "my_general_key": _Weights(_general)}
 
 
 def sort_key_function(collation: str) -> str | None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from aurora_mysql.catalog.collation import collation_key
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.functions.collations import text_sort_key
 from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.registry import udf
 
@@ -61,13 +62,13 @@ def join_distinct(values: list[str], divider: str, sensitive: bool) -> str:
 @udf("my_greatest", None, "VARCHAR")
 def greatest(collation: str, *texts: str) -> str:
     """The first of the greatest texts in `collation`."""
-    return max(texts, key=lambda text: collation_key(text, collation))
+    return max(texts, key=lambda text: text_sort_key(text, collation))
 
 
 @udf("my_least", None, "VARCHAR")
 def least(collation: str, *texts: str) -> str:
     """The first of the least texts in `collation`."""
-    return min(texts, key=lambda text: collation_key(text, collation))
+    return min(texts, key=lambda text: text_sort_key(text, collation))
 
 
 @udf("my_weight", ["VARCHAR", "VARCHAR"], "VARCHAR")

@@ -52,7 +52,8 @@ def cast(tr: Translator, e: Ex, target: exp.DataType) -> Ex:
             if scale > precision:
                 raise mysql_error(1427, "")
             if precision > types.MAX_DIGITS:
-                source = text(e) if e.t.textual else text(number(e))
+                n = number(e)
+                source = text(e) if e.t.textual else f"CAST({n.sql} AS VARCHAR)" if n.t.kind == "decimal" else text(n)
                 clamped = f"my_dec({source}, {precision}, {scale}, {WARN})"
                 return Ex(f"my_wide({clamped})", T("wide", precision, scale))
             return _decimal(e, T("decimal", precision, scale))

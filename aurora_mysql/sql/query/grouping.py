@@ -9,7 +9,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
-from aurora_mysql.sql.query.expression import Ex, as_shown, group_key
+from aurora_mysql.sql.query.expression import Ex, as_shown, group_key, may_be_padded
 from aurora_mysql.sql.query.scope import Grouping, Scope
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
             key = "CAST(NULL AS VARCHAR)"
         known = Ex(key, e.t, collated=e.collated or key != e.sql, name=e.name, origin=e.origin, key_sql="")
         texts.append(key)
-        out.nodes.append((target, known))
+        # The key may lack spaces at the end: the group shows its first row's text.
+        shown = Ex(f"first({e.sql})", e.t) if may_be_padded(e) and not out.rollup else known
+        out.nodes.append((target, shown))
         out.texts[e.sql] = known
     _determine(tr, node, scope, out)
     return out, texts, bool(group.args.get("rollup"))

@@ -20,7 +20,6 @@ from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     WARN,
     Ex,
-    as_shown,
     blob,
     boolean,
     cast_to,
@@ -266,8 +265,9 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
         shown = first + second if op == "*" else max(first, second)
         digits = whole1 + whole2 + scale1 + scale2 if op == "*" else max(whole1, whole2) + 1 + max(scale1, scale2)
         if digits > types.MAX_DIGITS:
-            # No room for the digits behind those that are shown.
-            return arithmetic(op, as_shown(x), as_shown(y))
+            # No room in 128 bits for the digits behind those that are shown.
+            whole = whole1 + whole2 if op == "*" else max(whole1, whole2) + 1
+            return Ex(wide_decimals.arithmetic(op, x, y).sql, wide_decimals.wide(whole + shown, shown))
     if op == "*":
         t = types.decimal(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
         if whole1 + whole2 + scale1 + scale2 > types.MAX_DIGITS:

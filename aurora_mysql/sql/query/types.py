@@ -148,6 +148,8 @@ def unify(types: list[T]) -> T:
             return T("string", collation=collation or named)
         if first.temporal:
             return T(first.kind, scale=max(t.scale for t in known), zero=max(t.zero for t in known))
+        if first.kind in ("double", "float") and any(t.scale != first.scale for t in known):
+            return DOUBLE  # no number of decimals in common
         if all(t.declared == first.declared for t in known):
             return first
         return first.plain()
