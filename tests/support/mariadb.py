@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from tests.support.cluster import wait_for
 
 
 class MariaDb:
-    """`mariadbd` in `directory` on a free loopback port, user root without a password. End it with :meth:`close`."""
+    """`mariadbd` in `directory` on a free loopback port, user root without a password. `options` are further arguments.
+    End it with :meth:`close`."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *, options: Sequence[str] = ()) -> None:
+        self._directory, self._options = directory, options
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -52,6 +54,7 @@ class MariaDb:
             "--character-set-server=utf8mb4",
             "--local-infile=1",
             "--max-connections=500",
+            *self._options,
         ]
         with (self._directory / "log").open("wb") as log:
             self._process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT)
