@@ -17,7 +17,7 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.functions.stored_calls import RESULT_TYPES, CallResults
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, as_shown, number
+from aurora_mysql.sql.query.expression import Ex, as_shown, number, text
 from aurora_mysql.sql.query.scope import Scope
 from aurora_mysql.sql.query.sources import bind_sources
 from aurora_mysql.sql.query.types import T
@@ -89,6 +89,8 @@ def stored_call(tr: Translator, name: str, nodes: Sequence[exp.Expression], scop
     given = types.duckdb_type(t)
     returned = given if given in RESULT_TYPES else "DOUBLE" if given == "FLOAT" else "VARCHAR"
     sql = f"{RESULT_TYPES[returned]}(CAST({token} AS BIGINT), CAST({place} AS BIGINT){passed})"
+    if t.kind == "wide":
+        return Ex(f"my_wide({sql})", t)
     return Ex(sql if given == returned else f"CAST({sql} AS {given})", t)
 
 
@@ -103,6 +105,8 @@ def _argument(e: Ex) -> str:
         return "CAST(NULL AS VARCHAR)"
     if e.t.kind == "float":
         return f"CAST(CAST({e.sql} AS VARCHAR) AS DOUBLE)"
+    if e.t.kind == "wide":
+        return text(e)
     return as_shown(e).sql
 
 
