@@ -49,9 +49,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for n in range(1, 601):
             text = "NULL" if n % 11 == 0 else f"'{'é' * (n % 300)}{n}'"
             day = "NULL" if n % 7 == 0 else f"'2024-02-{n % 28 + 1:02d} 03:04:05.{n % 1000:03d}'"
-            rows.append(
-                f"({n}, {n % 13 or 'NULL'}, {text}, {n}.25, {day}, 'b{n}', {2**63 + n}, {n}.5, {day})"
-            )
+            rows.append(f"({n}, {n % 13 or 'NULL'}, {text}, {n}.25, {day}, 'b{n}', {2**63 + n}, {n}.5, {day})")
         found.query(f"INSERT INTO app.t VALUES {', '.join(rows)}")
         yield found
         found.assert_clean_logs()
