@@ -20,6 +20,9 @@ from aurora_mysql.sql import table_locks
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
+from aurora_mysql.sql.dml.insert import InsertPlan
+from aurora_mysql.sql.dml.scanned_insert import ScannedInsert
+from aurora_mysql.sql.dml.scanned_values import ScannedValues, scan
 from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.known_statements import Cut, KnownStatement, KnownStatements, cut, same_values, trustworthy
@@ -90,6 +93,11 @@ class Executor:
 
     async def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
         """One result per statement."""
+        if len(sql) > _LONG_TEXT and "NO_BACKSLASH_ESCAPES" not in str(ctx.variables.get("sql_mode", "")):
+            scanned = await asyncio.to_thread(scan, sql)
+            if scanned is not None:
+                yield await self._run_scanned(ctx, sql, scanned)
+                return
         statements = self._split(ctx, sql)
         if not statements:
             raise mysql_error(1065)
@@ -103,6 +111,32 @@ class Executor:
                     yield result
             else:
                 yield await self.run(ctx, statement, text=only)
+
+    async def _run_scanned(self, ctx: SessionContext, sql: str, scanned: ScannedValues) -> Result:
+        """One long INSERT, whose rows are columns already."""
+        first = self._split(ctx, scanned.first)[0]
+
+        async def whole(ctx: SessionContext, tx: Transaction) -> Result:
+            statement = (await asyncio.to_thread(self._split, ctx, sql))[0]
+            found, params = await self._plan_long(ctx, statement)
+            return await found.plan.run(ctx, tx, params)
+
+        async def work() -> Result:
+            for _ in range(_REPLANS):
+                found, params = self._plan(ctx, first)
+                self.check_privileges(ctx, found)
+                plan: Plan = found.plan
+                if isinstance(plan, InsertPlan):
+                    plan = ScannedInsert(plan, scanned, whole)
+                else:
+                    return await self._run(ctx, (await asyncio.to_thread(self._split, ctx, sql))[0])
+                try:
+                    return await self._run_plan(ctx, plan, params)
+                except StalePlanError:
+                    continue
+            raise mysql_error(1412)
+
+        return await self._guarded(ctx, first.verb, "Com_" + first.verb.lower(), sql, work())
 
     # -- stored programs ------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Table
+from aurora_mysql.engine.keys import INTEGER_TYPES
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
@@ -117,6 +118,10 @@ def _assignment(
     return table.position[column.name.lower()], expression
 
 
+#: Columns in which a number and its text are stored alike.
+_NUMBERS = INTEGER_TYPES | {"decimal", "float", "double"}
+
+
 class InsertPlan:
     """See :class:`aurora_mysql.sql.plan.Plan`."""
 
@@ -148,6 +153,31 @@ class InsertPlan:
             await self._selected(run, params)
         else:
             await self._given(run, params)
+        return self._done(run, ctx, several=several)
+
+    async def run_columns(
+        self, ctx: SessionContext, tx: Transaction, texts: Sequence[Any], numbers: Sequence[bool]
+    ) -> Ok | None:
+        """Insert many rows of literals that are given as columns of texts, as the statement with these rows would.
+
+        `numbers` tells which columns have literals that are no strings. None, and nothing is inserted, when that can't
+        be done so: the statement has then to be run.
+        """
+        if self.query is not None or self.update is not None or self.more or len(texts) != len(self.targets):
+            return None
+        if any(given and c.type.name not in _NUMBERS for given, c in zip(numbers, self.targets, strict=True)):
+            return None
+        await tx.use_table(self.table)
+        ctx.id_from_function = 0
+        rules = InsertRules(self.targets, self.replace, self.ignore)
+        run = RowInserter(self.pc, self.writer, rules, ctx, tx, (), several=True)
+        run.rows_to_come = len(texts[0])
+        if not await run.columns(texts):
+            return None
+        return self._done(run, ctx, several=True)
+
+    @staticmethod
+    def _done(run: RowInserter, ctx: SessionContext, *, several: bool) -> Ok:
         if run.first_id:
             ctx.last_insert_id = run.first_id
         info = f"Records: {run.number}  Duplicates: {run.duplicates}  Warnings: {len(ctx.warnings)}"
