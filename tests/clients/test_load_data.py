@@ -204,3 +204,28 @@ def test_a_load_as_columns_within_a_transaction(
         assert cluster.query("SELECT COUNT(*), SUM(id), MAX(name) FROM app.t", endpoint) == [
             (6000, Decimal(6000 * 6001 // 2), "n999")
         ]
+
+
+def test_a_long_insert_is_what_its_rows_are(connection: pymysql.connections.Connection[Any], cluster: Cluster) -> None:
+    """Statements of this length are scanned instead of tokenised; what is not plain goes the usual way."""
+    names = [f"it\\'s {i}" if i % 7 else "tab\\t\\\\" for i in range(3000)]
+    values = [f"('{name}',{i}.25,'2024-01-{i % 28 + 1:02d} 01:02:03')" for i, name in enumerate(names)]
+    insert = "INSERT INTO t (name, amount, at) VALUES "
+    assert run(connection, insert + ",".join(values)) == (3000, "Records: 3000  Duplicates: 0  Warnings: 0")
+    assert rows(connection, "SELECT LAST_INSERT_ID(), COUNT(*), MIN(id), MAX(id) FROM t") == [(1, 3000, 1, 3000)]
+    assert rows(connection, "SELECT name, amount, at, note FROM t WHERE id IN (1, 2) ORDER BY id") == [
+        ("tab\t\\", Decimal("0.25"), dt.datetime(2024, 1, 1, 1, 2, 3), "none"),
+        ("it's 1", Decimal("1.25"), dt.datetime(2024, 1, 2, 1, 2, 3), "none"),
+    ]
+    with pytest.raises(pymysql.err.DataError, match="'name' at row 2990"):
+        run(connection, insert + ",".join([*values[:2989], "('more than twenty characters',1,NULL)", *values[2990:]]))
+    assert rows(connection, "SELECT COUNT(*) FROM t") == [(3000,)]
+    assert run(connection, insert + ",".join([*values[:2990], "(UPPER('x'),1 + 1,NOW())"]))[0] == 2991
+    ids = "INTO t (id, name) VALUES " + ",".join(f"({i},'name {i}')" for i in range(100_000, 104_000))
+    assert run(connection, f"INSERT {ids}")[0] == 4000
+    with pytest.raises(pymysql.err.IntegrityError, match="1062"):
+        run(connection, f"INSERT {ids},(104000,'x')")
+    assert run(connection, f"INSERT IGNORE {ids},(104000,'x')")[0] == 1
+    assert run(connection, f"REPLACE {ids}")[0] == 8000
+    cluster.wait_level()
+    assert cluster.query("SELECT COUNT(*), MAX(id) FROM app.t", "reader") == [(3000 + 2991 + 4001, 104_000)]
