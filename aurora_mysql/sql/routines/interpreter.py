@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,6 +38,8 @@ from aurora_mysql.sql.routines.tree import (
     Sql,
 )
 
+#: Turns of loops after which other sessions get theirs: what needs no query never waits by itself.
+_TURNS = 50
 #: Rows that a cursor may hold; a bound on what one session keeps in memory.
 _CURSOR_ROWS = 1_000_000
 
@@ -124,6 +127,7 @@ class Interpreter:
         self._limit: int | None = None
         self._escaped: tuple[MySQLError, int] | None = None
         self._handling: list[MySQLError] = []
+        self._turns = 0
 
     async def run(self, body: Node) -> AsyncIterator[ResultSet]:
         """The result sets of the program's statements, one after the other; each must be read before the next.
@@ -212,6 +216,9 @@ class Interpreter:
 
     async def _loop(self, loop: Loop) -> AsyncIterator[ResultSet]:
         while loop.kind != "WHILE" or await self._true(loop.condition):
+            self._turns += 1
+            if self._turns % _TURNS == 0:
+                await asyncio.sleep(0)
             if self._ctx.kill_query:
                 raise mysql_error(1317)
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,22 @@ def test_script(tmp_path: Path, name: str) -> None:
         executor = Executor(session.services)
         for sql, expected in SCRIPTS[name]:
             assert await answers(executor, session, sql) == list(expected), sql
+
+    with_session(tmp_path, work)
+
+
+def test_an_endless_loop_holds_up_nobody_and_can_be_killed(tmp_path: Path) -> None:
+    async def work(session: SchemaSession) -> None:
+        session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
+        executor = Executor(session.services)
+        body = "BEGIN DECLARE n INT DEFAULT 0; WHILE n < 1000 DO SET n = n % 10 + 1; END WHILE; RETURN n; END"
+        await answers(executor, session, f"CREATE FUNCTION spin() RETURNS INT {body}")
+        running = asyncio.ensure_future(answers(executor, session, "SELECT spin()"))
+        for _ in range(20):  # the loop goes on, and so do others
+            await asyncio.sleep(0.005)
+        assert not running.done()
+        session.ctx.interrupt(whole_connection=False)
+        assert await asyncio.wait_for(running, 10) == ["1317"]
 
     with_session(tmp_path, work)
 
