@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from aurora_mysql.redo.record import Row
 
@@ -27,6 +27,16 @@ MOST_RANGE_KEYS = 1024
 #: The LSN of a reader without a read view: it sees what is newest.
 NEWEST = sys.maxsize
 
+
+class Ordered(Protocol):
+    """What keys can do."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+#: Of a table's key: an integer, or several.
+K = TypeVar("K", bound=Ordered)
+
 #: Makes something of each row (its packet, what it sorts by); a page keeps what it made until the row changes.
 Derive = Callable[[Sequence[Row]], Sequence[Any]]
 
@@ -36,12 +46,19 @@ _KEPT_BYTES = 100
 _NOTHING = object()
 
 
+class Home(Protocol):
+    """What holds pages, and counts what they take."""
+
+    size_bytes: int
+    use: MemoryUse
+
+
 @dataclass(slots=True)
 class MemoryUse:
     """What the evictable part of the row store takes. `trim` makes room when it is too much."""
 
     limit_bytes: int
-    trim: Callable[[KeyPages], None]
+    trim: Callable[[Home], None]
     bytes: int = 0
 
 
@@ -54,7 +71,7 @@ def estimate_row_bytes(row: Row) -> int:
     return total
 
 
-class KeyPage:
+class KeyPage(Generic[K]):
     """All rows of one stretch of keys, as of the newest visible commit.
 
     Invariant: `at(lsn)` is exact for every `since_lsn` <= lsn; earlier states are unknown.
@@ -65,18 +82,18 @@ class KeyPage:
         "used",
     )  # fmt: skip
 
-    def __init__(self, rows: dict[int, Row], since_lsn: int, size_bytes: int, home: KeyPages | None = None) -> None:
+    def __init__(self, rows: dict[K, Row], since_lsn: int, size_bytes: int, home: Home | None = None) -> None:
         self.rows = rows
         self.since_lsn = self.changed_lsn = since_lsn
         self.size_bytes = size_bytes
         self.home = home
         self.used = True
-        self._undo: deque[tuple[int, int, Row | None]] | None = None
-        self._ordered: list[int] | None = None
-        self._derived: dict[Derive, dict[int, Any]] | None = None
+        self._undo: deque[tuple[int, K, Row | None]] | None = None
+        self._ordered: list[K] | None = None
+        self._derived: dict[Derive, dict[K, Any]] | None = None
         self._derived_bytes = 0
 
-    def change(self, lsn: int, key: int, row: Row | None, oldest_view_lsn: int | None) -> None:
+    def change(self, lsn: int, key: K, row: Row | None, oldest_view_lsn: int | None) -> None:
         """The commit `lsn` made `row` the newest image of `key` (None: deleted). `oldest_view_lsn`: of the open read
         views, None without any."""
         rows = self.rows
@@ -104,7 +121,7 @@ class KeyPage:
                 self._resize(estimate_row_bytes(row))
             rows[key] = row
 
-    def row_at(self, key: int, lsn: int) -> tuple[bool, Row | None]:
+    def row_at(self, key: K, lsn: int) -> tuple[bool, Row | None]:
         """(known, row): the row as a view of `lsn` sees it; not known when the page doesn't reach back so far."""
         if lsn < self.since_lsn:
             return False, None
@@ -115,13 +132,13 @@ class KeyPage:
         return True, self.rows.get(key)
 
     @property
-    def ordered(self) -> list[int]:
+    def ordered(self) -> list[K]:
         """The keys of its rows, ascending."""
         if self._ordered is None:
             self._ordered = sorted(self.rows)
         return self._ordered
 
-    def between(self, low: int, high: int, lsn: int | None) -> list[tuple[int, Row]] | None:
+    def between(self, low: K, high: K, lsn: int | None) -> list[tuple[K, Row]] | None:
         """Key and row of low <= key <= high in key order, as a view of `lsn` (None: the newest) sees them; None when
         the page doesn't reach back so far."""
         if lsn is not None and lsn < self.since_lsn:
@@ -141,7 +158,7 @@ class KeyPage:
             ordered = self.ordered
         return [(key, rows[key]) for key in ordered[bisect_left(ordered, low) : bisect_right(ordered, high)]]
 
-    def derived(self, make: Derive, keys: Sequence[int]) -> list[Any]:
+    def derived(self, make: Derive, keys: Sequence[K]) -> list[Any]:
         """What `make` makes of the newest rows with `keys`, all of which there are; each is kept until it changes."""
         kept = self._derived
         if kept is None:
@@ -164,7 +181,7 @@ class KeyPage:
             self._resize(added)
             return found
 
-    def _forget_derived(self, key: int | None = None) -> None:
+    def _forget_derived(self, key: K | None = None) -> None:
         """The row with `key` has changed; None: all of them go."""
         kept = self._derived
         if not kept:
@@ -201,7 +218,7 @@ class RowsFound:
 
     def __init__(self) -> None:
         #: A page and keys in it, or rows.
-        self._parts: list[tuple[KeyPage | None, Sequence[int], Sequence[Row]]] = []
+        self._parts: list[tuple[KeyPage[Any] | None, Sequence[Any], Sequence[Row]]] = []
         self.count = 0
 
     @classmethod
@@ -215,12 +232,12 @@ class RowsFound:
         self._parts.append((None, (), rows))
         self.count += len(rows)
 
-    def add_key(self, page: KeyPage, key: int) -> None:
+    def add_key(self, page: KeyPage[K], key: K) -> None:
         """A row that the page has now."""
         self._parts.append((page, (key,), ()))
         self.count += 1
 
-    def add_page(self, page: KeyPage, low: int, high: int, lsn: int) -> bool:
+    def add_page(self, page: KeyPage[K], low: K, high: K, lsn: int) -> bool:
         """The page's rows with low <= key <= high as a view of `lsn` sees them; False when it does not know them."""
         if lsn >= page.changed_lsn:
             ordered = page.ordered
@@ -277,11 +294,11 @@ class KeyPages:
 
     def __init__(self, use: MemoryUse) -> None:
         self.use = use
-        self.pages: dict[int, KeyPage] = {}
+        self.pages: dict[int, KeyPage[int]] = {}
         self.loading: dict[int, PageLoad] = {}
         self.size_bytes = 0
 
-    def find(self, key: int) -> KeyPage | None:
+    def find(self, key: int) -> KeyPage[int] | None:
         page = self.pages.get(key >> PAGE_BITS)
         if page is not None:
             page.used = True
@@ -366,7 +383,7 @@ class KeyPages:
         self.use.bytes -= self.size_bytes
         self.size_bytes = 0
 
-    def evict_one(self) -> int:
+    def evict(self) -> int:
         """Drop the oldest page that was not used since it was last passed over; its bytes, 0 when there is none."""
         pages = self.pages
         for _ in range(len(pages)):
@@ -379,7 +396,7 @@ class KeyPages:
             return self._gone(page)
         return self._gone(pages.pop(next(iter(pages)))) if pages else 0
 
-    def _gone(self, page: KeyPage) -> int:
+    def _gone(self, page: KeyPage[int]) -> int:
         page.home = None
         self.size_bytes -= page.size_bytes
         self.use.bytes -= page.size_bytes

@@ -106,7 +106,7 @@ def rows_of_candidates(stored: TableRows, position: int, candidates: Candidates,
     found = RowsFound()
     for low, high, keys, in_order in candidates:
         #: Value, key, and the page that has the row now, or the row.
-        fitting: list[tuple[int, int, KeyPage | None, Row]] = []
+        fitting: list[tuple[int, int, KeyPage[int] | None, Row]] = []
         previous = low
         for key in keys:
             page = by_number.get(key >> PAGE_BITS)

@@ -20,16 +20,20 @@ class TableKeys:
 
     `of_row` maps a row to its key, `of_values` maps key-column values to it, `unique` maps an index name to the
     function that gives a row's value in that unique index, or None when a part is NULL (NULLs never collide).
-    `is_integer`: the key is one integer column.
+    `is_integer`: the key is one integer column; `are_integers`: it is several.
     """
 
-    __slots__ = ("has_hidden_key", "is_integer", "of_row", "of_values", "table", "unique", "values_of_row")
+    __slots__ = (
+        "are_integers", "has_hidden_key", "is_integer", "of_row", "of_values", "table", "unique", "values_of_row",
+    )  # fmt: skip
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.has_hidden_key = table.key_columns == (HIDDEN_KEY,)
         positions = table.key_positions
-        self.is_integer = len(positions) == 1 and table.columns[positions[0]].type.name in INTEGER_TYPES
+        integers = all(table.columns[p].type.name in INTEGER_TYPES for p in positions)
+        self.is_integer = integers and len(positions) == 1
+        self.are_integers = integers and len(positions) > 1
         self.of_values = normaliser(table, table.key_columns)
         self.values_of_row = _picker(positions)
         plain = not any(needs_collation_key(table.columns[p]) for p in positions)

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.key_leaves import all_integers
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, RowsFound
 from aurora_mysql.engine.key_ranges import Ranges, candidates_by_value, rows_in_pages, rows_of_candidates, width_of
 from aurora_mysql.engine.row_store import TableRows
@@ -67,6 +68,13 @@ def row_at_once(engine: Engine, ctx: SessionContext, table: Table, key: tuple[An
         if lsn >= page.changed_lsn:
             return page.rows.get(key[0])
         known, row = page.row_at(key[0], lsn)
+        return row if known else UNKNOWN
+    if stored.leaves is not None:
+        leaf = stored.leaves.find(key) if all_integers(key) else None
+        if leaf is None:
+            return UNKNOWN
+        engine.row_store.hits += 1
+        known, row = leaf.row_at(key, lsn)
         return row if known else UNKNOWN
     version = stored.find(stored.keys.of_values(key))
     if version is None or version.lsn > lsn:

@@ -12,7 +12,8 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPages, MemoryUse, PageLoad, estimate_row_bytes
+from aurora_mysql.engine.key_leaves import KeyLeaves, LeafLoad
+from aurora_mysql.engine.key_pages import PAGE_BITS, Home, KeyPages, MemoryUse, PageLoad, estimate_row_bytes
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.secondary import ENTRY_BYTES, SecondaryIndex, SecondaryIndexes
 from aurora_mysql.redo.column_rows import ColumnRows
@@ -55,6 +56,7 @@ class TableRows:
     clean_bytes: int = 0
     bulk_lsn: int = 0
     pages: KeyPages | None = None
+    leaves: KeyLeaves | None = None
     secondary: SecondaryIndexes = field(default_factory=SecondaryIndexes)
 
     def find(self, key: Key) -> Version | None:
@@ -92,6 +94,8 @@ class RowStore:
             rows = self._tables[table_id] = TableRows(keys)
             if keys.is_integer:
                 rows.pages = KeyPages(self.use)
+            elif keys.are_integers:
+                rows.leaves = KeyLeaves(self.use)
         return rows
 
     def forget_table(self, table_id: int) -> None:
@@ -102,6 +106,8 @@ class RowStore:
             self.use.bytes -= rows.secondary.drop()
             if rows.pages is not None:
                 rows.pages.drop()
+            if rows.leaves is not None:
+                rows.leaves.drop()
 
     def schema_changed(self, lsn: int) -> None:
         """Tables may have come or changed with the commit `lsn`: nothing loaded from now on tells of before."""
@@ -123,12 +129,14 @@ class RowStore:
                 self._pass_by(table, lsn, change)
                 continue
             keys = table.keys
-            pages = table.pages
+            pages, leaves = table.pages, table.leaves
             for values in change.deletes:
                 key = keys.of_values(values)
                 self._put_dirty(table, key, Version(lsn, None))
                 if pages is not None:
                     pages.change(lsn, key[0], None, oldest_view_lsn)
+                elif leaves is not None:
+                    leaves.change(lsn, key, None, oldest_view_lsn)
             of_row = keys.of_row
             has_indexes = bool(table.secondary.ready or table.secondary.building)
             for row in change.upserts:
@@ -136,6 +144,8 @@ class RowStore:
                 self._put_dirty(table, key, Version(lsn, row))
                 if pages is not None:
                     pages.change(lsn, key[0], row, oldest_view_lsn)
+                elif leaves is not None:
+                    leaves.change(lsn, key, row, oldest_view_lsn)
                 if has_indexes:
                     self.use.bytes += table.secondary.add(row)
                 for name, unique_of in keys.unique.items():
@@ -149,6 +159,8 @@ class RowStore:
         self.use.bytes -= table.secondary.drop()
         if table.pages is not None:
             table.pages.clear()
+        if table.leaves is not None:
+            table.leaves.clear()
         self.use.bytes -= table.clean_bytes
         table.clean_bytes = 0
         table.clean.clear()
@@ -179,10 +191,7 @@ class RowStore:
         for key, version in [(k, v) for k, v in table.dirty.items() if v.lsn == lsn]:
             del table.dirty[key]
             self.dirty_rows -= 1
-            if table.pages is not None:
-                self._applied_to_pages(table, key, version.row)
-            elif version.row is not None:
-                self._put_clean(table, key, version)
+            self._has_become_clean(table, key, version)
 
     def _put_dirty(self, table: TableRows, key: Key, version: Version) -> None:
         if key not in table.dirty:
@@ -211,7 +220,7 @@ class RowStore:
                 if version is not None and version.lsn == lsn:
                     del table.dirty[key]
                     self.dirty_rows -= 1
-                    self._applied_to_pages(table, key, None)
+                    self._has_become_clean(table, key, version)
             for row in change.upserts:
                 key = keys.of_row(row)
                 version = table.dirty.get(key)
@@ -226,16 +235,17 @@ class RowStore:
                 if version is not None and version.lsn == lsn:
                     del table.dirty[key]
                     self.dirty_rows -= 1
-                    if table.pages is None:
-                        self._put_clean(table, key, version)
-                    else:
-                        self._applied_to_pages(table, key, version.row)
+                    self._has_become_clean(table, key, version)
 
-    @staticmethod
-    def _applied_to_pages(table: TableRows, key: Key, row: Row | None) -> None:
+    def _has_become_clean(self, table: TableRows, key: Key, version: Version) -> None:
         """A dirty row leaves: a load that began before DuckDB had it must still get it."""
-        if table.pages is not None and table.pages.loading:
-            table.pages.touched(key[0] >> PAGE_BITS, key[0], row)
+        if table.pages is not None:
+            if table.pages.loading:
+                table.pages.touched(key[0] >> PAGE_BITS, key[0], version.row)
+        elif table.leaves is not None:
+            table.leaves.touched(key, version.row)
+        elif version.row is not None:
+            self._put_clean(table, key, version)
 
     def end_load(self, table: TableRows, load: PageLoad, rows: Sequence[Row] | None) -> None:
         """A load of pages has ended; `rows` as DuckDB had them, None when it failed or the table is another now."""
@@ -255,6 +265,19 @@ class RowStore:
         since_lsn = max(self.last_lsn(keys.table.id), self._schema_lsn)
         row_bytes = estimate_row_bytes(rows[0]) if rows else 0
         pages.end(load, [(keys.of_row(row)[0], row) for row in rows], dirty, since_lsn, row_bytes)
+        self._trim(table)
+
+    def end_leaf_load(self, table: TableRows, load: LeafLoad, rows: Sequence[Row] | None) -> None:
+        """A load of a leaf has ended; `rows` as DuckDB had them, None when it failed or the table is another now."""
+        leaves, keys = table.leaves, table.keys
+        assert leaves is not None
+        if rows is None or self._tables.get(keys.table.id) is not table or load.overtaken:
+            leaves.end(load, None, {}, 0, 0)
+            return
+        dirty = {key: version.row for key, version in table.dirty.items() if key >= load.start}
+        since_lsn = max(self.last_lsn(keys.table.id), self._schema_lsn)
+        row_bytes = estimate_row_bytes(rows[0]) if rows else 0
+        leaves.end(load, [(keys.of_row(row), row) for row in rows], dirty, since_lsn, row_bytes)
         self._trim(table)
 
     @property
@@ -325,7 +348,8 @@ class RowStore:
         read.readers -= 1
         if not read.readers and table.reading.get(key) is read:
             del table.reading[key]
-        if read.valid and row is not None and key not in table.dirty and self._tables.get(table.keys.table.id) is table:
+        kept = row is not None and table.leaves is None
+        if kept and read.valid and key not in table.dirty and self._tables.get(table.keys.table.id) is table:
             self._put_clean(table, key, Version(lsn, row))
 
     def _put_clean(self, table: TableRows, key: Key, version: Version) -> None:
@@ -348,24 +372,27 @@ class RowStore:
         while use.bytes > use.limit_bytes and self._evict_one(grown):
             pass
 
-    def _trim_pages(self, grown: KeyPages) -> None:
+    def _trim_pages(self, grown: Home) -> None:
         for table in self._tables.values():
-            if table.pages is grown:
+            if table.pages is grown or table.leaves is grown:
                 self._trim(table)
                 return
 
     def _evict_one(self, preferred: TableRows) -> bool:
         """Drop the oldest row of the table that was just added to, or of the largest one if that was its only row."""
         if preferred.pages is not None and len(preferred.pages.pages) > 1:
-            return bool(preferred.pages.evict_one())
+            return bool(preferred.pages.evict())
+        if preferred.leaves is not None and len(preferred.leaves.leaves) > 1:
+            return bool(preferred.leaves.evict())
         victim = preferred
         if len(preferred.clean) <= 1:
-            paged = [t.pages for t in self._tables.values() if t.pages is not None and t.pages.pages]
+            paged: list[KeyPages | KeyLeaves] = [t.pages for t in self._tables.values() if t.pages and t.pages.pages]
+            paged += [t.leaves for t in self._tables.values() if t.leaves and t.leaves.leaves]
             others = [t for t in self._tables.values() if t.clean and t is not preferred]
             victim = max(others, key=lambda t: t.clean_bytes, default=preferred)
             largest = max(paged, key=lambda p: p.size_bytes, default=None)
             if largest is not None and largest.size_bytes >= victim.clean_bytes:
-                return bool(largest.evict_one())
+                return bool(largest.evict())
         if not victim.clean:
             return self._drop_index()
         self._drop_clean(victim, next(iter(victim.clean)))

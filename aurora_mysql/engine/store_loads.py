@@ -15,6 +15,7 @@ import duckdb
 from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.fetched import fetch_all
+from aurora_mysql.engine.key_leaves import LEAF_ROWS, IntKey, LeafLoad
 from aurora_mysql.engine.key_pages import PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.materialisation import Materialisation
@@ -66,6 +67,47 @@ class StoreLoads:
     def _pages_read(self, stored: TableRows, load: PageLoad, done: asyncio.Future[list[Row]]) -> None:
         failed = done.cancelled() or done.exception() is not None
         self._store.end_load(stored, load, None if failed else done.result())
+
+    async def leaf(self, stored: TableRows, key: IntKey) -> None:
+        """Bring the leaf that covers `key`, or as many of its first columns, into the row store; waits also for a load
+        that another one began.
+
+        Raises:
+            duckdb.Error: DuckDB could not read it.
+        """
+        leaves = stored.leaves
+        assert leaves is not None
+        while stored.bulk_lsn > self._apply_queue.applied_lsn:
+            await self._apply_queue.wait(stored.bulk_lsn)
+        start = leaves.start_of(key)
+        load = leaves.loading.get(start)
+        if load is None:
+            loop = asyncio.get_running_loop()
+            load = LeafLoad(start, loop.create_future())
+            leaves.begin(load)
+            load.done = loop.run_in_executor(self._executor, self._read_from, stored.keys, start)
+            load.done.add_done_callback(partial(self._leaf_read, stored, load))
+        await asyncio.shield(load.done)
+
+    def _read_from(self, keys: TableKeys, start: IntKey) -> list[Row]:
+        """The first rows whose key is at or behind `start`, in key order."""
+        table = keys.table
+        names = ", ".join(quote(c.name) for c in table.columns)
+        columns = [quote(name) for name in table.key_columns]
+        # The first comparison, which the others imply, lets DuckDB skip whole row groups.
+        behind = f"{columns[len(start) - 1]} >= ${len(start)}"
+        for number in range(len(start) - 1, 0, -1):
+            behind = f"({columns[number - 1]} > ${number} OR ({columns[number - 1]} = ${number} AND {behind}))"
+        sql = (
+            f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {columns[0]} >= $1 AND {behind}"
+            f" ORDER BY {', '.join(columns)} LIMIT {LEAF_ROWS}"
+        )
+        rows: list[Row] = self._with_cursor(lambda cursor: fetch_all(cursor.execute(sql, list(start))))
+        return rows
+
+    def _leaf_read(self, stored: TableRows, load: LeafLoad, done: asyncio.Future[list[Row]]) -> None:
+        failed = done.cancelled() or done.exception() is not None
+        self._store.end_leaf_load(stored, load, None if failed else done.result())
 
     def index(self, stored: TableRows, position: int) -> None:
         """Build the index of a table's integer column, in the background."""

@@ -34,6 +34,19 @@ ITEMS = Table(
     (Index("PRIMARY", (IndexPart("id"),), unique=True), Index("code", (IndexPart("code"),), unique=True)),
 )
 
+#: (a INT, b INT) PRIMARY KEY, v BIGINT
+LINES = Table(
+    2,
+    "d",
+    "line",
+    (
+        Column("a", ColumnType("int"), nullable=False),
+        Column("b", ColumnType("int"), nullable=False),
+        Column("v", ColumnType("bigint")),
+    ),
+    (Index("PRIMARY", (IndexPart("a"), IndexPart("b")), unique=True),),
+)
+
 
 class MemoryVolume:
     """LSNs without a disk. While `holding`, nothing becomes durable until :meth:`let_go`."""

@@ -9,6 +9,7 @@ import duckdb
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.fetched import bindable, fetch_all
+from aurora_mysql.engine.key_leaves import IntKey, KeyLeaf, all_integers
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, KeyPage
 from aurora_mysql.engine.key_ranges import (
     Ranges,
@@ -54,6 +55,12 @@ class TransactionRows(TransactionView):
             page = await self._page(stored, normal[0])
             if page is not None:
                 known, row = page.row_at(normal[0], lsn)
+                if known:
+                    return row
+        elif stored is not None and stored.leaves is not None and all_integers(normal):
+            leaf = await self._leaf(stored, normal)
+            if leaf is not None:
+                known, row = leaf.row_at(normal, lsn)
                 if known:
                     return row
         elif stored is not None:
@@ -129,7 +136,20 @@ class TransactionRows(TransactionView):
             await self._engine.loads.pages(stored, missing)
         return True
 
-    async def _page(self, stored: TableRows, key: int) -> KeyPage | None:
+    async def _leaf(self, stored: TableRows, key: IntKey) -> KeyLeaf | None:
+        """The leaf of `key`, loaded if need be; None when it was evicted at once."""
+        assert stored.leaves is not None
+        store = self._engine.row_store
+        leaf = stored.leaves.find(key)
+        if leaf is None:
+            store.misses += 1
+            await self._engine.loads.leaf(stored, key)
+            leaf = stored.leaves.find(key)
+        else:
+            store.hits += 1
+        return leaf
+
+    async def _page(self, stored: TableRows, key: int) -> KeyPage[int] | None:
         """The page of `key`, loaded if need be; None when it was evicted at once."""
         assert stored.pages is not None
         store = self._engine.row_store
@@ -155,6 +175,12 @@ class TransactionRows(TransactionView):
             if page is not None:
                 store.hits += 1
                 return page.rows.get(normal[0])
+        in_leaves = table.leaves is not None and all_integers(normal)
+        if table.leaves is not None and in_leaves:
+            leaf = table.leaves.find(normal)
+            if leaf is not None:
+                store.hits += 1
+                return leaf.rows.get(normal)
         version = table.find(normal)
         if version is None and table.bulk_lsn > self._engine.applied_lsn:
             await self._engine.apply_queue.wait(table.bulk_lsn)
@@ -166,6 +192,10 @@ class TransactionRows(TransactionView):
             page = await self._page(table, normal[0])
             if page is not None:
                 return page.rows.get(normal[0])
+        if in_leaves:
+            leaf = await self._leaf(table, normal)
+            if leaf is not None:
+                return leaf.rows.get(normal)
         store.misses += 1
         read = store.begin_read(table, normal)
         lsn = self._engine.applied_lsn
