@@ -30,6 +30,11 @@ class Freeze:
     def let_go(self, owner: LockOwner) -> None:
         self._locks.release(owner, _RESOURCE)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody holds the lock, or waits for it."""
+        return self._locks.is_held(_RESOURCE)
+
     def held_by(self, ctx: SessionContext) -> bool:
         return any(holder.session is ctx for holder in self._locks.holders(_RESOURCE))
 
@@ -39,7 +44,7 @@ class Freeze:
         Raises:
             MySQLError: 1223 when the session itself froze the instance; 1205, 1213, 1317.
         """
-        if not self._locks.holders(_RESOURCE):
+        if not self.is_wanted:
             return
         if self.held_by(ctx):
             raise mysql_error(1223)

@@ -106,10 +106,48 @@ class Deadlock:
     victim_id: int
 
 
-@dataclass(slots=True)
 class _Lock:
-    holders: dict[LockOwner, str] = field(default_factory=dict)
-    queue: deque[Waiter] = field(default_factory=deque)
+    """One resource: who holds it in which mode, who waits. `modes` counts the holders of each mode, so that the many
+    that share a table need not be looked at one by one."""
+
+    __slots__ = ("holders", "modes", "queue")
+
+    def __init__(self) -> None:
+        self.holders: dict[LockOwner, str] = {}
+        self.modes: dict[str, int] = {}
+        #: Nearly always empty, and there is one for each locked row: a deque is made when somebody must wait.
+        self.queue: deque[Waiter] | tuple[()] = ()
+
+    def give(self, owner: LockOwner, mode: str) -> None:
+        before = self.holders.get(owner)
+        if before is not None:
+            self._uncount(before)
+        self.holders[owner] = mode
+        self.modes[mode] = self.modes.get(mode, 0) + 1
+
+    def take(self, owner: LockOwner) -> None:
+        mode = self.holders.pop(owner, None)
+        if mode is not None:
+            self._uncount(mode)
+
+    def _uncount(self, mode: str) -> None:
+        left = self.modes[mode] - 1
+        if left:
+            self.modes[mode] = left
+        else:
+            del self.modes[mode]
+
+    def line_up(self, waiter: Waiter, *, first: bool = False) -> None:
+        if isinstance(self.queue, tuple):
+            self.queue = deque((waiter,))
+        elif first:
+            self.queue.appendleft(waiter)
+        else:
+            self.queue.append(waiter)
+
+    def leave(self, waiter: Waiter) -> None:
+        if not isinstance(self.queue, tuple):
+            self.queue.remove(waiter)
 
 
 class LockManager:
@@ -129,15 +167,22 @@ class LockManager:
         lock = self._locks.get(resource)
         if lock is None:
             lock = self._locks[resource] = _Lock()
-            lock.holders[owner] = mode
-            owner.held[resource] = mode
+            lock.holders[owner] = owner.held[resource] = mode
+            lock.modes[mode] = 1
             return True
         held = lock.holders.get(owner)
-        wanted = mode if held is None else join_modes(held, mode)
-        if held == wanted:
-            return True
+        if held is None:
+            wanted = mode
+            if not lock.queue and lock.modes.keys() <= _COMPATIBLE[mode]:
+                lock.holders[owner] = owner.held[resource] = mode
+                lock.modes[mode] = lock.modes.get(mode, 0) + 1
+                return True
+        else:
+            wanted = join_modes(held, mode)
+            if held == wanted:
+                return True
         if self._grantable(resource, lock, owner, wanted, upgrade=held is not None):
-            lock.holders[owner] = wanted
+            lock.give(owner, wanted)
             owner.held[resource] = wanted
             return True
         return False
@@ -148,9 +193,7 @@ class LockManager:
         if lock is None:
             return True
         fits = _COMPATIBLE[mode]
-        return fits.issuperset(lock.holders.values()) and all(
-            waiter.mode in fits or waiter.future.done() for waiter in lock.queue
-        )
+        return lock.modes.keys() <= fits and all(waiter.mode in fits or waiter.future.done() for waiter in lock.queue)
 
     async def acquire(
         self, owner: LockOwner, resource: Resource, mode: str, timeout_s: float, *, deadlock_errno: int = 1213
@@ -169,10 +212,7 @@ class LockManager:
         waiter = Waiter(
             owner, resource, wanted, asyncio.get_running_loop().create_future(), deadlock_errno=deadlock_errno
         )
-        if held is not None:
-            lock.queue.appendleft(waiter)
-        else:
-            lock.queue.append(waiter)
+        lock.line_up(waiter, first=held is not None)
         try:
             await self._wait(lock, waiter, timeout_s)
         except BaseException:
@@ -192,7 +232,8 @@ class LockManager:
             return
         gaps[gap] = None
         lock = self._locks.setdefault(resource, _Lock())
-        lock.holders[owner] = owner.held[resource] = "G"
+        lock.give(owner, "G")
+        owner.held[resource] = "G"
 
     async def pass_gaps(self, owner: LockOwner, resource: Resource, into: Any, timeout_s: float) -> bool:
         """Wait until no other owner has a gap on `resource` that covers `into`. True when it had to wait.
@@ -206,7 +247,7 @@ class LockManager:
         if lock is None or not any(self._in_the_way(resource, h, m, owner, "I", into) for h, m in lock.holders.items()):
             return False
         waiter = Waiter(owner, resource, "I", asyncio.get_running_loop().create_future(), into=into)
-        lock.queue.append(waiter)
+        lock.line_up(waiter)
         await self._wait(lock, waiter, timeout_s)
         return True
 
@@ -239,7 +280,7 @@ class LockManager:
             if owner.waiting_for is waiter:
                 owner.waiting_for = None
             if waiter in lock.queue:
-                lock.queue.remove(waiter)
+                lock.leave(waiter)
                 self._wake(waiter.resource, lock)
 
     def release(self, owner: LockOwner, resource: Resource) -> None:
@@ -251,14 +292,24 @@ class LockManager:
     def downgrade(self, owner: LockOwner, resource: Resource, mode: str) -> None:
         """Hold `resource`, which `owner` has, in the weaker `mode` from now on."""
         lock = self._locks[resource]
-        lock.holders[owner] = owner.held[resource] = mode
+        lock.give(owner, mode)
+        owner.held[resource] = mode
         self._wake(resource, lock)
 
     def release_all(self, owner: LockOwner) -> None:
         held, owner.held = owner.held, {}
         owner.gaps.clear()
+        locks = self._locks
         for resource in held:
-            self._drop(owner, resource)
+            lock = locks.get(resource)
+            if lock is not None and not lock.queue and len(lock.holders) == 1 and owner in lock.holders:
+                del locks[resource]  # a row that nobody else wants: nearly all of them
+            else:
+                self._drop(owner, resource)
+
+    def is_held(self, resource: Resource) -> bool:
+        """Whether anybody holds `resource` or waits for it."""
+        return resource in self._locks
 
     def holders(self, resource: Resource) -> list[LockOwner]:
         lock = self._locks.get(resource)
@@ -287,7 +338,7 @@ class LockManager:
         lock = self._locks.get(resource)
         if lock is None:
             return
-        lock.holders.pop(owner, None)
+        lock.take(owner)
         if lock.queue:
             self._wake(resource, lock)
         elif not lock.holders:
@@ -305,12 +356,12 @@ class LockManager:
                 still.append(waiter)
                 continue
             if waiter.mode != "I":
-                lock.holders[waiter.owner] = waiter.mode
+                lock.give(waiter.owner, waiter.mode)
                 waiter.owner.held[resource] = waiter.mode
             # It waits no more, also before its task runs again: else a cycle would be seen where there is none.
             waiter.owner.waiting_for = None
             waiter.future.set_result(None)
-        lock.queue = still
+        lock.queue = still or ()
         if not lock.holders and not lock.queue:
             self._locks.pop(resource, None)
 

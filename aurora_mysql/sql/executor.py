@@ -435,6 +435,8 @@ class Executor:
     async def _pass_freeze(self, ctx: SessionContext) -> None:
         """A write statement waits while somebody holds a global read lock. Raises 1223 when it is its own."""
         engine = self.engine
+        if not engine.freeze.is_wanted:
+            return
         owner = engine.new_owner(ctx) if ctx.transaction is None else ctx.transaction.owner
         await engine.freeze.pass_through(owner, ctx, metadata_timeout_s(ctx, engine.options))
 

@@ -174,27 +174,42 @@ class Volume:
             FencedError: a newer writer exists. QuorumLostError: the bounded queue is full; nothing was queued.
             StorageError: the volume is full or closed; nothing was queued.
         """
-        if not parts:
-            raise StorageError("a commit has at least one part")
-        size = sum(map(len, parts))
+        return self.append_group([parts])[0]
+
+    def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]:
+        """Queue commits, in order, for one batch; returns the LSN of each one's last part.
+
+        The list is shorter than `commits` when the bounded queue has no room for the next: it was not queued, nor what
+        comes after it.
+
+        Raises:
+            FencedError, QuorumLostError, StorageError: as :meth:`append`, for the first; nothing was queued.
+        """
+        lsns: list[int] = []
         with self._lock:
             if self._fenced:
                 raise FencedError(self._fenced)
             if self._closed:
                 raise StorageError("the volume is closed")
-            if self._held_bytes and self._held_bytes + size > self._options.max_queued_bytes:
-                if self._too_many_full():
-                    raise StorageError("the volume is full")
-                raise QuorumLostError("too many commits wait for the copies of the volume")
-            for part in parts[:-1]:
-                self._waiting.append((bytes(part), False))
-            self._waiting.append((bytes(parts[-1]), True))
-            self._held_bytes += size
-            self._next_lsn += len(parts)
-            lsn = self._next_lsn - 1
+            for parts in commits:
+                if not parts:
+                    raise StorageError("a commit has at least one part")
+                size = sum(map(len, parts))
+                if self._held_bytes and self._held_bytes + size > self._options.max_queued_bytes:
+                    if lsns:
+                        break
+                    if self._too_many_full():
+                        raise StorageError("the volume is full")
+                    raise QuorumLostError("too many commits wait for the copies of the volume")
+                for part in parts[:-1]:
+                    self._waiting.append((bytes(part), False))
+                self._waiting.append((bytes(parts[-1]), True))
+                self._held_bytes += size
+                self._next_lsn += len(parts)
+                lsns.append(self._next_lsn - 1)
             if not self._retained:
                 self._pack()
-        return lsn
+        return lsns
 
     def _pack(self) -> None:
         """Hand what waits to the live copies as one batch. Under the lock."""

@@ -58,15 +58,20 @@ class MemoryVolume:
         self.next = 0
         self.holding = False
         self.refuse: Exception | None = None
+        #: How many commits it takes at once.
+        self.room: int | None = None
         self.log: Any = None
 
-    def append(self, parts: Sequence[bytes]) -> int:
+    def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]:
         if self.refuse is not None:
             raise self.refuse
-        self.next += len(parts)
+        lsns = []
+        for parts in commits[: self.room]:
+            self.next += len(parts)
+            lsns.append(self.next)
         if not self.holding:
             self.let_go()
-        return self.next
+        return lsns
 
     def let_go(self, lsn: int | None = None) -> None:
         """Everything (or everything up to `lsn`) is durable."""

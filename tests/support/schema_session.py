@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,11 +28,11 @@ class MemoryVolume:
         self.vdl = 0
         self.log: Any = None
 
-    def append(self, parts: Sequence[bytes]) -> int:
-        self.vdl += len(parts)
-        lsn = self.vdl
-        self.log.vdl_advanced(lsn)
-        return lsn
+    def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]:
+        lsns = list(itertools.accumulate(map(len, commits), initial=self.vdl))[1:]
+        self.vdl = lsns[-1]
+        self.log.vdl_advanced(self.vdl)
+        return lsns
 
 
 class Cluster:

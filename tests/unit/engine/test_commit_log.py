@@ -166,3 +166,44 @@ def test_a_client_that_leaves_does_not_undo_its_commit() -> None:
         assert p.visible == [1]
 
     run(work)
+
+
+def test_commits_of_one_turn_go_to_the_volume_together() -> None:
+    async def work(p: Pipeline) -> None:
+        groups: list[int] = []
+        append_group = p.volume.append_group
+        p.volume.append_group = lambda commits: groups.append(len(commits)) or append_group(commits)  # type: ignore
+        assert await asyncio.gather(*(p.commit() for _ in range(5))) == [1, 2, 3, 4, 5]
+        assert groups == [5]
+
+    run(work)
+
+
+def test_what_a_full_volume_has_no_room_for_is_refused_and_the_rest_is_committed() -> None:
+    async def work(p: Pipeline) -> None:
+        p.volume.holding, p.volume.room = True, 2
+        append_group = p.volume.append_group
+
+        def full_at_the_second_call(commits: Any) -> list[int]:
+            p.volume.refuse = QuorumLostError("full") if p.volume.next else None
+            return append_group(commits)
+
+        p.volume.append_group = full_at_the_second_call  # type: ignore[method-assign]
+        tasks = [p.commit(str(n)) for n in range(3)]
+        assert await errno(tasks[2]) == 1180
+        assert p.finished == ["2"]
+        p.volume.let_go()
+        assert [await tasks[0], await tasks[1]] == [1, 2]
+
+    run(work)
+
+
+def test_the_fence_ends_what_was_not_yet_handed_over() -> None:
+    async def work(p: Pipeline) -> None:
+        task = p.commit("a")
+        await asyncio.sleep(0)
+        p.log.fenced()
+        assert await errno(task) == 1836
+        assert p.finished == ["a"] and p.volume.next == 0
+
+    run(work)
