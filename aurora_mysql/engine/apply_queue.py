@@ -78,9 +78,14 @@ class ApplyQueue:
         if self.pending_rows >= self._options.apply_soon_rows:
             self._urgent.set()
 
+    @property
+    def has_room(self) -> bool:
+        """Fewer than `dirty_rows_limit` rows are pending."""
+        return self.pending_rows <= self._options.dirty_rows_limit or not self.pending
+
     async def room(self) -> None:
-        """Wait until fewer than `dirty_rows_limit` rows are pending."""
-        while self.pending_rows > self._options.dirty_rows_limit and self.pending:
+        """Wait until there is room."""
+        while not self.has_room:
             await self.wait(self.pending[0].lsn)
 
     async def wait(self, lsn: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aurora_mysql.engine.waiting import in_task
-from aurora_mysql.errors import FencedError, MySQLError, QuorumLostError, StorageError, mysql_error
+from aurora_mysql.errors import FencedError, QuorumLostError, StorageError, mysql_error
 from aurora_mysql.redo.codec import encode_changes, encode_commit
 from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Commit
@@ -141,7 +141,7 @@ class CommitLog:
         while items:
             try:
                 lsns = self._volume.append_group([item.parts for item in items])
-            except StorageError as error:
+            except Exception as error:
                 refusal = _refusal(error)
                 for item in items:
                     _fail(item, refusal())
@@ -208,17 +208,19 @@ def _is_large(commit: Commit) -> bool:
     return rows > ENCODE_ASIDE_ROWS or any(isinstance(change.upserts, ColumnRows) for change in commit.changes)
 
 
-def _refusal(error: StorageError) -> Callable[[], MySQLError]:
+def _refusal(error: Exception) -> Callable[[], Exception]:
     """What clients are told when the volume took nothing because of `error`."""
     if isinstance(error, FencedError):
         return lambda: mysql_error(1836)
     if isinstance(error, QuorumLostError):
         return lambda: mysql_error(1180, 5, f"{error}; nothing was committed")
-    log.error("the volume refused a commit: %s", error)
-    return lambda: mysql_error(1114, "redo log")
+    if isinstance(error, StorageError):
+        log.error("the volume refused a commit: %s", error)
+        return lambda: mysql_error(1114, "redo log")
+    return lambda: error
 
 
-def _fail(item: InFlight, error: MySQLError) -> None:
+def _fail(item: InFlight, error: Exception) -> None:
     """`item` is not committed, or nobody here will learn whether it is."""
     if not item.durable.done():
         item.durable.set_exception(error)

@@ -5,7 +5,7 @@ and locking reads use the newest committed row, under strict two-phase locks. No
 before COMMIT logs it.
 
 The parts build on each other: `state` <- `read_view` <- `queries`, and `read_view` <- `rows` <- `locking` <-
-`unique_values` <- `bulk_rows`; `transaction` has what remains, the writes and the end.
+`unique_values` <- `bulk_rows`, `at_once`; `transaction` has what remains, the writes and the end.
 """
 
 from aurora_mysql.engine.transaction.queries import STREAM_BATCH_ROWS, ProjectedStream, QueryStream

@@ -11,6 +11,7 @@ from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.buffer import RedoBuffer
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.locks import LockOwner
+from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.snapshot import Snapshot
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.errors import StalePlanError, mysql_error
@@ -53,6 +54,7 @@ class TransactionState:
         self._savepoints: list[tuple[str, Mark]] = []
         self._used_tables: set[int] = set()
         self._held = False
+        self._writable: dict[int, TableRows] = {}
 
     @property
     def has_writes(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.temporary import FIRST_ID
+from aurora_mysql.engine.transaction.at_once import TransactionAtOnce
 from aurora_mysql.engine.transaction.bulk_rows import TransactionBulk
 from aurora_mysql.engine.transaction.queries import TransactionQueries
 from aurora_mysql.engine.transaction.state import Mark
@@ -16,7 +17,7 @@ from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Commit, Row
 
 
-class Transaction(TransactionQueries, TransactionBulk):
+class Transaction(TransactionQueries, TransactionBulk, TransactionAtOnce):
     """One transaction of one session; used by one statement at a time, on the event loop.
 
     Attributes:
@@ -25,13 +26,6 @@ class Transaction(TransactionQueries, TransactionBulk):
     """
 
     # Writing goes into the buffer; the caller holds the locks.
-
-    def insert(self, table: Table, row: Row) -> None:
-        """Buffer a new row. A hidden key is given here."""
-        keys = self._engine.keys_of(table)
-        if keys.has_hidden_key and (len(row) < len(table.columns) or row[-1] is None):
-            row = (*row[: len(table.columns) - 1], self._engine.next_auto_increment(table))
-        self._buffer.put(keys, row)
 
     def insert_many(self, table: Table, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -104,15 +98,18 @@ class Transaction(TransactionQueries, TransactionBulk):
         self._deactivate()
         engine = self._engine
         try:
-            await self._close_snapshot()
+            if self._snapshot is not None:
+                await self._close_snapshot()
             changes = self._buffer.changes()
             temporary = [c for c in changes if c.table_id >= FIRST_ID]
             if temporary:
                 changes = [c for c in changes if c.table_id < FIRST_ID]
                 self._ctx.temporary.check_room({c.table_id: c.upserts for c in temporary})
             if changes:
-                await engine.freeze.pass_through(self.owner, self._ctx, self._metadata_timeout_s())
-                await engine.apply_queue.room()
+                if engine.freeze.is_wanted:
+                    await engine.freeze.pass_through(self.owner, self._ctx, self._metadata_timeout_s())
+                if not engine.apply_queue.has_room:
+                    await engine.apply_queue.room()
                 log = engine.commit_log
                 commit = Commit(
                     commit_time_us=time.time_ns() // 1000,
@@ -127,7 +124,8 @@ class Transaction(TransactionQueries, TransactionBulk):
             self._close()
             return 0
         lsn = await log.commit(commit, self._close)
-        self._ctx.temporary.apply(temporary)
+        if temporary:
+            self._ctx.temporary.apply(temporary)
         self._ctx.seen_lsn = max(self._ctx.seen_lsn, lsn)
         return lsn
 

@@ -69,6 +69,13 @@ class TransactionUnique(TransactionLocks):
                 return found
             await self._acquire(of_row, mode)
 
+    def insert(self, table: Table, row: Row) -> None:
+        """Buffer a new row, whose locks the caller holds. A hidden key is given here."""
+        keys = self._engine.keys_of(table)
+        if keys.has_hidden_key and (len(row) < len(table.columns) or row[-1] is None):
+            row = (*row[: len(table.columns) - 1], self._engine.next_auto_increment(table))
+        self._buffer.put(keys, row)
+
     async def put_new(
         self, table: Table, rows: Sequence[Row], unique: Sequence[Index], *, surely_new: Index | None = None
     ) -> bool:

@@ -36,9 +36,22 @@ class DeletePlan:
         self.keys: list[int | tuple[Value]] | None = None
         self.query: RowsSql | None = None
         self.cacheable = True
+        #: A row found by key is deleted without a look at other rows, unless somebody must be waited for.
+        self.at_once = False
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
+        if self.at_once and not ctx.busy_tables:
+            assert self.keys is not None
+            table = self.targets[0][0]
+            key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
+            known, row = tx.lock_row_now(table, key)
+            if known and row is None:
+                tx.unlock_absent(table, key)
+                return Ok(0)
+            if row is not None:
+                tx.delete(table, row)
+                return Ok(1)
         for table, _ in self.targets:
             refuse_busy(table, ctx)
         rows: list[Row]
@@ -108,6 +121,9 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
         plan.targets = [(table, 0)]
         if where is not None and order is None and limit is None and table.key_index is not None:
             plan.keys = key_sources(where.this, table, source.alias_or_name)
+            name = (table.database, table.name)
+            reaches_others = table.temporary or TableTriggers(table, pc) or name in pc.engine.catalog.referencing
+            plan.at_once = plan.keys is not None and not plan.ignore and not reaches_others
         names = [source.alias_or_name]
     if plan.keys is None:
         inner = source.copy()

@@ -12,6 +12,7 @@ from aurora_mysql.engine.keys import INTEGER_TYPES
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.dml.one_row import OneRowInsert
 from aurora_mysql.sql.dml.proposed_row import ProposedRow
 from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, RowInserter
 from aurora_mysql.sql.dml.row_value import RowExpression
@@ -79,6 +80,10 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
         raise mysql_error(1064, "", 1)
     if conflict is not None:
         plan.update = [_assignment(name, value, table, proposed.both(), pc) for name, value in assignments]
+    elif len(plan.rows) == 1 and not plan.replace and not plan.ignore and OneRowInsert.fits(plan.writer, plan.targets):
+        sources = [source for source in plan.rows[0] if type(source) is int]
+        if len(sources) == len(plan.rows[0]) == len(plan.targets):
+            plan.one_row = OneRowInsert(plan.writer, plan.targets, sources)
     return plan
 
 
@@ -141,9 +146,14 @@ class InsertPlan:
         self.query: Plan | None = None
         self.update: list[tuple[int, RowExpression | None]] | None = None
         self.more = 0
+        self.one_row: OneRowInsert | None = None
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
+        if self.one_row is not None and len(params) == (self.params_per_row or len(params)):
+            done = self.one_row.run(ctx, tx, params)
+            if done is not None:
+                return done
         await tx.use_table(self.table)
         ctx.id_from_function = 0
         several = self.query is not None or len(self.rows) > 1 or len(params) > self.params_per_row > 0
