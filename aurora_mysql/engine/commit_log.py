@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: Rows of larger commits are encoded on another thread, so that the event loop goes on.
 ENCODE_ASIDE_ROWS = 10_000
+#: Commits that share a batch's cost well enough: no more are waited for.
+ENOUGH_FOR_A_BATCH = 16
 
 
 class WritableVolume(Protocol):
@@ -50,8 +52,8 @@ class InFlight:
 class CommitLog:
     """Commits in flight. Nothing becomes visible (`on_durable`) before the VDL has reached it, nor out of order.
 
-    What sessions commit in one turn of the loop goes to the volume together, at the turn's end: a batch costs six
-    copies a sync each, however many commits it holds.
+    What sessions commit in successive turns of the loop goes to the volume together, once a turn brings no further
+    commit: a batch costs six copies a sync each, however many commits it holds. A lone session waits one empty turn.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class CommitLog:
         self._on_durable = on_durable
         self._loop = asyncio.get_running_loop()
         self._gathered: list[InFlight] = []
+        self._seen = 0
         self._in_flight: deque[InFlight] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._writable = asyncio.Event()
@@ -129,13 +132,23 @@ class CommitLog:
             raise
         item = InFlight(commit, parts, self._loop.create_future(), finish)
         if not self._gathered:
-            self._loop.call_soon(self._append_gathered)
+            self._seen = 0
+            self._loop.call_soon(self._turn_ended)
         self._gathered.append(item)
         await item.durable
         return commit.lsn
 
+    def _turn_ended(self) -> None:
+        """Wait for more commits while every turn brings some, up to a number that shares a batch's cost well."""
+        count = len(self._gathered)
+        if self._seen < count < ENOUGH_FOR_A_BATCH:
+            self._seen = count
+            self._loop.call_soon(self._turn_ended)
+        else:
+            self._append_gathered()
+
     def _append_gathered(self) -> None:
-        """Hand the turn's commits to the volume."""
+        """Hand what was gathered to the volume."""
         items, self._gathered = self._gathered, []
         expires_s = self._loop.time() + self._timeout_s
         while items:

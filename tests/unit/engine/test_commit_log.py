@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aurora_mysql.engine.commit_log import CommitLog, InFlight
+from aurora_mysql.engine.commit_log import ENOUGH_FOR_A_BATCH, CommitLog, InFlight
 from aurora_mysql.errors import FencedError, MySQLError, QuorumLostError, StorageError
 from aurora_mysql.redo.record import Commit, TableChange
 from tests.support.engine_world import MemoryVolume, until
@@ -205,5 +205,20 @@ def test_the_fence_ends_what_was_not_yet_handed_over() -> None:
         p.log.fenced()
         assert await errno(task) == 1836
         assert p.finished == ["a"] and p.volume.next == 0
+
+    run(work)
+
+
+def test_commits_are_gathered_as_long_as_each_turn_brings_more() -> None:
+    async def work(p: Pipeline) -> None:
+        groups: list[int] = []
+        append_group = p.volume.append_group
+        p.volume.append_group = lambda commits: groups.append(len(commits)) or append_group(commits)  # type: ignore
+        tasks = []
+        for _ in range(ENOUGH_FOR_A_BATCH + 3):
+            tasks.append(p.commit())
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        assert groups[0] == ENOUGH_FOR_A_BATCH and sum(groups) == ENOUGH_FOR_A_BATCH + 3
 
     run(work)
