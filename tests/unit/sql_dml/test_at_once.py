@@ -15,7 +15,7 @@ from aurora_mysql.sql.result import Ok, ResultSet
 from tests.support.schema_session import SchemaSession, with_session
 
 TABLES = (
-    "CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n TINYINT NOT NULL DEFAULT 7, s VARCHAR(3) DEFAULT 'x', KEY(n))",
+    "CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, n TINYINT NOT NULL DEFAULT 7, s VARCHAR(3) DEFAULT 'x')",
     "CREATE TABLE u (id INT PRIMARY KEY, code INT, UNIQUE KEY (code))",
     "CREATE TABLE checked (id INT PRIMARY KEY, n INT CHECK (n > 0))",
     "CREATE TABLE keyless (n INT)",

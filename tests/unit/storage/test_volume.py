@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import shutil
 import time
@@ -230,6 +231,17 @@ def test_a_later_writer_fences_the_first(rig: Rig) -> None:
     write(second, 1)
     with pytest.raises(FencedError):
         LocalCopy(rig.layout[0], "c").raise_fence(Fence(first.epoch, bytes(16)))
+
+
+def test_a_group_is_taken_as_far_as_the_queue_has_room(rig: Rig) -> None:
+    volume = rig.open(dataclasses.replace(OPTIONS, max_queued_bytes=250))
+    assert volume.append_group([[b"a" * 100], [b"b" * 50, b"c" * 50], [b"d" * 100]]) == [1, 3]
+    until(lambda: volume.vdl == 3)
+    assert volume.append_group([[b"d" * 100]]) == [4]
+    until(lambda: volume.vdl == 4)
+    assert [(r.lsn, r.payload[:1], r.cpl) for r in volume.read(1, 9)] == [
+        (1, b"a", True), (2, b"b", False), (3, b"c", True), (4, b"d", True),
+    ]  # fmt: skip
 
 
 def test_the_undecided_tail_is_cut_off_on_every_copy(rig: Rig) -> None:
