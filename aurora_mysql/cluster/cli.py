@@ -14,6 +14,7 @@ from typing import Any
 from aurora_mysql.cluster.backup_commands import BackupCommands, join_times
 from aurora_mysql.cluster.config import ClusterConfig, load_config
 from aurora_mysql.cluster.control import ControlClient, ControlError
+from aurora_mysql.cluster.copy_commands import CopyCommands
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.cluster.key_commands import KeyCommands
 from aurora_mysql.errors import AuroraError, KeyUnavailableError
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     reader = command("reader", _reader, "Add or remove a reader.")
     reader.add_argument("action", choices=("add", "remove"))
     reader.add_argument("id", nargs="?", help="the reader to remove (default: the last one)")
+    CopyCommands(_ask).add_to(command)
     BackupCommands(_config, _ask).add_to(command)
     KeyCommands(_config).add_to(command)
     return parser
@@ -129,7 +131,10 @@ def _status(options: argparse.Namespace) -> int:
     if volume is not None:
         print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
         for copy in volume["copies"]:
-            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}  SCL {copy['scl']}  {copy['path']}")
+            filled = "" if copy["filled_percent"] == 100 else f" ({copy['filled_percent']:g}% filled)"
+            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}{filled}  SCL {copy['scl']}  {copy['path']}")
+        if volume["membership"]["change"]:
+            print(f"  change          {volume['membership']['change']}")
         scrub = volume["scrub"]
         now = f"checking copy {scrub['copy']}" if scrub["copy"] else "resting"
         print(f"  scrubbing       {now}, {scrub['rounds']} rounds, {scrub['damaged']} copies found damaged")

@@ -298,6 +298,14 @@ class Instance:
             return True
         if op == "backtrack_state":
             return self.backtracking.state()
+        if op in ("copy_replace", "copy_cancel"):
+            volume = self.volume
+            if volume is None:
+                raise ControlError(f"{self.spec.id} is not the writer")
+            if op == "copy_cancel":
+                return {"copy": await asyncio.to_thread(volume.cancel_replacement)}
+            path = Path(args["path"])
+            return {"copy": await asyncio.to_thread(volume.replace_copy, int(args["copy"]), path, args.get("az"))}
         async with self._role_lock:
             if op == "promote":
                 return await self._promote(int(args["min_epoch"]))

@@ -42,23 +42,14 @@ def check_volume(directory: DataDir, state: ClusterState) -> None:
         VolumeFormatError: a copy belongs to another cluster or to a newer version.
         QuorumLostError: fewer than three copies are there.
     """
-    from aurora_mysql.errors import CorruptRecordError, QuorumLostError
-    from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
-    from aurora_mysql.storage.layout import default_layout
-    from aurora_mysql.storage.quorum import READ_QUORUM
+    from aurora_mysql.errors import QuorumLostError
+    from aurora_mysql.storage.reader import VolumeReader
 
-    readable = 0
-    for place in default_layout(directory.root):
-        try:
-            LocalCopy(place, state.cluster_id).check_identity()
-            readable += 1
-        except (MissingCopyError, CorruptRecordError, OSError) as error:
-            log.warning("copy %d can't be used, it will be made anew: %s", place.id, error)
-    if readable < READ_QUORUM:
-        raise QuorumLostError(
-            f"only {readable} of the 6 copies in {directory.root / 'volume'} can be read, {READ_QUORUM} are needed:"
-            " bring the others back (is a disk not mounted?)"
-        )
+    try:
+        for place in VolumeReader(directory.root, cluster_id=state.cluster_id).unusable():
+            log.warning("copy %d in %s can't be used, it will be made anew", place.id, place.path)
+    except QuorumLostError as error:
+        raise QuorumLostError(f"{error}: bring the others back (is a disk not mounted?)") from None
 
 
 async def start(

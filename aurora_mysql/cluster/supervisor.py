@@ -289,7 +289,7 @@ class Supervisor:
     async def _handle(self, op: str, args: dict[str, Any]) -> Any:
         if op == "status":
             return await self.status()
-        if op in ("backtrack", "backtrack_state"):
+        if op in ("backtrack", "backtrack_state", "copy_replace", "copy_cancel"):
             # Not under the lock: a failover must not wait for one.
             writer = self._writer()
             if writer is None or writer.control is None:

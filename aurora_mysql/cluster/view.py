@@ -125,4 +125,5 @@ def volume_document(status: VolumeStatus) -> dict[str, Any]:
         "size_bytes": status.size_bytes,
         "copies": copies,
         "scrub": dataclasses.asdict(status.scrub),
+        "membership": {"number": status.membership, "change": status.change},
     }

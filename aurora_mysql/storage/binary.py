@@ -11,8 +11,11 @@ from zlib import crc32
 from aurora_mysql.errors import CorruptRecordError, VolumeFormatError
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import Record
+from aurora_mysql.storage.membership import Membership
 
 FORMAT_VERSION = 1
+#: Of an epoch history that says who the copies are.
+MEMBERSHIP_VERSION = 2
 
 _FENCE = struct.Struct("<4sHHQ16sI")
 _SEGMENT = struct.Struct("<4sHHQQQII")
@@ -152,8 +155,11 @@ def decode_body(header: BatchHeader, body: bytes) -> Iterator[Record]:
 
 
 def encode_history(history: EpochHistory) -> bytes:
-    body = _HISTORY.pack(b"AEH1", FORMAT_VERSION, 0, len(history.entries))
+    version = FORMAT_VERSION if history.membership is None else MEMBERSHIP_VERSION
+    body = _HISTORY.pack(b"AEH1", version, 0, len(history.entries))
     body += b"".join(_ENTRY.pack(*entry) for entry in history.entries)
+    if history.membership is not None:
+        body += json.dumps(history.membership.to_json()).encode()
     return body + _CRC.pack(crc32(body))
 
 
@@ -162,8 +168,11 @@ def decode_history(data: bytes) -> EpochHistory:
     if len(data) < _HISTORY.size + 4 or data[:4] != b"AEH1" or _CRC.unpack(data[-4:])[0] != crc32(data[:-4]):
         raise CorruptRecordError("epoch history fails its checksum")
     _, version, _, count = _HISTORY.unpack_from(data)
-    check_version(version)
-    return EpochHistory(tuple(_ENTRY.unpack_from(data, _HISTORY.size + n * _ENTRY.size) for n in range(count)))
+    check_version(version, MEMBERSHIP_VERSION)
+    entries = tuple(_ENTRY.unpack_from(data, _HISTORY.size + n * _ENTRY.size) for n in range(count))
+    if version < MEMBERSHIP_VERSION:
+        return EpochHistory(entries)
+    return EpochHistory(entries, Membership.from_json(json.loads(data[_HISTORY.size + count * _ENTRY.size : -4])))
 
 
 def encode_start(lsn: int) -> bytes:
@@ -201,9 +210,9 @@ def decode_identity(data: bytes) -> tuple[int, str, int]:
     return int(identity["format"]), str(identity["cluster_id"]), int(identity["copy"])
 
 
-def check_version(version: int) -> None:
+def check_version(version: int, known: int = FORMAT_VERSION) -> None:
     """Raises VolumeFormatError when the files were written by a newer release."""
-    if version > FORMAT_VERSION:
+    if version > known:
         raise VolumeFormatError(
-            f"the volume has format {version}; this release reads up to format {FORMAT_VERSION}: use a newer release"
+            f"the volume has format {version}; this release reads up to format {known}: use a newer release"
         )

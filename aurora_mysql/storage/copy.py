@@ -24,7 +24,7 @@ from aurora_mysql.storage.binary import (
 )
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk, File, read_file, write_all, write_atomically
 from aurora_mysql.storage.history import EpochHistory
-from aurora_mysql.storage.layout import CopyLayout, Record
+from aurora_mysql.storage.layout import CopyLayout, Record, file_in
 from aurora_mysql.storage.segment import SegmentFile, SegmentName
 
 _LOCK_WAIT_S = 1.0
@@ -62,14 +62,16 @@ class LocalCopy:
         for name in self.segments():
             self._remove(name, fence)
         self.write_history(history)
-        write_atomically(self.disk, self.path / "copy.json", encode_identity(cluster_id, self.id, self.layout.az))
+        write_atomically(
+            self.disk, file_in(self.path, "copy.json"), encode_identity(cluster_id, self.id, self.layout.az)
+        )
         self.disk.sync_directory(self.path.parent)
         self.cluster_id = cluster_id
 
     def check_identity(self) -> None:
         """Raises MissingCopyError, CorruptRecordError (unreadable) or VolumeFormatError (newer, or another's)."""
         try:
-            raw = read_file(self.disk, self.path / "copy.json")
+            raw = read_file(self.disk, file_in(self.path, "copy.json"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MissingCopyError(f"copy {self.id} is missing: {self.path}") from error
         try:
@@ -88,14 +90,14 @@ class LocalCopy:
 
     def mark_refilling(self, epoch: int) -> None:
         """From now on, until mark_complete, the copy may lack what it acknowledged before."""
-        write_atomically(self.disk, self.path / f"refilling-{epoch:010d}", b"")
+        write_atomically(self.disk, file_in(self.path, f"refilling-{epoch:010d}"), b"")
 
     def mark_complete(self, epoch: int) -> None:
         """The writer of `epoch` has filled the copy. Marks of later writers stay."""
         for name in self.disk.names(self.path):
             number = name.removeprefix("refilling-")
             if number != name and number.isdigit() and int(number) <= epoch:
-                self.disk.remove(self.path / name)
+                self.disk.remove(file_in(self.path, name))
         self.disk.sync_directory(self.path)
 
     def is_complete(self) -> bool:
@@ -104,7 +106,7 @@ class LocalCopy:
     # -- fence and history --------------------------------------------------------------------------------------
 
     def read_fence(self) -> Fence:
-        return Fence.decode(read_file(self.disk, self.path / "fence")[:FENCE_BYTES])
+        return Fence.decode(read_file(self.disk, file_in(self.path, "fence"))[:FENCE_BYTES])
 
     def raise_fence(self, fence: Fence, *, anew: bool = False) -> None:
         """Promise the copy to `fence`, durably, unless it is promised to an equal or higher epoch of somebody else.
@@ -115,7 +117,7 @@ class LocalCopy:
         Raises:
             FencedError: it is; nothing changed.
         """
-        file = self.disk.open(self.path / "fence", "create" if anew else "write")
+        file = self.disk.open(file_in(self.path, "fence"), "create" if anew else "write")
         try:
             if not file.lock(_LOCK_WAIT_S):
                 raise StorageError(f"the fence of copy {self.id} is locked by another process")
@@ -140,19 +142,19 @@ class LocalCopy:
         """
         for name in sorted((name for name in self.disk.names(self.path) if _is_history(name)), reverse=True):
             with contextlib.suppress(FileNotFoundError):  # a newer one has come
-                return decode_history(read_file(self.disk, self.path / name))
+                return decode_history(read_file(self.disk, file_in(self.path, name)))
         raise CorruptRecordError(f"copy {self.id} has no readable epoch history")
 
     def write_history(self, history: EpochHistory) -> None:
         """Open `history.epoch` on this copy: its own file, so a slow loser can't overwrite a later writer's."""
         name = f"epochs-{history.epoch:010d}"
-        write_atomically(self.disk, self.path / name, encode_history(history))
+        write_atomically(self.disk, file_in(self.path, name), encode_history(history))
         names = self.disk.names(self.path)
         if name not in names:
             raise CorruptRecordError(f"{name} of copy {self.id} has gone again")
         for other in names:
             if _is_history(other) and other < name:
-                self.disk.remove(self.path / other)
+                self.disk.remove(file_in(self.path, other))
 
     # -- segments -----------------------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ class LocalCopy:
         total = 0
         for name in self.segments():
             with contextlib.suppress(FileNotFoundError):
-                total += self.disk.size(self.path / name.file_name())
+                total += self.disk.size(file_in(self.path, name.file_name()))
         return total
 
     def extent(self, history: EpochHistory) -> tuple[int, int, bool]:
@@ -224,7 +226,7 @@ class LocalCopy:
             return scl, last_cpl, False
 
     def _open_segment(self, name: SegmentName) -> SegmentFile:
-        return SegmentFile(self.path / name.file_name(), self.disk)
+        return SegmentFile(file_in(self.path, name.file_name()), self.disk)
 
     def _chain_broken(self, names: list[SegmentName]) -> bool:
         """Whether a segment that one of the chain names is gone. Those that were collected are below the first."""
@@ -296,20 +298,20 @@ class LocalCopy:
     def needed_from(self) -> int:
         """Below this LSN nothing is missed in any copy; 0 when this copy doesn't know."""
         try:
-            return decode_start(read_file(self.disk, self.path / "start"))
+            return decode_start(read_file(self.disk, file_in(self.path, "start")))
         except (FileNotFoundError, CorruptRecordError):
             return 0
 
     def remove_below(self, lsn: int, history: EpochHistory) -> None:
         """Delete whole segments whose records are all below `lsn`; the last segment always stays."""
         if lsn > self.needed_from():
-            write_atomically(self.disk, self.path / "start", encode_start(lsn))
+            write_atomically(self.disk, file_in(self.path, "start"), encode_start(lsn))
         for name in self.segments(history)[:-1]:
             with self._open_segment(name) as segment:
                 last = segment.last_header()
             if name.start_lsn > lsn or (last is not None and last.last_lsn >= lsn):
                 return
-            self.disk.remove(self.path / name.file_name())
+            self.disk.remove(file_in(self.path, name.file_name()))
 
     def remove_void(self, history: EpochHistory, above_lsn: int, fence: Fence) -> None:
         """Delete segments of earlier writers that start above `above_lsn` (never valid there) or that a truncation made
@@ -326,11 +328,11 @@ class LocalCopy:
         if held != fence:
             raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
         if name.writer_epoch <= fence.epoch:
-            self.disk.remove(self.path / name.file_name())
+            self.disk.remove(file_in(self.path, name.file_name()))
 
     def new_segment(self, writer_epoch: int, start_lsn: int, previous_start: int, size: int) -> tuple[File, int]:
         """Create a preallocated segment file, durably; returns it, open, and its seed. The caller closes it."""
-        path = self.path / SegmentName(start_lsn, writer_epoch).file_name()
+        path = file_in(self.path, SegmentName(start_lsn, writer_epoch).file_name())
         temporary = path.with_name(path.name + ".tmp")
         seed = int.from_bytes(self.disk.entropy(4), "little")
         file = self.disk.open(temporary, "replace")

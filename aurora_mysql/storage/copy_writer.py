@@ -6,7 +6,7 @@ import contextlib
 import errno
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from zlib import crc32
@@ -24,7 +24,8 @@ from aurora_mysql.storage.binary import (
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import File, Watch, write_all
 from aurora_mysql.storage.history import EpochHistory
-from aurora_mysql.storage.layout import CopyState, Record, VolumeOptions
+from aurora_mysql.storage.layout import CopyState, VolumeOptions, file_in
+from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.runtime import Runtime, Worker
 from aurora_mysql.storage.segment import SegmentName
 
@@ -121,8 +122,11 @@ class Owner(Protocol):
     def vdl(self) -> int: ...
     @property
     def target_lsn(self) -> int: ...
-    def log_start(self, without: int) -> int: ...
-    def read_peers(self, from_lsn: int, to_lsn: int, without: int) -> Iterator[Record]: ...
+    @property
+    def history(self) -> EpochHistory: ...
+    @property
+    def peers(self) -> Peers: ...
+    def recorded(self, writer: CopyWriter) -> None: ...
     def acknowledged(self, copy: int, lsn: int) -> None: ...
     def lost(self, writer: CopyWriter, reason: str) -> None: ...
     def join(self, writer: CopyWriter, scl: int) -> bool: ...
@@ -138,7 +142,6 @@ class CopyWriter:
         copy: LocalCopy,
         cluster_id: str,
         fence: Fence,
-        history: EpochHistory,
         options: VolumeOptions,
         owner: Owner,
         runtime: Runtime,
@@ -151,11 +154,13 @@ class CopyWriter:
         self.queued_bytes = 0
         self.tried = runtime.signal()
         self._distrust = False
-        self._cluster_id, self._fence, self._history = cluster_id, fence, history
+        self._cluster_id, self._fence = cluster_id, fence
+        self.history: EpochHistory | None = None  # what this writer has put on the copy, durably
         self._options, self._owner = options, owner
         self._runtime = runtime
         self._bell = runtime.bell()
         self._stop = False
+        self._fill_from: int | None = None
         self._file: File | None = None
         self._watch: Watch | None = None
         self._identity = 0
@@ -167,6 +172,10 @@ class CopyWriter:
     def start(self) -> None:
         self._worker = self._runtime.spawn(self._run, f"volume-copy-{self.id}")
 
+    @property
+    def started(self) -> bool:
+        return self._worker is not None
+
     def wake(self) -> None:
         self._bell.ring()
 
@@ -174,9 +183,20 @@ class CopyWriter:
         """The copy was found damaged: format and refill it at the next bring-up."""
         self._distrust = True
 
-    def stop(self) -> None:
+    def filled_percent(self) -> float:
+        """How much of what the copy lacked it has got from its peers; 100 when it lacks nothing."""
+        if self.live or self._fill_from is None:
+            return 100.0 if self.live else 0.0
+        lacked = max(1, self._owner.target_lsn - self._fill_from)
+        return round(min(100.0, 100 * max(0, self.scl - self._fill_from) / lacked), 1)
+
+    def retire(self) -> None:
+        """The copy takes part no more. Any thread may call it, the copy's own as well."""
         self._stop = True
         self.wake()
+
+    def stop(self) -> None:
+        self.retire()
         if self._worker is not None and self._worker.is_alive():
             self._worker.join(_JOIN_S)  # a disk that doesn't answer must not hold up the end
 
@@ -211,6 +231,10 @@ class CopyWriter:
     # -- appending ----------------------------------------------------------------------------------------------
 
     def _write_waiting(self) -> None:
+        if self.history is not self._owner.history:
+            self._record()
+            self._owner.recorded(self)
+            return
         if not self.queue:
             if not self._bell.wait(self._options.watch_interval_s) and not self._stop and not self.queue:
                 self._prove_by_path()
@@ -240,8 +264,8 @@ class CopyWriter:
     def _prove(self) -> None:
         """After the sync of a batch: the fence still names this writer.
 
-        It is read through a map of the file that was at the copy's path when the segment was opened, so it costs no
-        system call. That this file and the segment are still what the path names is looked up when the last look is
+        It is read from the file that was at the copy's path when the segment was opened, so it costs one short
+        call. That this file and the segment are still what the path names is looked up when the last look is
         older than a moment: always after a pause, and not for each of thousands of batches a second. A copy that was
         moved away in that moment is a copy lost just after its acknowledgement, which the quorum allows for.
         """
@@ -250,26 +274,39 @@ class CopyWriter:
             self._prove_by_path()
             self._proved_s = now_s
 
-    def _prove_by_path(self) -> None:
+    def prove(self) -> None:
+        """Raises FencedError when the copy is promised to a later writer, OSError or StorageError when it can't be
+        told; for any thread."""
         held = self.copy.read_fence()
         if held.epoch > self._fence.epoch or (held.epoch == self._fence.epoch and held != self._fence):
             raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
         if held.epoch < self._fence.epoch:
             raise CorruptRecordError(f"the fence of copy {self.id} went back to epoch {held.epoch}")
+
+    def _prove_by_path(self) -> None:
+        self.prove()
         if self._file is not None and self.copy.disk.identity(self._path) != self._identity:
             raise MissingCopyError(f"copy {self.id} was replaced while it was written")
+
+    def _record(self) -> None:
+        """Put the newest history on the copy; it counts as there once the fence was proved after that."""
+        history = self._owner.history
+        if self.history is not history:
+            self.copy.write_history(history)
+            self._prove_by_path()
+            self.history = history
 
     def _rotate(self, start_lsn: int, need: int) -> File:
         if self._file is not None:
             self._prove_by_path()  # nobody looks at this segment again
         self._close_segment()
-        starts = (name.start_lsn for name in self.copy.segments(self._history))
+        starts = (name.start_lsn for name in self.copy.segments(self._owner.history))
         previous = max((start for start in starts if start < start_lsn), default=0)
         size = max(self._options.segment_bytes, SEGMENT_HEADER_BYTES + need)
         self._file, self._seed = self.copy.new_segment(self._fence.epoch, start_lsn, previous, size)
         self._identity = self._file.identity()
-        self._path = self.copy.path / SegmentName(start_lsn, self._fence.epoch).file_name()
-        self._watch = self.copy.disk.watch(self.copy.path / "fence", FENCE_BYTES)
+        self._path = file_in(self.copy.path, SegmentName(start_lsn, self._fence.epoch).file_name())
+        self._watch = self.copy.disk.watch(file_in(self.copy.path, "fence"), FENCE_BYTES)
         self._at, self._size = SEGMENT_HEADER_BYTES, size
         return self._file
 
@@ -286,6 +323,7 @@ class CopyWriter:
     def _bring_up(self) -> None:
         """Fence, fill to the VDL, only then write the history (see recovery.py), then take part."""
         self._close_segment()
+        self.history = None
         if self.state not in ("missing", "full"):
             self.state = "repairing"
         epoch = self._fence.epoch
@@ -294,29 +332,33 @@ class CopyWriter:
             self.copy.raise_fence(self._fence)
             damaged = self._distrust or not self.copy.is_complete()
             if not damaged:
-                scl, _, damaged = self.copy.extent(self._history)
+                scl, _, damaged = self.copy.extent(self._owner.history)
         except VolumeFormatError:
             raise
         except (MissingCopyError, CorruptRecordError, FileNotFoundError):
             damaged = True
         if damaged:
-            first = self._owner.log_start(self.id)
+            first = self._owner.peers.log_start(self.id)
             log.warning("copy %d is refilled from its peers", self.id)
             self.copy.format(self._cluster_id, EpochHistory(), self._fence, refilling_for=epoch)
             scl = first - 1
-        scl = min(scl, self._owner.target_lsn)
-        self.copy.remove_void(self._history, scl, self._fence)
+        self.scl = self._fill_from = scl = min(scl, self._owner.target_lsn)
+        self.copy.remove_void(self._owner.history, scl, self._fence)
         scl = self._fill(scl)
         if self._file is None:
             self._rotate(scl + 1, 0)
         self._prove_by_path()
-        self.copy.write_history(self._history)
+        if damaged:
+            # A later writer may have acknowledged through this copy before it was lost; then three others tell.
+            self._owner.peers.prove(self.id)
+        self._record()
         if damaged:
             self.copy.mark_complete(epoch)
             self._distrust = False
         self._prove()
         while not self._owner.join(self, scl):
             scl = self._fill(scl)
+            self._record()
             if self._stop:
                 return
         self.state = "ok"
@@ -327,7 +369,7 @@ class CopyWriter:
         run: list[tuple[bytes, bool]] = []
         run_epoch = size = 0
         wanted = scl + 1
-        for record in self._owner.read_peers(wanted, target, self.id):
+        for record in self._owner.peers.read(wanted, target, self.id):
             self.scl = max(self.scl, wanted - len(run) - 1)
             if run and (record.epoch != run_epoch or size >= _FILL_BYTES):
                 self._write(Batch(run_epoch, wanted - len(run), tuple(run), vdl))
@@ -340,7 +382,7 @@ class CopyWriter:
             self._write(Batch(run_epoch, wanted - len(run), tuple(run), vdl))
         if wanted <= target:
             # Collected on the others while this copy was away: it begins anew where they begin.
-            self._distrust = self._distrust or wanted < self._owner.log_start(self.id)
+            self._distrust = self._distrust or wanted < self._owner.peers.log_start(self.id)
             raise StorageError(f"copy {self.id} can't be refilled yet: its peers have no LSN {wanted}")
         self.scl = wanted - 1
         return self.scl

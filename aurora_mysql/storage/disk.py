@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import mmap
 import os
 import secrets
 import time
@@ -28,7 +27,7 @@ _FLAGS: dict[OpenMode, int] = {
 
 
 class Watch(Protocol):
-    """The bytes a file has now, seen without a system call. It stays with the file, not with the file's name."""
+    """The bytes a file has now, for the price of one call. It stays with the file, not with the file's name."""
 
     def read(self) -> bytes: ...
     def close(self) -> None: ...
@@ -144,14 +143,16 @@ class LocalFile:
 
 
 class _LocalWatch:
+    """Not a memory map: the end of a file that somebody truncates would be SIGBUS to the process."""
+
     def __init__(self, fd: int, size: int) -> None:
-        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
+        self._fd, self._size = fd, size
 
     def read(self) -> bytes:
-        return self._map[:]
+        return os.pread(self._fd, self._size, 0)
 
     def close(self) -> None:
-        self._map.close()
+        os.close(self._fd)
 
 
 class LocalDisk:
@@ -161,11 +162,7 @@ class LocalDisk:
         return LocalFile(os.open(path, _FLAGS[mode] | os.O_CLOEXEC, 0o600))
 
     def watch(self, path: Path, size: int) -> Watch:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return _LocalWatch(fd, size)
-        finally:
-            os.close(fd)
+        return _LocalWatch(os.open(path, os.O_RDONLY | os.O_CLOEXEC), size)
 
     def names(self, directory: Path) -> list[str]:
         return os.listdir(directory)

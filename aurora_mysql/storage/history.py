@@ -7,18 +7,27 @@ above are void for ever, so a tail that recovery cut off can't come back with a 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from aurora_mysql.storage.membership import Membership
 
 
 @dataclass(frozen=True, slots=True)
 class EpochHistory:
-    """Pairs (epoch, start_lsn), both growing (starts may repeat: an epoch that wrote nothing).
+    """Pairs (epoch, start_lsn), both growing (starts may repeat: an epoch that wrote nothing), and who the copies are
+    (None: those that the volume was made with).
 
-    The whole list travels as one value. A copy takes the list of the highest epoch it is given, never a mix, because a
-    writer that failed while opening may have left its own entry on some copies only.
+    The whole travels as one value. A copy takes that of the highest version it is given, never a mix, because a writer
+    that failed while opening may have left its own entry on some copies only.
     """
 
     entries: tuple[tuple[int, int], ...] = ((0, 1),)
+    membership: Membership | None = None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Grows with every writer, and with every change of the copies by one writer."""
+        return self.epoch, 0 if self.membership is None else self.membership.number
 
     @property
     def epoch(self) -> int:
@@ -54,4 +63,7 @@ class EpochHistory:
     def opened(self, epoch: int, start_lsn: int) -> EpochHistory:
         """This history with a new last epoch; entries that then cover no LSN are left out."""
         kept = tuple(entry for entry in self.entries if entry[1] < start_lsn)
-        return EpochHistory((*kept, (epoch, start_lsn)))
+        return EpochHistory((*kept, (epoch, start_lsn)), self.membership)
+
+    def with_membership(self, membership: Membership) -> EpochHistory:
+        return replace(self, membership=membership)

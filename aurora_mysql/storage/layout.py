@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 CopyState = Literal["ok", "behind", "repairing", "missing", "full", "corrupt"]
+
+
+@lru_cache(maxsize=4096)
+def file_in(directory: Path, name: str) -> Path:
+    """`directory` / `name`, made once: pathlib takes longer than some of the calls that need it."""
+    return directory / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class VolumeState:
 
 @dataclass(frozen=True, slots=True)
 class CopyStatus:
-    """One copy as `status` shows it; `scl` is its highest gap-free LSN, `bytes` what its segments hold on disk."""
+    """One copy as `status` shows it; `scl` is its highest gap-free LSN, `bytes` what its segments hold on disk,
+    `filled_percent` how far a copy is that is being filled from its peers (100: it isn't)."""
 
     id: int
     az: str
@@ -82,6 +90,7 @@ class CopyStatus:
     scl: int
     state: CopyState
     bytes: int
+    filled_percent: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,8 @@ class ScrubStatus:
 
 @dataclass(frozen=True, slots=True)
 class VolumeStatus:
-    """The volume as `status` shows it; `size_bytes` is the log once (the largest copy)."""
+    """The volume as `status` shows it; `size_bytes` is the log once (the largest copy), `membership` counts the changes
+    of the copies, and `change` tells of the one under way."""
 
     vdl: int
     epoch: int
@@ -105,6 +115,8 @@ class VolumeStatus:
     writable: bool
     copies: Sequence[CopyStatus] = field(default_factory=tuple)
     scrub: ScrubStatus = field(default_factory=ScrubStatus)
+    membership: int = 0
+    change: str = ""
 
 
 OnVdl = Callable[[int], None]

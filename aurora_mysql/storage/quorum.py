@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 COPIES = 6
 WRITE_QUORUM = 4
@@ -51,16 +52,23 @@ def volume_durable_lsn(vcl: int, cpls: Sequence[int]) -> int:
 
 
 class QuorumTracker:
-    """Follows the copies' SCLs and says how far the volume is durable.
+    """Follows the copies' SCLs and says how far the volume is durable: to where each of `sets` has its write quorum.
 
     Invariant: `vdl` never goes down, even when a copy is withdrawn (lost): what was acknowledged stays so, and a lost
     copy may only come back once it is refilled to the VDL.
     """
 
-    def __init__(self, copies: Iterable[int], vdl: int) -> None:
+    def __init__(self, sets: Sequence[Sequence[int]], vdl: int) -> None:
         self.vdl = vdl
-        self._scls = dict.fromkeys(copies, 0)
+        self._scls: dict[int, int] = {}
         self._cpls: deque[int] = deque()
+        self.regroup(sets)
+
+    def regroup(self, sets: Sequence[Sequence[int]]) -> bool:
+        """From now on these sets count. Returns whether the VDL moved."""
+        self._sets = tuple(tuple(ids) for ids in sets)
+        self._scls = {copy: self._scls.get(copy, 0) for copy in dict.fromkeys(chain.from_iterable(self._sets))}
+        return self._advance()
 
     def expect(self, cpl: int) -> None:
         """A commit that ends at LSN `cpl` was sent to the copies. In LSN order."""
@@ -68,10 +76,13 @@ class QuorumTracker:
 
     def acknowledge(self, copy: int, scl: int) -> bool:
         """`copy` has everything up to `scl` durably. Returns whether the VDL moved."""
-        if scl <= self._scls[copy]:
+        if scl <= self._scls.get(copy, scl):
             return False
         self._scls[copy] = scl
-        vcl = quorum_point(list(self._scls.values()))
+        return self._advance()
+
+    def _advance(self) -> bool:
+        vcl = self.complete_lsn()
         moved = False
         while self._cpls and self._cpls[0] <= vcl:
             self.vdl = self._cpls.popleft()
@@ -80,11 +91,13 @@ class QuorumTracker:
 
     def withdraw(self, copy: int) -> None:
         """`copy` is lost: what it had counts no more for records that aren't durable yet."""
-        self._scls[copy] = 0
+        if copy in self._scls:
+            self._scls[copy] = 0
 
     def scl(self, copy: int) -> int:
         return self._scls[copy]
 
     def complete_lsn(self) -> int:
-        """The LSN four copies have reached, commit or not."""
-        return quorum_point(list(self._scls.values()))
+        """The LSN four copies of each set have reached, commit or not."""
+        scls = self._scls
+        return min(quorum_point([scls[copy] for copy in ids]) for ids in self._sets)

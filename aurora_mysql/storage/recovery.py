@@ -11,6 +11,9 @@ The same argument carries the history: a copy gets the entry of epoch e only aft
 entry's start, and a writer acknowledges only through copies that have the entry. So if e acknowledged anything, one of
 the n has its entry and all the records below its start. If none has it, e acknowledged nothing and is left out.
 
+Who the copies are is part of the history, and the argument holds for it as well (see membership.py): a copy that was
+replaced is in no quorum of the version that is found.
+
 Copies that are being refilled, or whose middle is damaged, may lack what they once acknowledged: they aren't trusted.
 """
 
@@ -21,6 +24,7 @@ from dataclasses import dataclass
 
 from aurora_mysql.errors import QuorumLostError
 from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.membership import Membership
 from aurora_mysql.storage.quorum import READ_QUORUM
 
 
@@ -51,28 +55,33 @@ class Decision:
     behind: tuple[int, ...]
 
 
-def authoritative_history(reports: Sequence[CopyReport]) -> EpochHistory:
-    """The history of the highest epoch that any trusted copy has opened.
+def authoritative_history(reports: Sequence[CopyReport], initial: Membership) -> EpochHistory:
+    """The history of the highest version that any trusted copy has; `initial` are the copies the volume was made with.
 
     Raises:
-        QuorumLostError: fewer than three trusted copies.
+        QuorumLostError: of the copies that it names, too few are trusted.
     """
     trusted = [report for report in reports if report.trusted]
-    if len(trusted) < READ_QUORUM:
+    newest = max((report.history for report in trusted), key=lambda history: history.version, default=EpochHistory())
+    membership = newest.membership or initial
+    ids = membership.ids() & {report.id for report in trusted}
+    if not membership.can_read(ids):
         raise QuorumLostError(
-            f"only {len(trusted)} complete copies of the volume can be read, recovery needs {READ_QUORUM} of 6"
+            f"only {len(ids)} complete copies of the volume can be read, recovery needs {READ_QUORUM} of 6"
         )
-    return max((report.history for report in trusted), key=lambda history: history.epoch)
+    return newest
 
 
-def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int) -> Decision:
-    """The VDL to open `epoch` with, from the extents of the n >= 3 trusted copies.
+def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int, initial: Membership) -> Decision:
+    """The VDL to open `epoch` with, from the extents of a recovery quorum of trusted copies.
 
     Raises:
-        QuorumLostError: fewer than three extents.
+        QuorumLostError: they are fewer.
     """
-    if len(extents) < READ_QUORUM:
-        raise QuorumLostError(f"only {len(extents)} copies could be read, recovery needs {READ_QUORUM} of 6")
-    vdl = max(history.start_lsn - 1, *(extent.last_cpl for extent in extents))
-    behind = tuple(extent.id for extent in extents if extent.scl < vdl)
+    membership = history.membership or initial
+    members = [extent for extent in extents if extent.id in membership.ids()]
+    if not membership.can_read([extent.id for extent in members]):
+        raise QuorumLostError(f"only {len(members)} copies could be read, recovery needs {READ_QUORUM} of 6")
+    vdl = max(history.start_lsn - 1, *(extent.last_cpl for extent in members))
+    behind = tuple(extent.id for extent in members if extent.scl < vdl)
     return Decision(vdl, history.opened(epoch, vdl + 1), behind)

@@ -14,6 +14,7 @@ from aurora_mysql.errors import CorruptRecordError, StorageError
 from aurora_mysql.storage.copy import LocalCopy
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import ScrubStatus, VolumeOptions
+from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.runtime import Runtime, Worker
 
 log = logging.getLogger(__name__)
@@ -39,16 +40,19 @@ class Scrubbed(Protocol):
 class Scrubbing(Protocol):
     """What the scrubber needs of the volume."""
 
-    def scrubbed_copies(self) -> Sequence[Scrubbed]: ...
-    def needed_from(self) -> int: ...
+    @property
+    def history(self) -> EpochHistory: ...
+    def writers(self) -> Sequence[Scrubbed]: ...
+    @property
+    def peers(self) -> Peers: ...
     def take_out(self, copy: int, reason: str) -> bool: ...
 
 
 class Scrubber:
     """Runs on a thread of its own from `start` to `stop`."""
 
-    def __init__(self, volume: Scrubbing, history: EpochHistory, options: VolumeOptions, runtime: Runtime) -> None:
-        self._volume, self._history, self._options, self._runtime = volume, history, options, runtime
+    def __init__(self, volume: Scrubbing, options: VolumeOptions, runtime: Runtime) -> None:
+        self._volume, self._options, self._runtime = volume, options, runtime
         self._bell = runtime.bell()
         self._worker: Worker | None = None
         self._stop = False
@@ -73,7 +77,7 @@ class Scrubber:
             if self._bell.wait(self._options.scrub_interval_s):
                 continue
             self._checked_bytes = 0
-            for copy in self._volume.scrubbed_copies():
+            for copy in self._volume.writers():
                 if copy.live and not self._stop:
                     self._copy = copy.id
                     self._check(copy)
@@ -81,10 +85,10 @@ class Scrubber:
             self._rounds += 1
 
     def _check(self, copy: Scrubbed) -> None:
-        needed_from = self._volume.needed_from()
+        needed_from = self._volume.peers.needed_from()
         try:
             debt_bytes = 0
-            for size in copy.copy.scrub(self._history, needed_from, copy.scl):
+            for size in copy.copy.scrub(self._volume.history, needed_from, copy.scl):
                 self._checked_bytes += size
                 debt_bytes += max(size, _LEAST_BYTES)
                 pause_s = debt_bytes / self._options.scrub_bytes_per_s
@@ -94,7 +98,7 @@ class Scrubber:
                         return
             self._unreadable.pop(copy.id, None)
         except CorruptRecordError as error:
-            if copy.live and needed_from == self._volume.needed_from():  # else it was collected meanwhile
+            if copy.live and needed_from == self._volume.peers.needed_from():  # else it was collected meanwhile
                 self._found(copy.id, str(error))
         except (StorageError, OSError) as error:
             # Once may be a passing failure, which the copy's own thread meets as well; twice is a bad place.

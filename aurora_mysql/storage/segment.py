@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -32,10 +33,16 @@ class SegmentName:
 
     @classmethod
     def parse(cls, name: str) -> SegmentName | None:
-        if not (name.startswith("seg-") and name.endswith(".redo")):
-            return None
-        epoch, _, start = name[4:-5].partition("-")
-        return cls(int(start), int(epoch)) if epoch.isdigit() and start.isdigit() else None
+        return _parse_name(name)
+
+
+@lru_cache(maxsize=4096)
+def _parse_name(name: str) -> SegmentName | None:
+    """Directories are listed over and over, and hardly a name is new."""
+    if not (name.startswith("seg-") and name.endswith(".redo")):
+        return None
+    epoch, _, start = name[4:-5].partition("-")
+    return SegmentName(int(start), int(epoch)) if epoch.isdigit() and start.isdigit() else None
 
 
 class SegmentFile:

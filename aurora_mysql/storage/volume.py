@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, RedoSealer
-from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
-from aurora_mysql.storage.binary import Fence
+from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError
 from aurora_mysql.storage.copy import LocalCopy, create_volume
 from aurora_mysql.storage.copy_writer import Batch, CopyWriter
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk
@@ -25,17 +23,17 @@ from aurora_mysql.storage.layout import (
     VolumeState,
     VolumeStatus,
 )
-from aurora_mysql.storage.quorum import READ_QUORUM, WRITE_QUORUM, QuorumTracker
-from aurora_mysql.storage.recovery import CopyExtent, CopyReport, Decision, authoritative_history, decide
+from aurora_mysql.storage.membership import Membership, MembershipChange
+from aurora_mysql.storage.opening import Opening, Recovered
+from aurora_mysql.storage.peers import Peers
+from aurora_mysql.storage.quorum import QuorumTracker
 from aurora_mysql.storage.runtime import THREADS, Runtime
 from aurora_mysql.storage.scrubber import Scrubber
+from aurora_mysql.storage.whereabouts import Whereabouts, WhereaboutsFile
 
 __all__ = ["Volume", "create_volume"]
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 _OPEN_WAIT_S = 10.0
-#: How long recovery waits for slow copies at each of its three steps, once enough have answered.
-_GRACE_S = 0.5
 
 
 class Volume:
@@ -44,27 +42,31 @@ class Volume:
 
     def __init__(
         self,
-        copies: list[LocalCopy],
+        root: Path,
         cluster_id: str,
-        fence: Fence,
-        decision: Decision,
+        recovered: Recovered,
         on_vdl: OnVdl,
         on_state: OnState,
         options: VolumeOptions,
+        whereabouts: Whereabouts,
         runtime: Runtime = THREADS,
         cipher: RedoCipher = PLAIN_REDO,
         sealer: RedoSealer | None = None,
     ) -> None:
-        self.epoch = fence.epoch
+        decision = recovered.decision
+        self.epoch = recovered.fence.epoch
         self._cipher, self._seal = cipher, None if sealer is None else sealer.seal
-        self._history: EpochHistory = decision.history
-        self._options, self._on_vdl, self._on_state = options, on_vdl, on_state
+        self.history: EpochHistory = decision.history
+        self._root, self._cluster_id, self._fence = root, cluster_id, recovered.fence
+        self._disk = recovered.copies[0].disk
+        self._options, self._on_vdl, self._on_state, self._whereabouts = options, on_vdl, on_state, whereabouts
         self._runtime = runtime
         self._lock = runtime.lock()
         self._announce_lock = runtime.lock()
         self._announced = decision.vdl
         self._changed = runtime.bell()
-        self._tracker = QuorumTracker([copy.id for copy in copies], 0)
+        self._change = MembershipChange(recovered.membership)
+        self._tracker = QuorumTracker(self._change.write_sets, 0)
         self._tracker.expect(decision.vdl)
         self._recovered_lsn = decision.vdl
         self._next_lsn = decision.vdl + 1
@@ -77,11 +79,14 @@ class Volume:
         self._opened = False
         self._writable: bool | None = None
         self._full = False
-        self._writers = {
-            copy.id: CopyWriter(copy, cluster_id, fence, self._history, options, self, runtime) for copy in copies
-        }
-        self._scrubber = Scrubber(self, self._history, options, runtime)
-        self._needed_from = 0
+        #: Replaced as a whole when copies come or go, so that any thread may go through it.
+        self._writers = {copy.id: self._writer_of(copy) for copy in recovered.copies}
+        self.sources = recovered.trusted
+        self._scrubber = Scrubber(self, options, runtime)
+        self.peers = Peers(self)
+
+    def _writer_of(self, copy: LocalCopy) -> CopyWriter:
+        return CopyWriter(copy, self._cluster_id, self._fence, self._options, self, self._runtime)
 
     @classmethod
     def open_for_writing(
@@ -97,62 +102,63 @@ class Volume:
         disk: Disk = LOCAL_DISK,
         runtime: Runtime = THREADS,
         cipher: RedoCipher = PLAIN_REDO,
+        whereabouts: Whereabouts | None = None,
     ) -> Volume:
         """Fence earlier writers, recover the VDL, make the truncation durable and open a new epoch.
 
         With `cipher` what is appended is stored encrypted. Nothing below here knows of it: copies hold and compare
         what is stored.
 
+        Args:
+            layout: the six copies that the volume was made with.
+            whereabouts: where to look for those that have replaced them (default: a file in each zone).
+
         Raises:
             QuorumLostError: fewer than three complete copies. VolumeFormatError: another cluster's or a newer format.
             FencedError: another writer opened at the same time and won.
         """
-        copies = [LocalCopy(place, cluster_id, disk) for place in layout]
-
-        def ask(work: Callable[[LocalCopy], T | None], asked: Sequence[LocalCopy]) -> list[T]:
-            """The answers of all, or of enough while the others keep us waiting."""
-            return [answer for answer in runtime.each(work, asked, READ_QUORUM, _GRACE_S) if answer is not None]
-
-        held = ask(_held_epoch, copies)
-        if len(held) < READ_QUORUM:
-            raise QuorumLostError(f"only {len(held)} copies of the volume can be read, recovery needs 3 of 6")
-        fence = Fence(max(min_epoch, max(held) + 1), disk.entropy(16))
-        reports = ask(lambda copy: _fence_copy(copy, fence), copies)
-        history = authoritative_history(reports)
-        trusted = {report.id for report in reports if report.trusted}
-        extents = ask(lambda copy: _extent(copy, history), [copy for copy in copies if copy.id in trusted])
-        decision = decide(extents, history, fence.epoch)
-        sealer = cipher.sealer(disk.entropy)
-        wanted = options or VolumeOptions()
-        volume = cls(copies, cluster_id, fence, decision, on_vdl, on_state, wanted, runtime, cipher, sealer)
+        root, whereabouts = Path(data_dir), whereabouts or WhereaboutsFile(layout)
+        opening = Opening(root, Membership.initial(layout, root), cluster_id, disk, runtime)
+        recovered = opening.run(whereabouts.known(), min_epoch)
+        sealer, wanted = cipher.sealer(disk.entropy), options or VolumeOptions()
+        volume = cls(root, cluster_id, recovered, on_vdl, on_state, wanted, whereabouts, runtime, cipher, sealer)
         try:
-            volume._start(trusted)
+            volume._start()
         except StorageError:
             volume.close()
             raise
         return volume
 
-    def _start(self, sources: set[int]) -> None:
-        """Bring the copies up; returns when four have everything up to the recovered VDL.
+    def _start(self) -> None:
+        """Bring the copies up; returns when a write quorum has everything up to the recovered VDL.
 
         Before that, what was recovered may be on one copy only: another recovery could still decide otherwise, so
-        nobody may see it. And before four copies obey this (epoch, nonce), another writer may have the same epoch.
+        nobody may see it. And before four copies obey this (epoch, nonce), another writer may have the same epoch. So
+        only then a candidate may begin to become complete.
         """
-        self._sources = sources
+        candidate = self._change.in_force.other
         for writer in self._writers.values():
-            writer.start()
+            if candidate is None or writer.id != candidate.id or writer.id in self.sources:
+                writer.start()
         deadline_s = self._runtime.now_s() + _OPEN_WAIT_S
         while not self._fenced:
             with self._lock:
-                live = sum(writer.live for writer in self._writers.values())
-                if live >= WRITE_QUORUM and self._tracker.vdl >= self._recovered_lsn:
+                live = [writer.id for writer in self._writers.values() if writer.live]
+                if self._change.in_force.can_write(live) and self._tracker.vdl >= self._recovered_lsn:
                     break
             if not self._changed.wait(max(0.0, deadline_s - self._runtime.now_s())):
-                raise QuorumLostError(f"only {live} of 6 copies of the volume can be written, 4 are needed")
+                raise QuorumLostError(f"only {len(live)} of 6 copies of the volume can be written, 4 are needed")
         if self._fenced:
             raise FencedError(self._fenced)
         self._opened = True
         self._report_state()
+        if self.history.membership is not None:
+            try:
+                self._note_places()
+            except StorageError as error:
+                log.warning("%s", error)
+        with self._lock:
+            self._took_effect()
         self._scrubber.start()
 
     # -- the writer's interface ---------------------------------------------------------------------------------
@@ -249,7 +255,7 @@ class Volume:
 
     def read(self, from_lsn: int, to_lsn: int) -> Iterator[Record]:
         """Durable records from_lsn..to_lsn (at most to the VDL), from any copy that has them."""
-        return self._read(from_lsn, min(to_lsn, self.vdl), 0, self._opened_record)
+        return self.peers.read(from_lsn, min(to_lsn, self.vdl), 0, self._opened_record)
 
     def _opened_record(self, record: Record) -> Record:
         payload = self._cipher.open(record.lsn, record.epoch, record.cpl, record.payload)
@@ -258,20 +264,30 @@ class Volume:
     def status(self) -> VolumeStatus:
         """The volume and each copy, now."""
         copies = tuple(
-            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, _bytes_on_disk(w.copy))
+            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, _bytes_on_disk(w.copy), w.filled_percent())
             for w in self._writers.values()
         )
         size_bytes = max((c.bytes for c in copies), default=0)
-        return VolumeStatus(self.vdl, self.epoch, size_bytes, bool(self._writable), copies, self._scrubber.status())
+        members = self._change.in_force
+        return VolumeStatus(
+            self.vdl,
+            self.epoch,
+            size_bytes,
+            bool(self._writable),
+            copies,
+            self._scrubber.status(),
+            members.number,
+            "" if members.other is None else members.describe(),
+        )
 
     def collect(self, below_lsn: int) -> None:
         """Drop whole segments that end below `below_lsn` (never above the VDL)."""
         limit = min(below_lsn, self.vdl + 1)
-        self._needed_from = max(self._needed_from, limit)
+        self.peers.collected(limit)
         for writer in self._writers.values():
             if writer.live:
                 try:
-                    writer.copy.remove_below(limit, self._history)
+                    writer.copy.remove_below(limit, self.history)
                 except (OSError, CorruptRecordError) as error:
                     log.warning("copy %d: old segments can't be removed: %s", writer.id, error)
 
@@ -286,30 +302,133 @@ class Volume:
         for writer in self._writers.values():
             writer.stop()
 
+    # -- who the copies are -------------------------------------------------------------------------------------
+
+    @property
+    def membership(self) -> Membership:
+        """The version in force."""
+        return self._change.in_force
+
+    def replace_copy(self, leaving: int, path: Path, az: str | None = None) -> int:
+        """Begin to replace copy `leaving` by a new one in the empty directory `path`; returns the new copy's id.
+
+        Writes go on. When the new copy has everything, it takes the old one's place by itself; until then the change
+        can be taken back. A writer that takes over goes on with it.
+
+        Raises:
+            StorageError: there is no such copy, a change is under way, or `path` can't be used. Nothing was changed.
+        """
+        with self._lock:
+            self._propose_at(path, leaving, az)  # would it do?
+        directory = self._root / path
+        try:
+            self._disk.make_directory(directory)
+            if self._disk.names(directory):
+                raise StorageError(f"{directory} is not empty")
+        except OSError as error:
+            raise StorageError(f"{directory} can't be used: {error.strerror or error}") from None
+        self._note_places(self._propose_at(path, leaving, az))
+        with self._lock:
+            proposed = self._propose_at(path, leaving, az)
+            self._propose(proposed)
+        assert proposed.other is not None
+        log.warning("%s, in %s", proposed.describe(), directory)
+        return proposed.other.id
+
+    def _propose_at(self, path: Path, leaving: int, az: str | None) -> Membership:
+        if self._fenced or self._closed or not self._opened:
+            raise StorageError(self._fenced or "the volume is not open")
+        if self._change.proposed is not None:
+            raise StorageError("the last change of the copies is still under way")
+        inside = path.relative_to(self._root) if path.is_relative_to(self._root) else path
+        for place in self._change.in_force.places(self._root):
+            other = self._root / place.path
+            if other.is_relative_to(self._root / path) or (self._root / path).is_relative_to(other):
+                raise StorageError(f"{self._root / path} is where copy {place.id} is")
+        return self._change.in_force.replacing(leaving, az, inside)
+
+    def cancel_replacement(self) -> int:
+        """The copy that was to be replaced stays, the new one goes; returns the id of the one that stays.
+
+        Raises:
+            StorageError: nothing is being replaced, or it is decided already.
+        """
+        with self._lock:
+            if self._fenced or self._closed:
+                raise StorageError(self._fenced or "the volume is closed")
+            proposed = self._change.in_force.settling(on_candidate=False)
+            self._propose(proposed)
+        log.warning("%s", proposed.describe())
+        return proposed.copies[proposed.seat].id
+
+    def _note_places(self, also: Membership | None = None) -> None:
+        named: dict[CopyLayout, None] = {}
+        for membership in (self._change.newest, also):
+            if membership is not None:
+                here = [membership.other] if membership.other is not None else []
+                named.update(dict.fromkeys([*membership.copies, *here]))
+        self._whereabouts.remember(named)
+
+    def _propose(self, membership: Membership) -> None:
+        """Under the lock."""
+        self._change.propose(membership)
+        self._tracker.regroup(self._change.write_sets)
+        self.history = self.history.with_membership(membership)
+        for writer in self._writers.values():
+            writer.wake()
+
+    def recorded(self, writer: CopyWriter) -> None:
+        """`writer`'s copy takes part and has `writer.history` durably, proved after the sync."""
+        with self._lock:
+            history, candidate = writer.history, self._change.in_force.other
+            if not self._opened or not writer.live or history is None or history.membership is None:
+                return
+            if self._change.recorded(writer.id, history.membership.number):
+                log.warning("the copies: %s", self._change.in_force.describe())
+            elif candidate is None or candidate.id != writer.id:
+                return
+            self._took_effect()
+            vdl = self._release()
+        self._announce(vdl)
+        self._report_state()
+
+    def _took_effect(self) -> None:
+        """What is in force is on a write quorum: go on from there. Under the lock."""
+        change = self._change
+        if change.in_force.phase == "settling":
+            change.settle()
+            self.history = self.history.with_membership(change.in_force)
+        wanted = {place.id: place for place in change.in_force.places(self._root)}
+        for writer in self._writers.values():
+            if writer.id not in wanted:
+                writer.live = False
+                writer.retire()
+            elif not writer.started:
+                writer.start()
+        kept = {copy: writer for copy, writer in self._writers.items() if copy in wanted}
+        for copy, place in wanted.items():
+            if copy not in kept:
+                kept[copy] = self._writer_of(LocalCopy(place, self._cluster_id, self._disk))
+                kept[copy].start()
+        self._writers = {copy: kept[copy] for copy in wanted}
+        self._tracker.regroup(change.write_sets)
+        candidate = change.in_force.other
+        if candidate is not None and change.proposed is None and self._writers[candidate.id].live:
+            self._propose(change.in_force.settling(on_candidate=True))
+
     # -- called by the scrubber -----------------------------------------------------------------------------------
 
-    def scrubbed_copies(self) -> Sequence[CopyWriter]:
+    def writers(self) -> Sequence[CopyWriter]:
         return tuple(self._writers.values())
-
-    def needed_from(self) -> int:
-        """Every copy must have the log from here on: what a collection left, else where the first copy begins."""
-        recorded, starts = [self._needed_from], []
-        for writer in self._writers.values():
-            if not writer.live:
-                continue
-            try:
-                recorded.append(writer.copy.needed_from())
-                starts += [name.start_lsn for name in writer.copy.segments(self._history)[:1]]
-            except OSError as error:
-                log.warning("copy %d can't be read: %s", writer.id, error)
-        return max(recorded) or min(starts, default=1)
 
     def take_out(self, copy: int, reason: str) -> bool:
         """Stop counting a damaged copy and refill it; False (and nothing changes) unless four others take part."""
-        writer = self._writers[copy]
+        writer = self._writers.get(copy)
+        if writer is None:
+            return False
         with self._lock:
-            live = [other for other in self._writers.values() if other.live and other is not writer]
-            if not writer.live or len(live) < WRITE_QUORUM:
+            live = [other.id for other in self._writers.values() if other.live and other is not writer]
+            if not writer.live or not self._can_write(live):
                 return False
             writer.distrust()
         self.lost(writer, reason)
@@ -318,52 +437,11 @@ class Volume:
 
     # -- called by the copies' threads --------------------------------------------------------------------------
 
-    def log_start(self, without: int) -> int:
-        """Where the log starts, for copy `without` to be formatted and refilled.
-
-        Raises:
-            StorageError: fewer than three other copies take part. What is left of the copy may then still be needed,
-                and a copy that is empty because nobody could fill it must never count as complete.
-        """
-        live = [writer for writer in self._writers.values() if writer.live and writer.id != without]
-        starts = [names[0].start_lsn for writer in live if (names := writer.copy.segments(self._history))]
-        if len(starts) < READ_QUORUM:
-            raise StorageError(f"copy {without} waits for {READ_QUORUM} others to be refilled from")
-        return min(starts)
-
-    def _peers(self, without: int) -> list[CopyWriter]:
-        live = [w for w in self._writers.values() if w.live and w.id != without]
-        rest = [
-            w
-            for w in self._writers.values()
-            if not w.live and w.id in self._sources and w.id != without and w.state in ("repairing", "behind", "full")
-        ]
-        return live + rest
-
-    def read_peers(self, from_lsn: int, to_lsn: int, without: int) -> Iterator[Record]:
-        """Records as they are stored, in order, from whichever copies have them; ends early when none has the next."""
-        return self._read(from_lsn, to_lsn, without, _as_stored)
-
-    def _read(self, from_lsn: int, to_lsn: int, without: int, opened: Callable[[Record], Record]) -> Iterator[Record]:
-        wanted = from_lsn
-        progress = True
-        while wanted <= to_lsn and progress:
-            progress = False
-            for writer in self._peers(without):
-                try:
-                    for record in writer.copy.read(self._history, wanted, to_lsn):
-                        yield opened(record)
-                        wanted = record.lsn + 1
-                        progress = True
-                except (OSError, CorruptRecordError) as error:
-                    log.warning("copy %d can't be read: %s", writer.id, error)
-                if wanted > to_lsn:
-                    return
-
     def acknowledged(self, copy: int, lsn: int) -> None:
         """`copy` has everything up to `lsn` durably, proved after the sync."""
         with self._lock:
-            if not self._writers[copy].live or not self._tracker.acknowledge(copy, lsn):
+            writer = self._writers.get(copy)
+            if writer is None or not writer.live or not self._tracker.acknowledge(copy, lsn):
                 complete = self._tracker.complete_lsn()
                 if self._retained and complete >= self._packed_lsn and self._waiting:
                     self._pack()  # a batch without a commit's end: go on with the next part
@@ -388,7 +466,7 @@ class Volume:
     def join(self, writer: CopyWriter, scl: int) -> bool:
         """Let a filled copy take part from scl+1 on; False when it must fill further first."""
         with self._lock:
-            if scl < self.target_lsn:
+            if scl < self.target_lsn or writer.history is not self.history:
                 return False
             writer.queue.clear()
             writer.queued_bytes = 0
@@ -401,16 +479,20 @@ class Volume:
             self._tracker.acknowledge(writer.id, scl)
             writer.state = "ok"
         self._changed.ring()
+        self.recorded(writer)
         self._report_state()
         return True
 
     def lost(self, writer: CopyWriter, reason: str) -> None:
         """`writer`'s copy can't be written: it counts no more until it is refilled."""
         with self._lock:
+            if self._writers.get(writer.id) is not writer:
+                return
             was, writer.live = writer.live, False
             writer.queue.clear()
             writer.queued_bytes = 0
             self._tracker.withdraw(writer.id)
+            self._change.withdraw(writer.id)
         if was:
             log.warning("copy %d of the volume is lost: %s", writer.id, reason)
         self._report_state()
@@ -429,7 +511,7 @@ class Volume:
     def _report_state(self) -> None:
         with self._announce_lock:
             live = sum(w.live for w in self._writers.values())
-            writable = live >= WRITE_QUORUM and not self._fenced
+            writable = self._can_write([w.id for w in self._writers.values() if w.live]) and not self._fenced
             full = not writable and self._too_many_full()
             unchanged = (writable, full) == (self._writable, self._full)
             if unchanged or not self._opened or self._fenced or self._closed:
@@ -440,11 +522,11 @@ class Volume:
 
     def _too_many_full(self) -> bool:
         """Whether full disks alone keep the write quorum away."""
-        return sum(w.state == "full" for w in self._writers.values()) > len(self._writers) - WRITE_QUORUM
+        return not self._can_write([w.id for w in self._writers.values() if w.state != "full"])
 
-
-def _as_stored(record: Record) -> Record:
-    return record
+    def _can_write(self, ids: Sequence[int]) -> bool:
+        change = self._change
+        return change.in_force.can_write(ids) and (change.proposed is None or change.proposed.can_write(ids))
 
 
 def _bytes_on_disk(copy: LocalCopy) -> int:
@@ -452,35 +534,3 @@ def _bytes_on_disk(copy: LocalCopy) -> int:
         return copy.bytes_on_disk()
     except OSError:
         return 0  # it can't be looked at; its state says so
-
-
-def _held_epoch(copy: LocalCopy) -> int | None:
-    try:
-        copy.check_identity()
-        return copy.read_fence().epoch
-    except VolumeFormatError:
-        raise
-    except (StorageError, OSError) as error:
-        log.warning("copy %d can't be opened: %s", copy.id, error)
-        return None
-
-
-def _fence_copy(copy: LocalCopy, fence: Fence) -> CopyReport | None:
-    try:
-        copy.check_identity()
-        copy.raise_fence(fence)
-        return CopyReport(copy.id, copy.is_complete(), copy.read_history())
-    except (VolumeFormatError, FencedError):
-        raise
-    except (StorageError, OSError) as error:
-        log.warning("copy %d can't be fenced: %s", copy.id, error)
-        return None
-
-
-def _extent(copy: LocalCopy, history: EpochHistory) -> CopyExtent | None:
-    try:
-        scl, last_cpl, damaged = copy.extent(history)
-    except (StorageError, OSError) as error:
-        log.warning("copy %d can't be read: %s", copy.id, error)
-        return None
-    return None if damaged else CopyExtent(copy.id, scl, last_cpl)

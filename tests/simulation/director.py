@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aurora_mysql.storage.segment import SegmentName
@@ -22,7 +22,7 @@ class Director:
 
     def __init__(self, world: World) -> None:
         self.world, self.random, self.kernel = world, world.random, world.kernel
-        self.drives = list(world.drives.by_id.values())
+        self.drives = world.drives.all
         self.damaged: list[Drive] = []
         self.silent = False
 
@@ -160,12 +160,12 @@ class Director:
         if self.silent:
             return
         self.kill_all()
-        mixed = self.random.sample(self.drives, 6)
+        mixed = self.random.sample(self.drives, len(self.drives))
         first, second = self.world.start_writer(), self.world.start_writer()
         for drive in mixed[: self.random.randint(2, 3)]:
             drive.cut_off.append(first.process)
             self._later(drive.cut_off.clear)
-        for drive in mixed[self.random.randint(3, 4) :]:
+        for drive in mixed[-self.random.randint(2, 3) :]:
             drive.cut_off.append(second.process)
             self._later(drive.cut_off.clear)
         self.world.note(f"{first.process.name} and {second.process.name} reach different drives")
@@ -202,10 +202,11 @@ class Director:
     # -- damage -------------------------------------------------------------------------------------------------
 
     def _may_damage(self, drive: Drive, limit: int) -> bool:
-        self.damaged = [other for other in self.damaged if not self.world.whole(other)]
+        active = self.world.active()
+        self.damaged = [other for other in self.damaged if other in active and not self.world.whole(other)]
         if not self.damaged:
             self.silent = False
-        return not self.silent and (drive in self.damaged or len(self.damaged) < limit)
+        return not self.silent and drive in active and (drive in self.damaged or len(self.damaged) < limit)
 
     def lose(self, limit: int = 2) -> None:
         """A copy's directory goes, files that are open stay usable."""
@@ -217,12 +218,11 @@ class Director:
 
     def az_plus_one(self) -> None:
         """A zone's copies and one more are lost at the same time."""
-        if self.damaged and not self._may_damage(self.damaged[0], 1):
+        active = self.world.active()
+        if not self._may_damage(self.random.choice(active), 1) or self.damaged:
             return
-        if self.damaged:
-            return
-        gone = self._zone()
-        gone.append(self.random.choice([drive for drive in self.drives if drive not in gone]))
+        gone = [drive for drive in self._zone() if drive in active]
+        gone.append(self.random.choice([drive for drive in active if drive not in gone]))
         self.world.note(f"copies {[drive.id for drive in gone]} are lost")
         for drive in gone:
             drive.lose()
@@ -234,6 +234,8 @@ class Director:
         if not self._may_damage(drive, 1) or self.damaged or drive.directory is None:
             return
         if any(d.offline or d.cut_off or d.error_rate or d.latency_factor != 1.0 for d in self.drives):
+            return
+        if not drive.directory.names:
             return
         name, inode = self.random.choice(sorted(drive.directory.names.items(), key=lambda item: item[0]))
         used = len(inode.medium.rstrip(b"\0"))
@@ -251,6 +253,97 @@ class Director:
         if SegmentName.parse(name) is not None and self.random.random() < 0.5:
             return self.random.randrange(max(0, used - 80), used)  # the last batch
         return self.random.randrange(used)
+
+    # -- who the copies are -------------------------------------------------------------------------------------
+
+    def replace(self) -> None:
+        """A copy is replaced by one on a new drive, while everything goes on."""
+        writer = self.world.current()
+        if writer is None or writer.volume is None or len(self.drives) >= 12:
+            return
+        leaving = self.random.choice(writer.volume.membership.copies).id
+        self.world.replace(writer, writer.volume, leaving)
+
+    def cancel(self) -> None:
+        """The copy that was to be replaced stays."""
+        writer = self.world.current()
+        if writer is not None and writer.volume is not None:
+            self.world.cancel(writer, writer.volume)
+
+    def handover(self) -> None:
+        """A copy is replaced while some are away; then a recovery reaches these and not the others."""
+        if self.silent:
+            return
+        writer = self.world.current()
+        if writer is None or writer.volume is None or len(self.drives) >= 12:
+            return
+        leaving = self.random.choice(writer.volume.membership.copies)
+        active = self.world.active()
+        apart = self.random.sample(active, 3)
+        if self.random.random() < 0.7:
+            gone = [drive for drive in active if drive.layout.id == leaving.id]
+            apart = gone + self.random.sample([drive for drive in active if drive not in gone], 2)
+        early = self.random.random() < 0.3
+        if early:
+            self._offline(apart)
+        self.world.replace(writer, writer.volume, leaving.id)
+        self.kernel.pause(self.random.choice((5e-4, 3e-3, 2e-2)) * self.random.random())
+        if self.random.random() < 0.2:
+            self.cancel()
+        if not early:
+            self._offline(apart)
+        self.world.let_commit(3)
+        self.kernel.pause(self.random.choice((1e-3, 5e-3, 2e-2)) * self.random.random())
+        self.kill_all()
+        for drive in apart:
+            drive.offline = False
+        others = [drive for drive in self.world.active() if drive not in apart]
+        self._offline(others)
+        self.world.start_writer()
+        self.world.let_commit(2)
+        self.kernel.pause(self.random.choice((3e-3, 1e-2, 5e-2)) * self.random.random())
+        for drive in others:
+            drive.offline = False
+
+    def _offline(self, drives: Sequence[Drive]) -> None:
+        self.world.note(f"drives {[drive.id for drive in drives]} are offline for a while")
+        for drive in drives:
+            drive.offline = True
+
+    def revenant(self) -> None:
+        """A writer that stood still while another came and a copy was lost refills it; only copies that the other one
+        did not reach are left to tell."""
+        writer = self.world.current()
+        active = self.world.active()
+        if writer is None or writer.volume is None or not self._may_damage(self.random.choice(active), 1):
+            return
+        if self.damaged or self.silent:
+            return
+        away = self.random.sample(active, 2)
+        self._offline(away)
+        self.world.note(f"stop {writer.process.name}")
+        self.kernel.stop(writer.process)
+        self.world.start_writer()
+        self.world.let_commit(3)
+        self.kernel.pause(0.02 * self.random.random())
+        lost = self.random.choice([drive for drive in active if drive not in away])
+        self.world.note(f"copy {lost.id} is lost")
+        lost.lose()
+        self.damaged.append(lost)
+        for drive in away:
+            drive.offline = False
+        if self.random.random() < 0.5:
+            self.world.kill(next(w for w in reversed(self.world.writers)))
+        self.world.note(f"resume {writer.process.name}")
+        self.kernel.resume(writer.process)
+        self.kernel.pause(self.random.choice((3e-3, 2e-2, 0.1)) * self.random.random())
+        self.kill_all()
+        gone = [drive for drive in active if drive not in away and drive is not lost]
+        self._offline(gone)
+        self.world.start_writer()
+        self.kernel.pause(2e-2 * self.random.random())
+        for drive in gone:
+            drive.offline = False
 
     # -- housekeeping -------------------------------------------------------------------------------------------
 
@@ -294,6 +387,10 @@ FAULTS: dict[str, Callable[[Director], None]] = {
     "lose": Director.lose,
     "az_plus_one": Director.az_plus_one,
     "rot": Director.rot,
+    "replace": Director.replace,
+    "cancel": Director.cancel,
+    "handover": Director.handover,
+    "revenant": Director.revenant,
     "collect": Director.collect,
     "look": Director.look,
 }

@@ -125,15 +125,20 @@ class Drives:
 
     def __init__(self, kernel: Kernel, layout: Sequence[CopyLayout]) -> None:
         self.kernel = kernel
-        self.by_id = {place.id: Drive(place) for place in layout}
-        self.by_path = {str(place.path): self.by_id[place.id] for place in layout}
-        self.by_parent = {str(place.path.parent): self.by_id[place.id] for place in layout}
+        self.all: list[Drive] = []
+        self.by_path: dict[str, Drive] = {}
+        self.resolved: dict[Path, tuple[Drive, str]] = {}
+        self.by_parent: dict[str, Drive] = {}
+        for place in layout:
+            self.add(place)
         self.inodes = 0
         self.sync_s = 1e-4
         self.switch_rate = 0.5
 
     def add(self, place: CopyLayout) -> Drive:
+        """A further drive, empty."""
         drive = Drive(place)
+        self.all.append(drive)
         self.by_path[str(place.path)] = self.by_parent[str(place.path.parent)] = drive
         return drive
 
@@ -260,8 +265,11 @@ class SimDisk:
     # -- names --------------------------------------------------------------------------------------------------
 
     def _drive(self, path: Path) -> tuple[Drive, str]:
-        parent, _, name = str(path).rpartition("/")
-        return self.drives.by_path[parent], name
+        found = self.drives.resolved.get(path)
+        if found is None:
+            parent, _, name = str(path).rpartition("/")
+            found = self.drives.resolved[path] = self.drives.by_path[parent], name
+        return found
 
     def _directory(self, path: Path) -> tuple[Drive, Directory, str]:
         drive, name = self._drive(path)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aurora_mysql.storage import quorum, recovery, volume
+from aurora_mysql.storage import membership, opening, quorum, recovery, volume
 from aurora_mysql.storage.binary import Fence
 from aurora_mysql.storage.copy import LocalCopy
 from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.history import EpochHistory
-from aurora_mysql.storage.recovery import CopyExtent, Decision
+from aurora_mysql.storage.membership import Membership, MembershipChange
+from aurora_mysql.storage.recovery import CopyExtent, CopyReport, Decision
 from aurora_mysql.storage.scrubber import Scrubber
 from aurora_mysql.storage.segment import SegmentFile
 from tests.simulation.drives import SimFile
@@ -36,12 +37,11 @@ class Mutation:
 def _write_quorum_of_three(patch: Patch) -> None:
     whole = quorum.quorum_point
     patch(quorum, "quorum_point", lambda scls: whole(scls, 3))
-    patch(volume, "WRITE_QUORUM", 3)
+    patch(membership, "WRITE_QUORUM", 3)
 
 
 def _read_quorum_of_two(patch: Patch) -> None:
-    for module in (recovery, volume):
-        patch(module, "READ_QUORUM", 2)
+    patch(membership, "READ_QUORUM", 2)
 
 
 def _no_fence_check_after_sync(patch: Patch) -> None:
@@ -59,8 +59,7 @@ def _undecided_tails_stay(patch: Patch) -> None:
 
 
 def _recovered_tail_shown_at_once(patch: Patch) -> None:
-    def start(self: volume.Volume, sources: set[int]) -> None:
-        self._sources = sources
+    def start(self: volume.Volume) -> None:
         for writer in self._writers.values():
             writer.start()
         self._tracker.vdl = self._recovered_lsn
@@ -85,20 +84,20 @@ def _lost_copies_rejoin_empty(patch: Patch) -> None:
 
 
 def _shortest_log_wins(patch: Patch) -> None:
-    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int) -> Decision:
+    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int, initial: Membership) -> Decision:
         vdl = max(history.start_lsn - 1, min(extent.last_cpl for extent in extents))
         return Decision(vdl, history.opened(epoch, vdl + 1), ())
 
-    patch(volume, "decide", decide)
+    patch(opening, "decide", decide)
 
 
 def _commits_end_anywhere(patch: Patch) -> None:
     whole = recovery.decide
 
-    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int) -> Decision:
-        return whole([dataclasses.replace(e, last_cpl=e.scl) for e in extents], history, epoch)
+    def decide(extents: Sequence[CopyExtent], history: EpochHistory, epoch: int, initial: Membership) -> Decision:
+        return whole([dataclasses.replace(e, last_cpl=e.scl) for e in extents], history, epoch, initial)
 
-    patch(volume, "decide", decide)
+    patch(opening, "decide", decide)
 
 
 def _nonce_ignored(patch: Patch) -> None:
@@ -121,6 +120,58 @@ def _batches_after_withdrawal_lost(patch: Patch) -> None:
     patch(volume.Volume, "target_lsn", property(lambda self: self._recovered_lsn))
 
 
+def _only_the_new_copies_counted(patch: Patch) -> None:
+    """A change of the copies needs no quorum of what was before."""
+
+    def sets(self: Membership) -> tuple[tuple[int, ...], ...]:
+        return self._sets()[-1:] if self.phase == "replacing" else self._sets()[:1]
+
+    patch(Membership, "write_sets", property(sets))
+    patch(MembershipChange, "write_sets", property(lambda self: self.newest.write_sets))
+
+
+def _change_takes_effect_at_once(patch: Patch) -> None:
+    def recorded(self: MembershipChange, copy: int, number: int) -> bool:
+        if self.proposed is None or number != self.proposed.number:
+            return False
+        self.in_force, self.proposed = self.proposed, None
+        return True
+
+    patch(MembershipChange, "recorded", recorded)
+
+
+def _replaced_copies_still_count(patch: Patch) -> None:
+    """Recovery goes by the six copies the volume was made with, whatever the copies say."""
+    whole = recovery.authoritative_history
+
+    def stale(reports: Sequence[CopyReport], initial: Membership) -> EpochHistory:
+        plain = [dataclasses.replace(r, history=dataclasses.replace(r.history, membership=None)) for r in reports]
+        return whole(plain, initial)
+
+    patch(opening, "authoritative_history", stale)
+    patch(opening.Opening, "_newest", lambda self, answers: self._initial)
+
+
+def _either_six_for_ever(patch: Patch) -> None:
+    """A recovery that finds the end of a change decided still goes by the copy that goes."""
+    patch(
+        Membership,
+        "can_read",
+        lambda self, ids: any(len(set(six) & set(ids)) >= membership.READ_QUORUM for six in self._sets()),
+    )
+
+
+def _history_before_the_fill(patch: Patch) -> None:
+    """A copy gets the new epoch's entry when it may still lack what is below."""
+    fill = CopyWriter._fill
+
+    def early(self: CopyWriter, scl: int) -> int:
+        self._record()
+        return fill(self, scl)
+
+    patch(CopyWriter, "_fill", early)
+
+
 MUTATIONS = (
     Mutation(
         "write quorum of three", _write_quorum_of_three, ("race_apart", "cut", "failover", "az_plus_one"), (44, 54)
@@ -139,4 +190,9 @@ MUTATIONS = (
     Mutation("zombies clean up", _zombies_clean_up, ("sleeper",), (9, 50)),
     Mutation("nobody scrubs", _nobody_scrubs, ("rot",), (13, 16)),
     Mutation("slow copies don't catch up", _batches_after_withdrawal_lost, ("slow", "full", "errors"), (0, 8)),
+    Mutation("only the new copies counted", _only_the_new_copies_counted, ("handover",), (0, 20)),
+    Mutation("change takes effect at once", _change_takes_effect_at_once, ("handover",), (1, 2)),
+    Mutation("replaced copies still count", _replaced_copies_still_count, ("replace", "kill"), (1, 6)),
+    Mutation("either six for ever", _either_six_for_ever, ("handover",), (5, 28)),
+    Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )

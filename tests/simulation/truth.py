@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aurora_mysql.storage.layout import Record
+from aurora_mysql.storage.membership import Membership
 
 
 class Violation(AssertionError):
@@ -33,6 +34,8 @@ class Truth:
         self._opened: dict[int, int] = {}
         self._reached: dict[int, int] = {}
         self._claims: list[Claim] = []
+        self._memberships: dict[int, Membership] = {}
+        self._newest: dict[int, int] = {}
 
     def opened(self, who: str, epoch: int, vdl: int) -> None:
         """`who` was given the volume in `epoch`, recovered to `vdl`."""
@@ -45,6 +48,16 @@ class Truth:
         if epoch in self._opened:
             raise Violation(f"{who} opened epoch {epoch} a second time")
         self._opened[epoch] = self._reached[epoch] = vdl
+
+    def members(self, who: str, epoch: int, membership: Membership) -> None:
+        """`who` goes by `membership`, which is in force."""
+        known = self._memberships.setdefault(membership.number, membership)
+        if known != membership:
+            raise Violation(f"{who} has {membership} as the copies, but they were {known}")
+        for earlier, number in self._newest.items():
+            if earlier < epoch and membership.number < number:
+                raise Violation(f"{who} goes by copies {membership.number}, but {number} was in force: it was undone")
+        self._newest[epoch] = max(membership.number, self._newest.get(epoch, 0))
 
     def recovered(self, who: str, record: Record) -> None:
         """`who` reads `record` as durable."""

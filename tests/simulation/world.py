@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -17,7 +17,9 @@ from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, SealedRe
 from aurora_mysql.encryption.root_key import KEY_BYTES, RootKey
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.copy import LocalCopy, create_volume
+from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyLayout, Record, VolumeOptions, VolumeState
+from aurora_mysql.storage.membership import Membership
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.volume import Volume
 from tests.simulation.director import FAULTS, Director
@@ -81,6 +83,26 @@ class Writer:
     sent: dict[int, tuple[bytes, bool]] = field(default_factory=dict)
 
 
+class SimWhereabouts:
+    """The hint about where copies are: durable at once, but it may fail, and it may name places of long ago."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: tuple[CopyLayout, ...] = ()
+        self._before: tuple[CopyLayout, ...] = ()
+
+    def known(self) -> tuple[CopyLayout, ...]:
+        return (*self._known, *self._before) if self._world.random.random() < 0.5 else self._known
+
+    def remember(self, places: Iterable[CopyLayout]) -> None:
+        kernel = self._world.kernel
+        kernel.pause(1e-4 * kernel.random.random())
+        if kernel.random.random() < 0.05:
+            raise StorageError("the places can't be noted")
+        self._before, self._known = self._known, tuple(places)
+        kernel.pause(1e-4 * kernel.random.random())
+
+
 class World:
     def __init__(self, seed: int, *, only: tuple[str, ...] = ()) -> None:
         self.seed = seed
@@ -90,6 +112,7 @@ class World:
         self.layout = layout()
         self.drives = Drives(self.kernel, self.layout)
         self.drives.sync_s, self.drives.switch_rate = self.plan.sync_s, self.plan.switch_rate
+        self.whereabouts = SimWhereabouts(self)
         self.truth = Truth()
         self.world = self.kernel.process("world")
         self.writers: list[Writer] = []
@@ -122,13 +145,13 @@ class World:
         director = Director(self)
         self.start_writer()
         for _ in range(self.plan.steps):
-            self._let_commit(self.plan.commits_per_step)
+            self.let_commit(self.plan.commits_per_step)
             self.kernel.pause(self.random.choice((2e-4, 2e-3, 2e-2, 0.3)) * self.random.random())
             director.step()
         self.kernel.pause(self.random.random() * 0.02)
         self._finish()
 
-    def _let_commit(self, number: int) -> None:
+    def let_commit(self, number: int) -> None:
         self.credit += number
         while self.clients:
             self.kernel.wake(self.clients.popleft())
@@ -165,6 +188,7 @@ class World:
                 disk=self.drives.view(writer.process),
                 runtime=runtime,
                 cipher=self.cipher,
+                whereabouts=self.whereabouts,
             )
         except StorageError as error:
             self.note(f"{name} can't open: {error}")
@@ -173,6 +197,7 @@ class World:
         vdl = volume.vdl
         self.note(f"{name} opened epoch {volume.epoch} at {vdl}")
         self.truth.opened(name, volume.epoch, vdl)
+        self.truth.members(name, volume.epoch, volume.membership)
         wanted = self.truth.first_lsn
         while wanted <= vdl:
             for record in volume.read(wanted, vdl):
@@ -217,6 +242,7 @@ class World:
         records = [(lsn, writer.sent[lsn]) for lsn in range(writer.announced + 1, vdl + 1)]
         self.truth.announce(writer.process.name, writer.epoch, vdl, records)
         writer.announced = vdl
+        self.truth.members(writer.process.name, writer.epoch, writer.volume.membership)
 
     def _state(self, writer: Writer, state: VolumeState) -> None:
         if state.fenced:
@@ -235,11 +261,13 @@ class World:
         process = self.kernel.process("reader")
         told = self.truth.vdl if self.random.random() < 0.5 else None  # by the writer's stream
         if self.random.random() < 0.7:
-            for drive in self.random.sample(list(self.drives.by_id.values()), self.random.randint(2, 5)):
+            for drive in self.random.sample(self.drives.all, self.random.randint(2, 5)):
                 drive.cut_off.append(process)
 
         def work() -> None:
-            reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(process), self.cipher)
+            reader = VolumeReader(
+                "/sim", self.layout, CLUSTER_ID, self.drives.view(process), self.cipher, self.whereabouts
+            )
             try:
                 vdl = reader.last_known_vdl() if told is None else told
                 records = tuple(reader.read(reader.first_lsn(), vdl))
@@ -249,6 +277,57 @@ class World:
             self.truth.claim(Claim("the reader", vdl, records))
 
         self.kernel.spawn(process, work)
+
+    # -- who the copies are -------------------------------------------------------------------------------------
+
+    def replace(self, writer: Writer, volume: Volume, leaving: int) -> None:
+        """Have a copy replaced by one on a new drive."""
+        az = next(place.az for place in volume.membership.copies if place.id == leaving)
+        number = len(self.drives.all) + 1
+        place = CopyLayout(volume.membership.next_id, az, Path(f"/sim/{number}/copy"))
+        self.drives.add(place)
+
+        def work() -> None:
+            try:
+                copy = volume.replace_copy(leaving, place.path)
+                self.note(f"{writer.process.name} replaces copy {leaving} by {copy} on drive {number}")
+            except StorageError as error:
+                self.note(f"{writer.process.name} can't replace copy {leaving}: {error}")
+
+        self.kernel.spawn(writer.process, work)
+
+    def cancel(self, writer: Writer, volume: Volume) -> None:
+        def work() -> None:
+            try:
+                self.note(f"{writer.process.name} keeps copy {volume.cancel_replacement()}")
+            except StorageError as error:
+                self.note(f"{writer.process.name} can't cancel: {error}")
+
+        self.kernel.spawn(writer.process, work)
+
+    def memberships(self) -> list[Membership]:
+        """Every version that may count: the newest on any drive, and those of the writers that run."""
+        initial = Membership.initial(self.layout, Path("/sim"))
+        newest: EpochHistory | None = None
+        for drive in self.drives.all:
+            copy = LocalCopy(drive.layout, CLUSTER_ID, MediumDisk(self.drives, self.world))
+            try:
+                history = copy.read_history()
+            except (StorageError, OSError):
+                continue
+            if newest is None or history.version > newest.version:
+                newest = history
+        found = [initial if newest is None or newest.membership is None else newest.membership]
+        for writer in self.writers:
+            if writer.process.alive and writer.volume is not None:
+                change = writer.volume._change
+                found += [change.in_force, change.newest]
+        return found
+
+    def active(self) -> list[Drive]:
+        """The drives of copies that may count."""
+        paths = {str(place.path) for m in self.memberships() for place in m.places(Path("/sim"))}
+        return [drive for drive in self.drives.all if str(drive.layout.path) in paths]
 
     def whole(self, drive: Drive) -> bool:
         """Whether the copy on `drive`, by itself and after a power loss, has everything that was acknowledged."""
@@ -284,7 +363,7 @@ class World:
     def _finish(self) -> None:
         """Everything heals; a last writer must come up, take a commit, and make all copies whole by itself."""
         self.note("everything heals")
-        for drive in self.drives.by_id.values():
+        for drive in self.drives.all:
             drive.heal()
         for writer in self.writers:
             if writer.process.alive:
@@ -297,26 +376,29 @@ class World:
             self._until(lambda: last.volume is not None, deadline_s, "a last writer to open")
         self.credit = 0
         began = last.announced
-        self._let_commit(1)
+        self.let_commit(1)
         self._until(lambda: last.announced > began, deadline_s, "a last commit")
         volume = last.volume
         assert volume is not None
 
         def healed() -> bool:
-            return all(w.state == "ok" for w in volume._writers.values())
+            return volume.membership.phase == "stable" and all(w.state == "ok" for w in volume._writers.values())
 
         self._until(healed, deadline_s, "all copies to be ok")
         self._until(lambda: self._settled(last), deadline_s, "the queues to empty")
-        self._until(lambda: all(map(self.whole, self.drives.by_id.values())), deadline_s, "all copies to be whole")
+        members = [self.drives.by_path[str(place.path)] for place in volume.membership.places(Path("/sim"))]
+        self._until(lambda: all(map(self.whole, members)), deadline_s, "all copies to be whole")
         if self.random.random() < 0.5:
             self.kernel.kill(last.process)
-            for drive in self.drives.by_id.values():
+            for drive in self.drives.all:
                 drive.lose_power(self.kernel)
-        for drive in self.drives.by_id.values():
+        for drive in members:
             lack = self.missing(drive)
             if lack:
                 raise Violation(f"copy {drive.id} calls itself ok, but {lack}")
-        reader = VolumeReader("/sim", self.layout, CLUSTER_ID, self.drives.view(self.world), self.cipher)
+        reader = VolumeReader(
+            "/sim", self.layout, CLUSTER_ID, self.drives.view(self.world), self.cipher, self.whereabouts
+        )
         self.truth.check_log(list(reader.read(self.truth.first_lsn, self.truth.vdl)))
 
     def _settled(self, writer: Writer) -> bool:
@@ -327,7 +409,7 @@ class World:
     def _until(self, condition: Callable[[], bool], deadline_s: float, what: str) -> None:
         while not condition():
             if self.kernel.now_s > deadline_s:
-                for drive in self.drives.by_id.values():
+                for drive in self.drives.all:
                     self.note(f"copy {drive.id}: {self.missing(drive) or 'whole'}")
                 raise Violation(f"{HEAL_S} s after the last fault still waiting for {what}")
             self.kernel.pause(0.05)

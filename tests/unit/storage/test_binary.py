@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -24,6 +25,8 @@ from aurora_mysql.storage.binary import (
     encode_start,
 )
 from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.layout import default_layout
+from aurora_mysql.storage.membership import Membership
 
 FENCE = Fence(7, bytes(range(16)))
 SEGMENT = SegmentHeader(3, 100, 50, 12345)
@@ -66,8 +69,8 @@ def test_a_newer_format_is_refused_and_not_repaired(
     name: str, data: bytes, decode: Callable[[bytes], object], value: object
 ) -> None:
     body = data.rstrip(b"\0") if name == "segment" else data
-    newer = body[:4] + struct.pack("<H", 2) + body[6:-4]
-    with pytest.raises(VolumeFormatError, match="format 2"):
+    newer = body[:4] + struct.pack("<H", 3) + body[6:-4]
+    with pytest.raises(VolumeFormatError, match="format 3"):
         decode((newer + struct.pack("<I", crc32(newer))).ljust(len(data), b"\0"))
 
 
@@ -86,6 +89,14 @@ def test_identity_with_a_flipped_bit_is_damage_and_no_other_cluster() -> None:
 
 def test_identity_of_the_first_release_is_read() -> None:
     assert decode_identity(b'{"format": 1, "cluster_id": "c", "copy": 2, "az": "az-a"}') == (1, "c", 2)
+
+
+def test_a_history_with_the_copies_is_read() -> None:
+    layout = default_layout("/data")
+    members = Membership.initial(layout, Path("/data")).replacing(6, None, Path("/new/g"))
+    history = HISTORY.with_membership(members)
+    assert decode_history(encode_history(history)) == history
+    assert history.version == (HISTORY.epoch, 1)
 
 
 def test_batches_verify_with_the_segments_seed_only() -> None:

@@ -82,7 +82,7 @@ def test_the_quorums_meet() -> None:
 
 class TestTracker:
     def tracker(self) -> QuorumTracker:
-        tracker = QuorumTracker(range(1, 7), 0)
+        tracker = QuorumTracker([range(1, 7)], 0)
         for cpl in (2, 3, 7):
             tracker.expect(cpl)
         return tracker

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from aurora_mysql.errors import QuorumLostError
 from aurora_mysql.storage.history import EpochHistory
+from aurora_mysql.storage.layout import CopyLayout
+from aurora_mysql.storage.membership import Membership
 from aurora_mysql.storage.recovery import CopyExtent, CopyReport, authoritative_history, decide
 
+SIX = Membership.initial([CopyLayout(n, "az", Path(f"/{n}")) for n in range(1, 7)], Path("/"))
 ONE = EpochHistory(((1, 1),))
 TWO = EpochHistory(((1, 1), (2, 11)))
 THREE = EpochHistory(((1, 1), (3, 15)))
@@ -25,16 +30,16 @@ THREE = EpochHistory(((1, 1), (3, 15)))
 def test_the_history_of_the_highest_epoch_counts(
     copies: list[tuple[bool, EpochHistory]], history: EpochHistory
 ) -> None:
-    assert authoritative_history([CopyReport(n, *copy) for n, copy in enumerate(copies, 1)]) == history
+    assert authoritative_history([CopyReport(n, *copy) for n, copy in enumerate(copies, 1)], SIX) == history
 
 
 @pytest.mark.parametrize("trusted", [0, 1, 2])
 def test_recovery_needs_three_trusted_copies(trusted: int) -> None:
     reports = [CopyReport(number, number <= trusted, ONE) for number in range(1, 7)]
     with pytest.raises(QuorumLostError, match="needs 3 of 6"):
-        authoritative_history(reports)
+        authoritative_history(reports, SIX)
     with pytest.raises(QuorumLostError):
-        decide([CopyExtent(number, 5, 5) for number in range(trusted)], ONE, 2)
+        decide([CopyExtent(number, 5, 5) for number in range(1, trusted + 1)], ONE, 2, SIX)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +55,13 @@ def test_recovery_needs_three_trusted_copies(trusted: int) -> None:
 def test_the_vdl_is_the_highest_commit_of_any_copy(
     extents: list[tuple[int, int]], vdl: int, behind: tuple[int, ...]
 ) -> None:
-    decision = decide([CopyExtent(n, *extent) for n, extent in enumerate(extents, 1)], ONE, 2)
+    decision = decide([CopyExtent(n, *extent) for n, extent in enumerate(extents, 1)], ONE, 2, SIX)
     assert (decision.vdl, decision.behind) == (vdl, behind)
     assert (decision.history.epoch, decision.history.start_lsn) == (2, vdl + 1)
 
 
 def test_the_vdl_is_at_least_what_the_last_epoch_began_with() -> None:
-    assert decide([CopyExtent(n, 4, 4) for n in (1, 2, 3)], TWO, 3).vdl == 10
+    assert decide([CopyExtent(n, 4, 4) for n in (1, 2, 3)], TWO, 3, SIX).vdl == 10
 
 
 @pytest.mark.parametrize(

@@ -357,3 +357,104 @@ class TestCopy:
         with pytest.raises(FencedError):
             copy.remove_void(self.HISTORY, 0, held)
         assert rig.segments(1) == before
+
+
+class TestReplacingACopy:
+    def test_the_new_copy_takes_the_place_while_writes_go_on(self, rig: Rig, tmp_path: Path) -> None:
+        volume = rig.open()
+        for number in range(50):
+            volume.append([b"%d" % number * 100])
+        new = tmp_path / "new-disk" / "g"
+        assert volume.replace_copy(6, new) == 7
+        volume.append([b"meanwhile"])
+        until(lambda: volume.membership.number == 3)
+        assert [copy.id for copy in volume.status().copies] == [1, 2, 3, 4, 5, 7]
+        last = volume.append([b"after"])
+        until(lambda: volume.vdl == last)
+        shutil.rmtree(rig.path(6))
+        until(lambda: all(copy.scl == last for copy in volume.status().copies))
+        volume = rig.reopen()
+        assert [copy.path for copy in volume.status().copies][-1] == new
+        records = list(VolumeReader(rig.root, rig.layout, "c").read(1, last))
+        assert [record.lsn for record in records] == list(range(1, last + 1))
+
+    def test_it_can_be_taken_back_while_the_new_copy_is_filled(self, rig: Rig, tmp_path: Path) -> None:
+        volume = rig.open()
+        new = tmp_path / "new"
+        rig.board.add([new], 100, 60, delay_ms=(50, 50))
+        volume.replace_copy(1, new)
+        until(lambda: volume.membership.phase == "replacing")
+        assert volume.status().change == "copy 1 is being replaced by copy 7"
+        assert volume.cancel_replacement() == 1
+        until(lambda: volume.membership.number == 3)
+        last = volume.append([b"after"])
+        until(lambda: volume.vdl == last)
+        assert [copy.id for copy in volume.status().copies] == [1, 2, 3, 4, 5, 6]
+        with pytest.raises(StorageError, match="no copy is being replaced"):
+            volume.cancel_replacement()
+
+    def test_the_next_writer_goes_on_with_it(self, rig: Rig, tmp_path: Path) -> None:
+        volume = rig.open()
+        volume.append([b"x"])
+        new = tmp_path / "new"
+        rig.board.add([new], 100, 60)
+        volume.replace_copy(3, new)
+        until(lambda: volume.membership.phase == "replacing")
+        rig.board.clear()
+        volume = rig.reopen()
+        until(lambda: volume.membership.number == 3)
+        assert [copy.id for copy in volume.status().copies] == [1, 2, 7, 4, 5, 6]
+
+    def test_a_replaced_copy_that_comes_back_takes_no_part(self, rig: Rig, tmp_path: Path) -> None:
+        volume = rig.open()
+        first = volume.append([b"x"])
+        until(lambda: volume.vdl == first)
+        kept = [tmp_path / f"kept-{copy}" for copy in (4, 5, 6)]
+        for number, (copy, aside) in enumerate(zip((4, 5, 6), kept, strict=True), 1):
+            volume.replace_copy(copy, tmp_path / f"new-{copy}")
+            until(lambda number=number: volume.membership.number == 3 * number)  # type: ignore[misc]
+            rig.path(copy).rename(aside)
+        last = volume.append([b"y"])
+        until(lambda: volume.vdl == last)
+        rig.volumes.pop().close()
+        for copy, aside in zip((4, 5, 6), kept, strict=True):
+            aside.rename(rig.path(copy))
+        for copy in (1, 2):
+            shutil.rmtree(rig.path(copy))
+        volume = rig.open()  # 3 and the new ones; the three old ones know less
+        assert volume.vdl == last
+
+    @pytest.mark.parametrize("inside", ["", "deeper"])
+    def test_a_directory_in_use_is_refused(self, rig: Rig, inside: str) -> None:
+        volume = rig.open()
+        with pytest.raises(StorageError, match="is where copy 2 is"):
+            volume.replace_copy(1, rig.path(2) / inside)
+        (rig.root / "mine").mkdir()
+        (rig.root / "mine" / "letter").write_text("dear")
+        with pytest.raises(StorageError, match="is not empty"):
+            volume.replace_copy(1, rig.root / "mine")
+        assert volume.membership.number == 0
+
+
+def test_a_truncated_fence_is_damage_and_no_signal(rig: Rig) -> None:
+    """The fence was read through a memory map once: SIGBUS."""
+    volume = rig.open()
+    last = volume.append([b"x"])
+    until(lambda: volume.vdl == last)
+    (rig.path(2) / "fence").write_bytes(b"")
+    for number in range(20):
+        last = volume.append([b"%d" % number])
+    until(lambda: volume.vdl == last)
+    until(lambda: all(copy.state == "ok" and copy.scl == last for copy in volume.status().copies))
+
+
+def test_a_copy_is_complete_only_while_three_others_obey(rig: Rig) -> None:
+    """A later writer may have acknowledged through the copy before it was lost; it has three others at least."""
+    volume = rig.open()
+    last = volume.append([b"x"])
+    until(lambda: volume.vdl == last)
+    later = Fence(volume.epoch + 1, bytes(16))
+    for copy in (2, 3, 4):
+        LocalCopy(rig.layout[copy - 1], "c").raise_fence(later)
+    with pytest.raises(FencedError):
+        volume.peers.prove(1)
