@@ -28,20 +28,20 @@ class CopyCommands:
     def add_to(self, command: AddCommand) -> None:
         copy = command("copy", self._run, "Replace one of the six copies by a new directory while the cluster runs.")
         actions = copy.add_subparsers(dest="action", required=True, metavar="ACTION")
-        text = "Fill a new copy in DIR and let it take the place of COPY."
-        replace = actions.add_parser("replace", help=text, description=text)
+
+        def action(name: str, text: str) -> argparse.ArgumentParser:
+            sub = actions.add_parser(name, help=text, description=text)
+            # Given before the action or after it; SUPPRESS keeps the earlier one.
+            sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="configuration file")
+            sub.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the cluster")
+            return sub
+
+        replace = action("replace", "Fill a new copy in DIR and let it take the place of COPY.")
         replace.add_argument("copy", type=int, metavar="COPY", help="number of the copy that goes (see `status`)")
-        replace.add_argument(
-            "--path",
-            type=Path,
-            required=True,
-            metavar="DIR",
-            help="where the new copy is made: an empty or new directory",
-        )
+        replace.add_argument("--path", type=Path, required=True, metavar="DIR", help="an empty or new directory")
         replace.add_argument("--zone", metavar="AZ", help="availability zone of the new copy (default: that of COPY)")
         replace.add_argument("--no-wait", action="store_true", help="don't wait until the new copy has taken the place")
-        text = "Keep the copy that is being replaced."
-        actions.add_parser("cancel", help=text, description=text)
+        action("cancel", "Keep the copy that is being replaced.")
 
     def _run(self, options: argparse.Namespace) -> int:
         if options.action == "cancel":

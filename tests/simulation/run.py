@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
 from tests.simulation.world import World
 
@@ -15,9 +18,11 @@ class Totals:
     seeds: int = 0
     steps: int = 0
     acknowledged: int = 0
+    writers: int = 0
+    replaced: int = 0
 
     def plus(self, other: Totals) -> Totals:
-        return Totals(self.seeds + other.seeds, self.steps + other.steps, self.acknowledged + other.acknowledged)
+        return Totals(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 def run_seed(seed: int, only: tuple[str, ...] = ()) -> Totals:
@@ -35,7 +40,7 @@ def run_seed(seed: int, only: tuple[str, ...] = ()) -> Totals:
         raise AssertionError(
             f"seed {seed}: {type(error).__name__}: {error}\n{story}\nreplay: scripts/simulate --seed {seed}{faults}"
         ) from error
-    return Totals(1, world.kernel.steps, world.truth.acknowledged)
+    return Totals(1, world.kernel.steps, world.truth.acknowledged, world.number, world.truth.replacements())
 
 
 def _run_some(first: int, count: int, only: tuple[str, ...]) -> tuple[Totals, list[str]]:
@@ -45,20 +50,64 @@ def _run_some(first: int, count: int, only: tuple[str, ...]) -> tuple[Totals, li
             totals = totals.plus(run_seed(seed, only))
         except AssertionError as error:
             failures.append(str(error))
+            totals = totals.plus(Totals(1))
     return totals, failures
 
 
+class Journal:
+    """What was run already, one line per stretch of seeds, so that a long run can be broken off and taken up again."""
+
+    def __init__(self, path: Path, only: tuple[str, ...]) -> None:
+        self._path, self._only = path, list(only)
+        self.totals = Totals()
+        self.failures: list[str] = []
+        self._done: set[int] = set()
+        if path.exists():
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                if entry["faults"] == self._only:
+                    self._done.update(range(entry["first"], entry["first"] + entry["totals"][0]))
+                    self.totals = self.totals.plus(Totals(*entry["totals"]))
+                    self.failures += entry["failures"]
+
+    def missing(self, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """Stretches (first, count) of at most 50 seeds that were not run yet."""
+        wanted = [seed for seed in range(first, first + count) if seed not in self._done]
+        while wanted:
+            stretch = [seed for number, seed in enumerate(wanted[:50]) if seed == wanted[0] + number]
+            yield stretch[0], len(stretch)
+            wanted = wanted[len(stretch) :]
+
+    def add(self, first: int, totals: Totals, failures: list[str]) -> None:
+        self.totals = self.totals.plus(totals)
+        self.failures += failures
+        entry = {"first": first, "faults": self._only, "totals": astuple(totals), "failures": failures}
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
 def run_many(
-    first: int, count: int, processes: int, only: tuple[str, ...], progress: Callable[[Totals, float], None]
+    first: int,
+    count: int,
+    processes: int,
+    only: tuple[str, ...],
+    progress: Callable[[Totals, float], None],
+    journal: Journal | None = None,
 ) -> Iterator[str]:
-    """Run seeds first..first+count-1; yields the story of each that failed."""
-    began_s, totals, step = time.monotonic(), Totals(), 50
+    """Run seeds first..first+count-1 but for those in the journal; yields the story of each that failed."""
+    began_s, totals = time.monotonic(), Totals()
+    stretches = (
+        [(at, min(50, first + count - at)) for at in range(first, first + count, 50)]
+        if journal is None
+        else list(journal.missing(first, count))
+    )
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [
-            pool.submit(_run_some, at, min(step, first + count - at), only) for at in range(first, first + count, step)
-        ]
-        for future in waiting:
+        waiting = deque((at, pool.submit(_run_some, at, number, only)) for at, number in stretches)
+        while waiting:
+            at, future = waiting.popleft()
             some, failures = future.result()
             totals = totals.plus(some)
+            if journal is not None:
+                journal.add(at, some, failures)
             progress(totals, time.monotonic() - began_s)
             yield from failures

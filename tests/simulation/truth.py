@@ -59,6 +59,11 @@ class Truth:
                 raise Violation(f"{who} goes by copies {membership.number}, but {number} was in force: it was undone")
         self._newest[epoch] = max(membership.number, self._newest.get(epoch, 0))
 
+    def replacements(self) -> int:
+        """How many copies were replaced."""
+        six = [{place.path for place in m.copies} for _, m in sorted(self._memberships.items()) if m.phase == "stable"]
+        return sum(before != after for before, after in zip(six, six[1:], strict=False))
+
     def recovered(self, who: str, record: Record) -> None:
         """`who` reads `record` as durable."""
         self._add(who, record.lsn, (record.payload, record.cpl))

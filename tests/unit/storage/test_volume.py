@@ -397,7 +397,7 @@ class TestReplacingACopy:
         volume = rig.open()
         volume.append([b"x"])
         new = tmp_path / "new"
-        rig.board.add([new], 100, 60)
+        rig.board.add([new], 100, 60, delay_ms=(100, 100))
         volume.replace_copy(3, new)
         until(lambda: volume.membership.phase == "replacing")
         rig.board.clear()
