@@ -48,26 +48,26 @@ class CopyCommands:
             print(f"copy {self._ask(options, 'copy_cancel')['copy']} stays")
             return 0
         path = options.path.absolute()
-        new = self._ask(options, "copy_replace", copy=options.copy, path=str(path), az=options.zone)["copy"]
+        answer = self._ask(options, "copy_replace", copy=options.copy, path=str(path), az=options.zone)
+        new = answer["copy"]
         print(f"copy {options.copy} is being replaced by copy {new} in {path}", flush=True)
         if options.no_wait:
             return 0
-        old = self._wait(options, new)
-        print(f"copy {new} has taken the place of copy {options.copy}; {old or 'its directory'} is no longer needed")
+        self._wait(options, new)
+        print(f"copy {new} has taken the place of copy {options.copy}; {answer['old_path']} is no longer needed")
         return 0
 
-    def _wait(self, options: argparse.Namespace, new: int) -> str:
-        """Until the change is over; returns the directory of the old copy. Goes on through failovers."""
-        shown, old = "", ""
+    def _wait(self, options: argparse.Namespace, new: int) -> None:
+        """Until the change is over. Goes on through failovers."""
+        shown = ""
         while True:
             volume = None
             with contextlib.suppress(ControlError):
                 volume = self._ask(options, "status")["volume"]
             if volume is not None:
                 copies = {copy["id"]: copy for copy in volume["copies"]}
-                old = copies[options.copy]["path"] if options.copy in copies else old
                 if new in copies and options.copy not in copies:
-                    return old
+                    return
                 if not volume["membership"]["change"] and new not in copies and options.copy in copies and shown:
                     raise ControlError(f"the replacement was cancelled: copy {options.copy} stays")
                 if new in copies:

@@ -304,8 +304,10 @@ class Instance:
                 raise ControlError(f"{self.spec.id} is not the writer")
             if op == "copy_cancel":
                 return {"copy": await asyncio.to_thread(volume.cancel_replacement)}
-            path = Path(args["path"])
-            return {"copy": await asyncio.to_thread(volume.replace_copy, int(args["copy"]), path, args.get("az"))}
+            leaving = int(args["copy"])
+            old = [str(w.path) for w in (await asyncio.to_thread(volume.status)).copies if w.id == leaving]
+            new = await asyncio.to_thread(volume.replace_copy, leaving, Path(args["path"]), args.get("az"))
+            return {"copy": new, "old_path": "".join(old)}
         async with self._role_lock:
             if op == "promote":
                 return await self._promote(int(args["min_epoch"]))

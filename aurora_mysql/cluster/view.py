@@ -92,6 +92,16 @@ class InstanceView:
         log.error("ALTER SYSTEM CRASH: this instance ends now")
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def simulate_reader_fault(self, percent: float, seconds: float, reader: str | None) -> None:
+        instance = self._instance
+        if instance.stream is None:
+            raise mysql_error(1836)
+        readers = [member for member in instance.members if member != self.server_id]
+        if reader is not None and reader not in readers:
+            raise mysql_error(1210, "SIMULATE")
+        log.warning("simulating a failure of %d%% of the redo sent to %s for %d s", percent, reader or "all", seconds)
+        instance.stream.faults.add(reader, percent, seconds)
+
     def simulate_disk_fault(
         self,
         percent: float,

@@ -31,6 +31,7 @@ from aurora_mysql.redo.frames import (
     frame,
     read_frame,
 )
+from aurora_mysql.redo.stream_faults import StreamFaults
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class RedoStreamServer:
         self.epoch = epoch
         self.vdl = vdl
         self.followers: dict[str, Follower] = {}
+        self.faults = StreamFaults()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen (port 0: on a free one); returns the port."""
@@ -147,6 +149,8 @@ class RedoStreamServer:
         for follower in list(self.followers.values()):
             if follower.writer.transport.get_write_buffer_size() > self._backlog_bytes:
                 log.warning("reader %s is too slow for the stream; it catches up from the volume", follower.id)
+                self._drop(follower)
+            elif self.faults.strike(follower.id):
                 self._drop(follower)
             else:
                 follower.writer.write(data)
@@ -211,6 +215,8 @@ class RedoStreamServer:
         follower = Follower(str(hello["id"]), writer, session_id=str(hello["session_id"]))
         if hello["version"] != PROTOCOL_VERSION:
             log.error("reader %s speaks stream version %s, not %d", follower.id, hello["version"], PROTOCOL_VERSION)
+            return None
+        if self.faults.strike(follower.id):
             return None
         from_lsn = int(hello["from_lsn"])
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

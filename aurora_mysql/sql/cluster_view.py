@@ -63,6 +63,14 @@ class ClusterView(Protocol):
         """End this instance at once, as a fault would."""
         ...
 
+    def simulate_reader_fault(self, percent: float, seconds: float, reader: str | None) -> None:
+        """For `seconds`, `percent` of what this writer sends to `reader` (None: to all readers) doesn't get there.
+
+        Raises:
+            MySQLError: 1836 on a reader, 1210 for a name that no reader has.
+        """
+        ...
+
     def simulate_disk_fault(
         self,
         percent: float,

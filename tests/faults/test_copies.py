@@ -84,3 +84,31 @@ def test_three_lost_copies_make_commits_wait_and_fail_clearly(tmp_path: Path) ->
         wait_for(writes, 30, "commits to be accepted again")
     finally:
         cluster.close()
+
+
+def test_a_copy_is_replaced_under_load(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, readers=1)
+    try:
+        cluster.start()
+        ledger = Ledger(cluster.connect, workers=4)
+        ledger.create()
+        ledger.start()
+        ledger.wait_for_commit_after(time.monotonic(), 20)
+        old, new = Path(str(copies(cluster)[5]["path"])), tmp_path / "new disk"
+        done = cluster.cli("copy", "replace", "6", "--path", str(new))
+        assert f"copy 7 has taken the place of copy 6; {old} is no longer needed" in done.stdout, done
+        assert [copy["id"] for copy in copies(cluster)] == [1, 2, 3, 4, 5, 7]
+        shutil.rmtree(old)
+        refused = cluster.cli("copy", "replace", "1", "--path", str(new))
+        assert refused.returncode == 1
+        assert "is where copy 7 is" in refused.stderr
+        assert "no copy is being replaced" in cluster.cli("copy", "cancel").stderr
+        ledger.wait_for_commit_after(time.monotonic(), 20)
+        ledger.stop()
+        assert not any(set(r.errors) - {1213} for r in ledger.results), [r.errors for r in ledger.results]
+        cluster.kill_everything()
+        cluster.start()
+        assert str(new) in [copy["path"] for copy in copies(cluster)]
+        ledger.check(cluster.connect, where="with a replaced copy")
+    finally:
+        cluster.close()

@@ -49,6 +49,25 @@ def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
         cluster.close()
 
 
+def test_a_failing_reader_gets_nothing_and_catches_up(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, readers=1)
+    try:
+        cluster.start()
+        cluster.query("CREATE DATABASE d")
+        cluster.query("CREATE TABLE d.t (id INT PRIMARY KEY)")
+        cluster.wait_level()
+        reader = next(i["id"] for i in cluster.status()["instances"] if i["role"] == "reader")
+        began_s = time.monotonic()
+        cluster.query(f'ALTER SYSTEM SIMULATE 100 PERCENT READ REPLICA FAILURE TO "{reader}" FOR INTERVAL 3 SECOND')
+        cluster.query("INSERT INTO d.t VALUES (1)")  # the connection ends by this at the latest
+        while time.monotonic() < began_s + 2:
+            assert cluster.query("SELECT COUNT(*) FROM d.t", "reader") == [(0,)]
+        wait_for(lambda: cluster.query("SELECT COUNT(*) FROM d.t", "reader") == [(1,)], 20, "the reader to catch up")
+        assert time.monotonic() - began_s > 2.5
+    finally:
+        cluster.close()
+
+
 def test_only_administrators_and_only_what_is_there(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, readers=1)
     try:
@@ -56,14 +75,18 @@ def test_only_administrators_and_only_what_is_there(tmp_path: Path) -> None:
         cluster.query("CREATE USER guest IDENTIFIED BY 'x'")
         connection = cluster.connect(user="guest", password="x", autocommit=True)
         statement = "ALTER SYSTEM SIMULATE 10 PERCENT DISK FAILURE{} FOR INTERVAL 1 SECOND"
-        with connection.cursor() as cursor, pytest.raises(pymysql.err.MySQLError) as refused:
-            cursor.execute(statement.format(""))
-        assert refused.value.args[0] == 1227
+        reader_failure = "ALTER SYSTEM SIMULATE 100 PERCENT READ REPLICA FAILURE {} FOR INTERVAL 1 SECOND"
+        for sql in (statement.format(""), reader_failure.format("TO ALL")):
+            with connection.cursor() as cursor, pytest.raises(pymysql.err.MySQLError) as refused:
+                cursor.execute(sql)
+            assert refused.value.args[0] == 1227
         for sql, endpoint, number in (
             (statement.format(" IN DISK 6"), "cluster", 1210),
             (statement.format(" IN NODE 3"), "cluster", 1210),
             (statement.format(""), "reader", 1836),
-            ("ALTER SYSTEM SIMULATE 10 PERCENT READ REPLICA FAILURE TO ALL FOR INTERVAL 1 SECOND", "cluster", 1235),
+            (reader_failure.format("TO ALL"), "reader", 1836),
+            (reader_failure.format("TO 'nobody'"), "cluster", 1210),
+            (reader_failure.format("TO"), "cluster", 1064),
             ("ALTER SYSTEM SIMULATE 10 PERCENT DISK FAILURE", "cluster", 1064),
             ("ALTER SYSTEM CRASH EVERYTHING", "cluster", 1064),
         ):

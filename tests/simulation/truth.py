@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from aurora_mysql.storage.layout import Record
 from aurora_mysql.storage.membership import Membership
@@ -62,7 +63,7 @@ class Truth:
     def replacements(self) -> int:
         """How many copies were replaced."""
         six = [{place.path for place in m.copies} for _, m in sorted(self._memberships.items()) if m.phase == "stable"]
-        return sum(before != after for before, after in zip(six, six[1:], strict=False))
+        return sum(before != after for before, after in pairwise(six))
 
     def recovered(self, who: str, record: Record) -> None:
         """`who` reads `record` as durable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.admin.action import ActionPlan
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.lexer import TokenCursor, tokenize
@@ -22,8 +22,9 @@ _UNITS_S = {
 
 
 def plan_alter_system(text: str, pc: PlanContext) -> Plan:
-    """CRASH [INSTANCE | DISPATCHER | NODE], or SIMULATE n PERCENT DISK FAILURE | DISK CONGESTION BETWEEN a AND b
-    MILLISECONDS [IN DISK i | NODE i] FOR INTERVAL n unit."""
+    """CRASH [INSTANCE | DISPATCHER | NODE], or SIMULATE n PERCENT what FOR INTERVAL n unit, where what is DISK FAILURE
+    or DISK CONGESTION BETWEEN a AND b MILLISECONDS, both [IN DISK i | NODE i], or READ REPLICA FAILURE [TO ALL | TO
+    "name"]."""
     cur = TokenCursor(tokenize(text), text)
     cur.expect_word("ALTER", "SYSTEM")
     pc.need("SUPER")
@@ -40,8 +41,8 @@ def plan_alter_system(text: str, pc: PlanContext) -> Plan:
     cur.expect_word("PERCENT")
     if not 0 <= percent <= 100:
         raise mysql_error(1210, "SIMULATE")
-    if cur.peek_any("READ"):
-        raise unsupported("ALTER SYSTEM SIMULATE READ REPLICA FAILURE")
+    if cur.accept_word("READ"):
+        return _plan_reader_failure(cur, percent, pc)
     cur.expect_word("DISK")
     delay_ms: tuple[float, float] | None = None
     if cur.accept_word("CONGESTION"):
@@ -61,15 +62,33 @@ def plan_alter_system(text: str, pc: PlanContext) -> Plan:
         else:
             cur.expect_word("NODE")
             node = cur.expect_integer()
+    seconds = _interval_s(cur)
+
+    async def simulate(ctx: SessionContext) -> None:
+        pc.services.cluster.simulate_disk_fault(percent, seconds, delay_ms=delay_ms, disk=disk, node=node)
+
+    return ActionPlan(simulate)
+
+
+def _plan_reader_failure(cur: TokenCursor, percent: int, pc: PlanContext) -> Plan:
+    cur.expect_word("REPLICA", "FAILURE")
+    reader: str | None = None
+    if cur.accept_word("TO") and not cur.accept_word("ALL"):
+        reader = cur.accept_string() or cur.expect_ident()
+    seconds = _interval_s(cur)
+
+    async def simulate(ctx: SessionContext) -> None:
+        pc.services.cluster.simulate_reader_fault(percent, seconds, reader)
+
+    return ActionPlan(simulate)
+
+
+def _interval_s(cur: TokenCursor) -> int:
+    """FOR INTERVAL n unit, to the end of the statement."""
     cur.expect_word("FOR", "INTERVAL")
     amount = cur.expect_integer()
     unit = cur.accept_any(*_UNITS_S)
     if unit is None:
         raise cur.syntax_error()
     cur.expect_end()
-    seconds = amount * _UNITS_S[unit]
-
-    async def simulate(ctx: SessionContext) -> None:
-        pc.services.cluster.simulate_disk_fault(percent, seconds, delay_ms=delay_ms, disk=disk, node=node)
-
-    return ActionPlan(simulate)
+    return amount * _UNITS_S[unit]
