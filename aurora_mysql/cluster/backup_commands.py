@@ -20,6 +20,7 @@ from aurora_mysql.backup.founding import Founded, found_cluster, prepare_directo
 from aurora_mysql.backup.progress import Progress
 from aurora_mysql.backup.source import Past, PastState
 from aurora_mysql.backup.times import format_instant, parse_instant
+from aurora_mysql.cluster.actions import add_action
 from aurora_mysql.cluster.cluster_key import (
     NewClusterKey,
     key_for_new_cluster,
@@ -57,12 +58,7 @@ class BackupCommands:
         actions = snapshot.add_subparsers(required=True, metavar="ACTION")
 
         def action(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-            sub = actions.add_parser(name, help=text, description=text)
-            sub.set_defaults(run=run)
-            # Given before the action or after it; SUPPRESS keeps the earlier one.
-            sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="configuration file")
-            sub.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the cluster")
-            return sub
+            return add_action(actions, name, text, run)
 
         create = action("create", self.create, "Keep the present state under a name, until it is deleted.")
         create.add_argument("name", nargs="?", help="a letter, then letters, digits, '-', '_', '.' (default: the time)")

@@ -28,12 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(join_times(sys.argv[1:] if arguments is None else arguments))
     try:
         result: int = options.run(options)
+        sys.stdout.flush()
         return result
     except KeyUnavailableError as error:
         print(f"aurora-mysql: {error}", file=sys.stderr)
         return EXIT_NO_KEY
     except AuroraError as error:
         print(f"aurora-mysql: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who reads has seen enough (`aurora-mysql status | head`); the interpreter must not try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

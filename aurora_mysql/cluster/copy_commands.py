@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aurora_mysql.cluster.actions import add_action
 from aurora_mysql.cluster.control import ControlError
 
 Ask = Callable[..., Any]
@@ -30,11 +31,7 @@ class CopyCommands:
         actions = copy.add_subparsers(dest="action", required=True, metavar="ACTION")
 
         def action(name: str, text: str) -> argparse.ArgumentParser:
-            sub = actions.add_parser(name, help=text, description=text)
-            # Given before the action or after it; SUPPRESS keeps the earlier one.
-            sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="configuration file")
-            sub.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the cluster")
-            return sub
+            return add_action(actions, name, text)
 
         replace = action("replace", "Fill a new copy in DIR and let it take the place of COPY.")
         replace.add_argument("copy", type=int, metavar="COPY", help="number of the copy that goes (see `status`)")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aurora_mysql.cluster.actions import add_action
 from aurora_mysql.cluster.cluster_key import keyrings_of, provider_apart_from, unlock_cluster
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir
@@ -30,11 +31,7 @@ class KeyCommands:
         actions = key.add_subparsers(required=True, metavar="ACTION")
 
         def action(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-            sub = actions.add_parser(name, help=text, description=text)
-            sub.set_defaults(run=run)
-            sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="configuration file")
-            sub.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the cluster")
-            return sub
+            return add_action(actions, name, text, run)
 
         create = action("create", self.create, "Generate a key file for its owner alone. Keep a copy elsewhere.")
         create.add_argument("path", type=Path, help="a new file, outside of every data directory")
