@@ -38,7 +38,8 @@ class Session:
         self.connection.decoders = {}
 
     def prepare(self, database: str) -> None:
-        """An empty `database`, and the session variables on which answers hang."""
+        """A new connection and an empty `database`, with the session variables on which answers hang."""
+        self.renew()
         for sql in (
             f"DROP DATABASE IF EXISTS {database}",
             f"CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
@@ -51,6 +52,12 @@ class Session:
             found = self.run(sql)
             if found.error:
                 raise RuntimeError(f"{sql}: error {found.error}")
+
+    def renew(self) -> None:
+        """A new connection: nothing of what was set, opened or inserted before is seen any more."""
+        if self.connection.open:
+            self.connection.close()
+        self.connection.connect()
 
     def run(self, sql: str) -> Observation:
         """Raises LostConnection."""
@@ -80,7 +87,8 @@ class OwnMariaDB:
         self.port = _free_port()
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", user, f"--datadir={data}", f"--socket={self.socket}",
-             f"--port={self.port}", "--bind-address=127.0.0.1", "--local-infile=1"],
+             f"--port={self.port}", "--bind-address=127.0.0.1", "--local-infile=1",
+             "--event-scheduler=ON"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.address = f"127.0.0.1:{self.port}"
