@@ -1,4 +1,5 @@
-"""New rows as columns: whether any of their unique values is taken, by the table or among themselves."""
+"""New rows as columns: whether any of their unique values is taken, by the table or among themselves; whether the rows
+they refer to are there."""
 
 from __future__ import annotations
 
@@ -69,6 +70,53 @@ def taken(cursor: duckdb.DuckDBPyConnection, table: Table, index: Index, values:
         return bool(cursor.execute(sql).fetchall())
     finally:
         cursor.unregister("aurora_new_values")
+
+
+def referring_values(table: Table, columns: Sequence[str], rows: ColumnRows) -> Any:
+    """The different values of `rows` in a foreign key's columns as an Arrow table k0, k1, ...; those with a NULL refer
+    to nothing and are left out."""
+    names = [f"k{i}" for i in range(len(columns))]
+    values = pa.table([rows.column(table.position[c.lower()]) for c in columns], names=names)
+    return values.drop_null().group_by(names).aggregate([])
+
+
+def any_missing(
+    cursor: duckdb.DuckDBPyConnection, parent: Table, columns: Sequence[str], values: Any, own: Sequence[ColumnRows]
+) -> bool:
+    """Whether one of `values` is neither in `columns` of the table `parent` nor in those of the rows `own`, which are
+    rows of it. For a worker thread."""
+    places = [parent.position[c.lower()] for c in columns]
+    names = values.column_names
+
+    def comparable(found: Any) -> Any:
+        arrays = []
+        for array, place in zip(found.columns, places, strict=True):
+            column = parent.columns[place]
+            keyed = (
+                collation_keys(array.combine_chunks(), column.type.collation) if needs_collation_key(column) else array
+            )
+            arrays.append(keyed)
+        return pa.table(arrays, names=names)
+
+    physical = [quote(key_column_name(parent, c)) for c in columns]
+    sources = [(f"vol.main.{parent.physical_name}", physical)]
+    cursor.register("aurora_wanted", comparable(values))
+    if own:
+        rows = pa.concat_tables([pa.table([r.table.column(p) for p in places], names=names) for r in own])
+        cursor.register("aurora_own_parents", comparable(rows))
+        sources.append(("aurora_own_parents", names))
+    try:
+        absent = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {source} p WHERE "
+            + " AND ".join(f"p.{theirs} = w.{name}" for theirs, name in zip(parts, names, strict=True))
+            + ")"
+            for source, parts in sources
+        )
+        return bool(cursor.execute(f"SELECT 1 FROM aurora_wanted w WHERE {absent} LIMIT 1").fetchall())
+    finally:
+        cursor.unregister("aurora_wanted")
+        if own:
+            cursor.unregister("aurora_own_parents")
 
 
 def _may_overlap(values: Any, other: Any) -> bool:

@@ -179,6 +179,52 @@ def test_a_load_as_columns_counts_and_fills_as_one_by_rows(
     assert rows(connection, "SELECT COUNT(*), MAX(id) FROM t") == [(9001, 13_001)]
 
 
+def test_a_load_with_foreign_keys_is_what_its_rows_are(
+    connection: pymysql.connections.Connection[Any], tmp_path: Path, cluster: Cluster
+) -> None:
+    """Parents are looked up for a whole block; what has none is told for its row, and the others are locked."""
+    run(connection, "CREATE TABLE mother (id INT PRIMARY KEY, name VARCHAR(9))")
+    run(connection, "CREATE TABLE kind (a VARCHAR(9), b INT, PRIMARY KEY (a, b))")
+    run(
+        connection,
+        "CREATE TABLE child (id INT PRIMARY KEY, mother INT, a VARCHAR(9), b INT,"
+        " FOREIGN KEY (mother) REFERENCES mother (id), FOREIGN KEY (a, b) REFERENCES kind (a, b))",
+    )
+    mothers, children = tmp_path / "mothers", tmp_path / "children"
+    mothers.write_text("".join(f"{i}<f>m{i}<l>" for i in range(6000)))
+    lines = [f"{i}|{i * 7 % 6000}|Kind|{i % 3}|\n" for i in range(7000)]
+    lines[5] = "5|\\N|x|\\N|\n"
+    children.write_text("".join(lines))
+    run(connection, "INSERT INTO kind VALUES ('kind', 0), ('kind', 1), ('KIND', 2)")
+    cursor = connection.cursor()
+    cursor.execute("BEGIN")
+    ends = "FIELDS TERMINATED BY '<f>' LINES TERMINATED BY '<l>'"
+    assert run(connection, f"LOAD DATA LOCAL INFILE '{mothers}' INTO TABLE mother {ends}")[0] == 6000
+    ends = "FIELDS TERMINATED BY '|' LINES TERMINATED BY '|\\n'"
+    load = f"LOAD DATA LOCAL INFILE '{children}' INTO TABLE child {ends}"
+    assert run(connection, load) == (7000, "Records: 7000  Deleted: 0  Skipped: 0  Warnings: 0")
+    with cluster.connect(database="app", autocommit=True) as other:
+        other.cursor().execute("SET innodb_lock_wait_timeout = 1")
+        with pytest.raises(pymysql.Error, match="1205"):
+            other.cursor().execute("DELETE FROM kind WHERE b = 2")
+    cursor.execute("COMMIT")
+    assert rows(connection, "SELECT COUNT(*), COUNT(mother), SUM(b) FROM child") == [(7000, 6999, Decimal(6997))]
+    with pytest.raises(pymysql.err.IntegrityError, match="1451"):
+        run(connection, "DELETE FROM mother WHERE id = 7")
+    run(connection, "DELETE FROM child")
+    lines[3000] = "3000|6000|Kind|1|\n"
+    lines[4000] = "4000|1|Kind|3|\n"
+    children.write_text("".join(lines))
+    assert run(connection, load) == (6998, "Records: 7000  Deleted: 0  Skipped: 2  Warnings: 2")
+    assert [w[1] for w in rows(connection, "SHOW WARNINGS")] == [1452, 1452]
+    assert rows(connection, "SELECT COUNT(*) FROM child WHERE id IN (3000, 4000)") == [(0,)]
+    run(connection, "DELETE FROM child")
+    with pytest.raises(pymysql.err.IntegrityError, match="1452"):
+        run(connection, "INSERT INTO child VALUES " + ",".join(f"({i},{i},'kind',0)" for i in range(5000, 6100)))
+    assert rows(connection, "SELECT COUNT(*) FROM child") == [(0,)]
+    cluster.wait_level()
+
+
 def test_a_load_as_columns_within_a_transaction(
     connection: pymysql.connections.Connection[Any], tmp_path: Path, cluster: Cluster
 ) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.wide_decimal import is_wide
-from aurora_mysql.engine.new_columns import index_values, taken
-from aurora_mysql.engine.transaction.unique_values import TransactionUnique
+from aurora_mysql.engine.new_columns import any_missing, index_values, taken
+from aurora_mysql.engine.transaction.unique_values import ESCALATION_LOCKS, TransactionUnique
 from aurora_mysql.redo.column_rows import ColumnRows
+
+#: Locks that are taken in one turn of the event loop.
+_STEP_LOCKS = 1_000
 
 
 class TransactionBulk(TransactionUnique):
@@ -40,10 +45,8 @@ class TransactionBulk(TransactionUnique):
             return False
         if not engine.locks.try_acquire(self.owner, ("t", table.id), "X"):
             return False
-        # Nobody else writes the table from here on; what was committed before must be in DuckDB to be seen.
-        wanted_lsn = engine.row_store.last_lsn(table.id)
-        if wanted_lsn > engine.applied_lsn:
-            await engine.apply_queue.wait(wanted_lsn)
+        # Nobody else writes the table from here on.
+        await self._applied(table)
         keys = engine.keys_of(table)
         if keys.has_hidden_key:
             first = engine.next_auto_increment(table, len(rows))
@@ -72,3 +75,54 @@ class TransactionBulk(TransactionUnique):
             return False
         self._buffer.put_columns(keys, rows)
         return True
+
+    async def have_parents(self, parent: Table, columns: Sequence[str], values: Any) -> bool:
+        """Lock shared, if that needs no wait, the rows of `parent` whose `columns`, its key's, have `values`, an Arrow
+        table of different ones; tell whether all of them are there. False also: look row by row.
+
+        Raises:
+            MySQLError: 1317, 1836 on a reader.
+        """
+        own = self._buffer.tables.get(parent.id)
+        names = [c.lower() for c in columns]
+        key = [c.lower() for c in parent.key_columns]
+        if sorted(names) != sorted(key) or (own is not None and own.rows):
+            return False
+        self._check_writer(parent, "S")
+        await self.use_table(parent)
+        ordered = [values.column(names.index(name)) for name in key]
+        if not await self._share_rows(parent, ordered):
+            return False
+        await self._applied(parent)
+        own = self._buffer.tables.get(parent.id)
+        if own is not None and own.rows:
+            return False
+        chunks = [] if own is None else list(own.bulk)
+        missing: bool = await self._with_cursor(lambda cursor: any_missing(cursor, parent, columns, values, chunks))
+        return not missing
+
+    async def _share_rows(self, table: Table, key: Sequence[Any]) -> bool:
+        """Shared locks on rows, given as columns of key values; on the whole table beyond very many of them. False when
+        one must be waited for."""
+        acquire, owner = self._engine.locks.try_acquire, self.owner
+        of_values = self._engine.keys_of(table).of_values
+        count = len(key[0])
+        if len(owner.held) + count > ESCALATION_LOCKS:
+            return acquire(owner, ("t", table.id), "S")
+        if not acquire(owner, ("t", table.id), "IS"):
+            return False
+        if owner.held[("t", table.id)] in ("S", "X"):
+            return True
+        for start in range(0, count, _STEP_LOCKS):
+            part = [column.slice(start, _STEP_LOCKS).to_pylist() for column in key]
+            for values in zip(*part, strict=True):
+                if not acquire(owner, ("r", table.id, of_values(values)), "S"):
+                    return False
+            await asyncio.sleep(0)
+        return True
+
+    async def _applied(self, table: Table) -> None:
+        """Wait until what was committed on the table is in DuckDB, to be seen there."""
+        wanted_lsn = self._engine.row_store.last_lsn(table.id)
+        if wanted_lsn > self._engine.applied_lsn:
+            await self._engine.apply_queue.wait(wanted_lsn)

@@ -33,6 +33,13 @@ class Delimiters:
         """Fields have no separators but the widths of their columns."""
         return not self.field_end and not self.enclosed
 
+    @property
+    def lines_stand_alone(self) -> bool:
+        """Lines can be told apart before their fields are: no field's end reaches into a line's end or holds one."""
+        field_end, line_end = self.field_end, self.line_end
+        straddles = any(line_end.startswith(field_end[at:]) for at in range(1, len(field_end)))
+        return bool(line_end) and not straddles and line_end not in field_end[1:]
+
 
 def unescaped(text: str, escape: str) -> str:
     """`text` with what follows an `escape` character taken for what it stands for."""
@@ -57,7 +64,8 @@ class LineReader:
         self._special = [c for c in (delimiters.escaped, delimiters.enclosed) if c]
         escaped = "" if delimiters.escaped == delimiters.enclosed else delimiters.escaped
         escape, quote = re.escape(escaped), re.escape(delimiters.enclosed)
-        found = [t for t in dict.fromkeys((delimiters.field_end, line_end)) if t]
+        # The line's end comes first: it may begin with a field's.
+        found = [t for t in dict.fromkeys((line_end, delimiters.field_end)) if t]
         ends = "|".join(re.escape(t) for t in found)
         pair = f"{escape}[\\s\\S]|" if escape else ""
         other = "".join(re.escape(c) for c in dict.fromkeys([*escaped, *(t[0] for t in found)]))
@@ -76,6 +84,7 @@ class LineReader:
             body = f"(?P<body>(?:{run}|{pair}{quote}{quote}|{single})*)"
             self._quoted = re.compile(f"{quote}{body}{quote}(?P<end>{ends})")
         self._final = False
+        self._splits = not delimiters.line_start and (delimiters.lines_stand_alone or not delimiters.line_end)
 
     @property
     def between_lines(self) -> bool:
@@ -90,7 +99,7 @@ class LineReader:
         """The rows that `data` completes. Raises 1153 for a line beyond the limit."""
         text = self._rest + self._decoder.decode(data)
         plain = not any(c in text for c in self._special) and not (self._d.enclosed and "NULL" in text)
-        if plain and not (self._skip or self._d.line_start):
+        if plain and self._splits and not self._skip:
             return self._split(text)
         rows = list(self._lines(text))
         if len(self._rest) > self._limit:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from aurora_mysql.catalog.model import ForeignKey, Table
 from aurora_mysql.catalog.values import render_key
+from aurora_mysql.engine.new_columns import referring_values
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.alter import foreign_key_text
@@ -67,6 +70,23 @@ async def need_parents(
             raise mysql_error(1452, foreign_key_text(table, fk))
         if known is not None and not own:
             known.add((fk.name, values))
+
+
+async def columns_have_parents(
+    pc: PlanContext, ctx: SessionContext, tx: Transaction, table: Table, rows: ColumnRows
+) -> bool:
+    """Whether all parents of new rows are there, which are locked (shared) then. No also when one is locked by others
+    or may be among the rows: :func:`need_parents` tells."""
+    if not enforced(ctx):
+        return True
+    for fk in table.foreign_keys:
+        parent = pc.engine.catalog.table(fk.ref_database, fk.ref_table)
+        if parent is None or parent.id == table.id:
+            return False
+        values = await asyncio.to_thread(referring_values, table, fk.columns, rows)
+        if values.num_rows and not await tx.have_parents(parent, fk.ref_columns, values):
+            return False
+    return True
 
 
 async def _parent(tx: Transaction, parent: Table, fk: ForeignKey, values: tuple[Value, ...]) -> Row | None:

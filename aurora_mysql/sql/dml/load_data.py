@@ -209,6 +209,7 @@ class _Loading:
         self.not_null = [(i, f) for i, f in enumerate(fields) if isinstance(f, Column) and _needs_value(f)]
         self.expressions = _expressions(load, plan.pc)
         self.reader = LineReader(load.delimiters, load.codec, load.skip_lines, limit_bytes=_LINE_LIMIT)
+        self.line_end = load.delimiters.line_end.encode()
         self.waiting: list[list[Any]] = []
         self.read = 0
         simple = self.straight and load.codec == "utf-8" and ColumnReader.reads(load.delimiters)
@@ -244,14 +245,17 @@ class _Loading:
 
     async def _take_block(self, columns: ColumnReader) -> None:
         """Insert the whole lines of what has come, as columns if they are simple; the rest stays for the next time."""
-        cut = self.block.rfind(b"\n") + 1
+        end = self.line_end
+        last = self.block.rfind(end)
+        cut = last + len(end) if last >= 0 else 0
         block = bytes(memoryview(self.block)[:cut])
         del self.block[:cut]
         if len(self.block) > _LINE_LIMIT:
             raise mysql_error(1153)
         at = 0
         for _ in range(self.reader.lines_to_skip):
-            at = block.find(b"\n", at) + 1 or len(block)
+            found = block.find(end, at)
+            at = len(block) if found < 0 else found + len(end)
         if at:
             self.waiting += self.reader.feed(block[:at])
             block = block[at:]

@@ -148,8 +148,7 @@ class RowInserter:
         """Whether :meth:`columns` may succeed: nothing has to be done for each row."""
         writer = self.writer
         wide = any(is_wide(column.type) for column in writer.columns)
-        each_row = wide or writer.checks or writer.generated or self.rules.update is not None or writer.triggers
-        return not each_row and (not writer.table.foreign_keys or not foreign_keys.enforced(self.ctx))
+        return not (wide or writer.checks or writer.generated or self.rules.update is not None or writer.triggers)
 
     async def columns(self, texts: Sequence[Any]) -> bool:
         """Insert many rows, given as columns of texts (Arrow arrays) for the rules' columns, if no value needs a
@@ -173,7 +172,8 @@ class RowInserter:
             made[auto] = pa.array(numbers, type=arrow_type(writer.columns[auto].type))
         rows = ColumnRows(pa.table(made, names=[c.name for c in writer.columns]))
         known = writer.table.key_index if numbers and self._auto_is_key else None
-        if not await self.tx.put_columns(writer.table, rows, writer.unique, surely_new=known):
+        parents = await foreign_keys.columns_have_parents(self.pc, self.ctx, self.tx, writer.table, rows)
+        if not parents or not await self.tx.put_columns(writer.table, rows, writer.unique, surely_new=known):
             self._reserved.extend(reversed(numbers))
             return False
         self.number += count

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from aurora_mysql.catalog.model import Index, IndexPart
+from aurora_mysql.catalog.physical import create_table_statements
 from aurora_mysql.engine.arrow_rows import ArrowLayout, collation_keys
 from aurora_mysql.engine.buffer import RedoBuffer
 from aurora_mysql.engine.keys import TableKeys
+from aurora_mysql.engine.new_columns import any_missing, referring_values
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.redo.column_rows import ColumnRows
 from tests.support.engine_world import ITEMS, World, with_world
@@ -145,3 +150,57 @@ def test_others_who_use_the_table_and_own_single_rows_send_them_another_way(tmp_
         await reading.rollback()
 
     with_world(tmp_path, work)
+
+
+def test_parents_are_found_and_locked(tmp_path: Path) -> None:
+    """In the table and among own rows that are still columns; what is missing or locked is told."""
+
+    async def work(w: World) -> None:
+        for key in (5, 6):
+            await w.put(ITEMS, (key, f"code {key}", 0))
+        tx, other = w.begin(), w.begin()
+        assert await tx.put_columns(ITEMS, columns(10, 11), UNIQUE)
+        await tx.rollback()
+        tx = w.begin()
+
+        def wanted(*keys: int | None) -> Any:
+            return referring_values(ITEMS, ["v"], LAYOUT.logical([(1, None, key) for key in keys]))
+
+        assert await tx.have_parents(ITEMS, ["id"], wanted(5, 6, 5, None))
+        assert not await tx.have_parents(ITEMS, ["id"], wanted(5, 7))
+        with pytest.raises(MySQLError) as raised:
+            await other.lock_keys(ITEMS, [(6,)], nowait=True)
+        assert raised.value.errno == 3572
+        await tx.rollback()
+        tx = w.begin()
+        await other.lock_keys(ITEMS, [(6,)])
+        assert await tx.have_parents(ITEMS, ["id"], wanted(5))
+        assert not await tx.have_parents(ITEMS, ["id"], wanted(6)), "it may be gone soon"
+        assert not await tx.have_parents(ITEMS, ["code"], wanted(5)), "not its key"
+        await other.rollback()
+        await tx.rollback()
+        tx = w.begin()
+        assert await tx.put_columns(ITEMS, columns(10, 11), UNIQUE)
+        assert await tx.have_parents(ITEMS, ["id"], wanted(5, 10, 11))
+        assert not await tx.have_parents(ITEMS, ["id"], wanted(12))
+        await tx.get_for_update(ITEMS, (5,))
+        tx.delete(ITEMS, (5, "code 5", 0))
+        assert not await tx.have_parents(ITEMS, ["id"], wanted(5)), "single rows were written"
+        await tx.rollback()
+
+    with_world(tmp_path, work)
+
+
+def test_parents_with_several_columns_and_texts(tmp_path: Path) -> None:
+    named = replace(ITEMS, indexes=(Index("PRIMARY", (IndexPart("code"), IndexPart("id")), unique=True),))
+    rows = LAYOUT.logical([(1, "a", 7), (1, "B", 7), (2, "a", 7)])
+    found = referring_values(named, ["code", "id"], LAYOUT.logical([(1, "A", 0), (1, "b", 0), (1, "A", 1)]))
+    assert found.num_rows == 2
+    with duckdb.connect() as cursor:
+        cursor.execute("ATTACH ':memory:' AS vol")
+        for statement in create_table_statements(named):
+            cursor.execute(statement.replace(" t1 ", " vol.main.t1 "))
+        assert not any_missing(cursor, named, ["code", "id"], found, [rows])
+        assert any_missing(cursor, named, ["code", "id"], found, [])
+        other = referring_values(named, ["code", "id"], LAYOUT.logical([(3, "A", 0)]))
+        assert any_missing(cursor, named, ["code", "id"], other, [rows])

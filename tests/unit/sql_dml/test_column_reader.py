@@ -13,6 +13,24 @@ TABS = Delimiters()
 QUOTED = Delimiters(field_end=",", enclosed='"')
 PLAIN = Delimiters(field_end="|", escaped="")
 CRLF = Delimiters(field_end=";", line_end="\r\n")
+TRAILING = Delimiters(field_end="|", line_end="|\n")
+TRAILING_QUOTED = Delimiters(field_end="|", enclosed="'", line_end="|\n")
+WORDS = Delimiters(field_end="<f>", line_end="<l>", escaped="!")
+WORDS_QUOTED = Delimiters(field_end="<f>", line_end="<l>", enclosed="%", escaped="!")
+PREFIXED = Delimiters(field_end=",", line_start=">>", line_end=";")
+ACCENTED = Delimiters(field_end="é", line_end="è")
+KINDS = {
+    "tabs": TABS,
+    "quoted": QUOTED,
+    "plain": PLAIN,
+    "crlf": CRLF,
+    "trailing": TRAILING,
+    "trailing quoted": TRAILING_QUOTED,
+    "words": WORDS,
+    "words quoted": WORDS_QUOTED,
+    "prefixed": PREFIXED,
+    "accented": ACCENTED,
+}
 
 
 def by_line(d: Delimiters, block: bytes) -> list[list[str | None]]:
@@ -35,6 +53,12 @@ def as_columns(d: Delimiters, width: int, block: bytes) -> list[list[str | None]
         (QUOTED, '"1","a\\\\b\\N"\n2,\\N\n'),
         (PLAIN, "1|\\N\n2|NULL\n"),
         (CRLF, "1;a\r\n2;b\r\n"),
+        (TRAILING, "1|a|\n2|\\N|\n"),
+        (TRAILING_QUOTED, "'1'|'a|\nb|c'|\n2|'x\\ny'|\n"),
+        (WORDS, "1<f>a<l>!N<f>!n<l>"),
+        (WORDS_QUOTED, "%1%<f>%a<f>b<l>c%<l>"),
+        (PREFIXED, ">>1,a;>>2,>>;"),
+        (ACCENTED, "1éaè2ébè"),
     ],
 )
 def test_simple_files_are_read_as_columns(delimiters: Delimiters, text: str) -> None:
@@ -56,27 +80,37 @@ def test_simple_files_are_read_as_columns(delimiters: Delimiters, text: str) -> 
         (QUOTED, b'1,a"b\n'),
         (QUOTED, b'1,"a"b\n'),
         (QUOTED, b'1,"a,"\n'),
+        (TRAILING, b"1|a\n|b|\n"),
+        (WORDS, b"1<f>a!<f>b<l>"),
+        (WORDS, b"1<f>a\nb<l>"),
+        (PREFIXED, b">>1,a;2,b;"),
+        (PREFIXED, b">>1,a;junk>>2,b;"),
     ],
 )
 def test_other_blocks_are_left_to_the_line_reader(delimiters: Delimiters, block: bytes) -> None:
     assert as_columns(delimiters, 2, block) is None
 
 
-@pytest.mark.parametrize("delimiters", [TABS, QUOTED, PLAIN, CRLF], ids=["tabs", "quoted", "plain", "crlf"])
+@pytest.mark.parametrize("delimiters", KINDS.values(), ids=KINDS)
 def test_random_blocks_agree(delimiters: Delimiters) -> None:
     """Whatever is read as columns has the line reader's rows; and not everything is refused."""
     chosen = random.Random(7)
     d = delimiters
-    pieces = ["a", "1", "\\", "\\N", "NULL", d.field_end, d.line_end, '"', "é", " ", "\\n", '""', "\n", "\r", "x"]
-    weights = [8, 8, 1, 2, 1, 8, 1, 1, 2, 1, 1, 1, 0.3, 0.2, 8]
+    quote, escape = d.enclosed or '"', d.escaped or "\\"
+    pieces = ["a", "1", "NULL", "é", " ", "x", "\n", "\r", quote, quote * 2, escape, escape + "N", escape + "n"]
+    weights = [8.0, 8, 1, 2, 1, 8, 0.3, 0.2, 0.7, 0.7, 0.7, 1.5, 1]
+    for end in (d.field_end, d.line_end):
+        pieces += [end, end[0], end[-1]]
+        weights += [1, 0.5, 0.5]
     read = 0
-    for _ in range(4000):
+    for _ in range(1500):
         lines = []
         for _ in range(chosen.randint(1, 3)):
             fields = ["".join(chosen.choices(pieces, weights, k=chosen.randint(0, 3))) for _ in range(2)]
             if d.enclosed and chosen.random() < 0.5:
-                fields = [f'"{field}"' for field in fields]
-            lines.append(d.field_end.join(fields) + d.line_end)
+                fields = [f"{quote}{field}{quote}" for field in fields]
+            start = d.line_start if chosen.random() < 0.9 else ""
+            lines.append(start + d.field_end.join(fields) + d.line_end)
         block = "".join(lines).encode()
         found = as_columns(d, 2, block)
         if found is not None:
@@ -86,14 +120,17 @@ def test_random_blocks_agree(delimiters: Delimiters) -> None:
 
 
 def test_kinds_of_files() -> None:
-    assert all(map(ColumnReader.reads, (TABS, QUOTED, PLAIN, CRLF)))
+    assert all(map(ColumnReader.reads, KINDS.values()))
     for d in (
         Delimiters(field_end=""),
-        Delimiters(field_end="||"),
-        Delimiters(line_end=";"),
-        Delimiters(line_start=">"),
-        Delimiters(escaped="!"),
+        Delimiters(field_end="\n", line_end=";"),
+        Delimiters(line_end=""),
+        Delimiters(field_end="ab", line_end="bc"),
+        Delimiters(field_end="abc", line_end="b"),
+        Delimiters(line_end="aba"),
+        Delimiters(escaped="x"),
+        Delimiters(escaped="|", line_end="|"),
         Delimiters(field_end=",", enclosed=","),
-        Delimiters(field_end="é"),
+        Delimiters(enclosed="\\"),
     ):
         assert not ColumnReader.reads(d)

@@ -24,6 +24,12 @@ CASES = [
     (Delimiters(field_end="||", line_end="END"), "a||b|c END||ENDx||y", [["a", "b|c "], ["", ""], ["x", "y"]]),
     (Delimiters(escaped=""), "a\\\tb\n", [["a\\", "b"]]),
     (Delimiters(field_end=",", enclosed="'", escaped="'"), "'it''s',2\n", [["it's", "2"]]),
+    # A line's end that begins with a field's, and ends that overlap: as MariaDB reads them.
+    (Delimiters(field_end="|", line_end="|\n"), "1|a\\n|\n2|b|\n", [["1", "a\n"], ["2", "b"]]),
+    (Delimiters("|", '"', line_end="|\n"), '"1"|"a"|\n2|"b|\nc"|\n', [["1", "a"], ["2", "b|\nc"]]),
+    (Delimiters(field_end="ab", escaped="", line_end="bc"), "1abc2abcab3", [["1", "c2", "c", "3"]]),
+    (Delimiters(field_end="||", escaped="", line_end="|"), "1||2|3", [["1"], [""], ["2"], ["3"]]),
+    (Delimiters(field_end="|", line_end="a|b"), "1|xa|b2|ya|b", [["1", "x"], ["2", "y"]]),
 ]  # fmt: skip
 
 
