@@ -96,6 +96,7 @@ def new_context(connection: Connection, user: User, request: LoginRequest) -> Se
         local_infile=bool(request.capabilities & c.CLIENT_LOCAL_FILES),
         tls=connection.secure,
         program_name=request.attributes.get("program_name", ""),
+        client_library=request.attributes.get("_client_name", ""),
     )
     connection.server.executor.begin_session(ctx)
     apply_charset(ctx, request.collation_id)

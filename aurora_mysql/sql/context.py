@@ -45,6 +45,7 @@ class SessionContext:
         found_rows_flag: CLIENT_FOUND_ROWS was negotiated: UPDATE counts matched rows, not changed ones.
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
+        program_name, client_library: what the client's connection attributes say of it.
         takes_packed: the running command's rows go out in the text protocol, so they may come packed.
         diagnostics: where functions that run inside DuckDB warn this session; None until one may.
         table_locks: (database, table) -> READ, WRITE or RELATED (by foreign key), of LOCK TABLES.
@@ -76,6 +77,7 @@ class SessionContext:
     takes_packed: bool = False
     tls: bool = False
     program_name: str = ""
+    client_library: str = ""
     connected_at_s: float = field(default_factory=time.time)
     command: str = "Sleep"
     state: str = ""

@@ -102,6 +102,15 @@ def with_default(column: Column, kind: str, text: str) -> Column:
     return replace(column, default=_canonical_default(column, text), default_is_expr=False)
 
 
+def keep_text_defaults(run: Run, specs: Iterable[ColumnSpec]) -> None:
+    """Without strict mode a literal default of a TEXT, BLOB or JSON column becomes an expression, with a warning: MySQL
+    would drop it, MariaDB's dumps have such defaults, and as expressions MySQL takes them."""
+    for spec in specs if not run.strict else ():
+        if spec.default_kind == "literal" and (spec.type.name in _BLOBS or spec.type.name == "json"):
+            spec.default_kind = "expression"
+            run.ctx.warn("Warning", 1101, mysql_error(1101, spec.name).message)
+
+
 def refuse_zero_defaults(run: Run, columns: Iterable[Column]) -> None:
     """1067 when one of `columns` has a zero date for a default that sql_mode refuses."""
     for column in columns if run.strict else ():

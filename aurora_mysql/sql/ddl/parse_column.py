@@ -308,7 +308,22 @@ def _default(cur: TokenCursor, spec: ColumnSpec) -> None:
     if cur.peek_op("("):
         spec.default, spec.default_kind = cur.skip_parentheses(), "expression"
         return
+    call = _call(cur)
+    if call:
+        spec.default, spec.default_kind = call, "expression"
+        return
     spec.default, spec.default_kind = parse_default_literal(cur), "literal"
+
+
+def _call(cur: TokenCursor) -> str:
+    """A function call without parentheses around it, as MariaDB's dumps have defaults; '' when there is none."""
+    name, following = cur.peek(), cur.peek(1)
+    if name is None or name.kind != "word" or following is None or following.text != "(":
+        return ""
+    start = cur.position
+    cur.next()
+    cur.skip_parentheses()
+    return cur.text_between(start, cur.position)
 
 
 def parse_default_literal(cur: TokenCursor) -> str:

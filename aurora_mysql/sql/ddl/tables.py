@@ -10,7 +10,7 @@ from aurora_mysql.catalog.charsets import resolve
 from aurora_mysql.catalog.model import Catalog, CatalogDelta, Database, ForeignKey, Table
 from aurora_mysql.catalog.physical import create_table_statements
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.sql.ddl.build import check_identifier, refuse_zero_defaults
+from aurora_mysql.sql.ddl.build import check_identifier, keep_text_defaults, refuse_zero_defaults
 from aurora_mysql.sql.ddl.create import build_table, like_table
 from aurora_mysql.sql.ddl.fill import as_change, in_memory, insert_selected, run_select, with_selected_columns
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
@@ -66,6 +66,7 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
             if spec.select:
                 selected = await run_select(run, spec.select)
                 spec = with_selected_columns(spec, selected)
+            keep_text_defaults(run, spec.columns)
             table = build_table(
                 with_functional_keys(run, spec, database), database, catalog, fk_checked=run.foreign_key_checks
             )

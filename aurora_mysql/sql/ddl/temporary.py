@@ -11,7 +11,7 @@ from aurora_mysql.engine.temporary import next_temporary_id
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import TableChange
 from aurora_mysql.sql.ddl.alter_definition import alter_definition
-from aurora_mysql.sql.ddl.build import refuse_zero_defaults
+from aurora_mysql.sql.ddl.build import keep_text_defaults, refuse_zero_defaults
 from aurora_mysql.sql.ddl.create import build_table, like_table
 from aurora_mysql.sql.ddl.fill import insert_selected, run_select, with_selected_columns
 from aurora_mysql.sql.ddl.parse_alter import AlterSpec
@@ -52,6 +52,7 @@ async def create_temporary(run: Run, spec: TableSpec) -> Result:
         source = temporary_table(run, spec.like) or run.table(*spec.like)
         table = like_table(source, database.name, spec.name, alone)
     else:
+        keep_text_defaults(run, spec.columns)
         table = build_table(with_functional_keys(run, spec, database), database, alone, fk_checked=False)
         refuse_zero_defaults(run, table.columns)
     table = dataclasses.replace(table, temporary=True)

@@ -16,7 +16,7 @@ from aurora_mysql.sql.dml.one_row import OneRowInsert
 from aurora_mysql.sql.dml.proposed_row import ProposedRow
 from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, RowInserter
 from aurora_mysql.sql.dml.row_value import RowExpression
-from aurora_mysql.sql.dml.table_writer import TableWriter
+from aurora_mysql.sql.dml.table_writer import TableWriter, generated_error, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import plan_select, resolve_table
 from aurora_mysql.sql.query.statement import SelectPlan
@@ -60,10 +60,8 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
                 raise mysql_error(1136, number)
         plan.params_per_row = ast.meta.get("params_per_row", 0)
         plan.rows = [[_source(node, table, pc) for node in row] for row in rows]
-        for sources in plan.rows if plan.writer.generated else ():
-            for column, given in zip(plan.targets, sources, strict=True):
-                if given is not None:
-                    plan.writer.refuse_generated(column)
+        if plan.writer.generated:
+            plan.pass_over_generated()
     elif isinstance(source, exp.Query):
         query: Any = source
         plan.query = plan_select(query, pc, for_write=True)
@@ -147,6 +145,16 @@ class InsertPlan:
         self.update: list[tuple[int, RowExpression | None]] | None = None
         self.more = 0
         self.one_row: OneRowInsert | None = None
+        #: Generated columns that are given values, one entry for each row.
+        self.given_generated: list[list[Column]] = []
+
+    def pass_over_generated(self) -> None:
+        """Values for generated columns have no effect where they are not refused: MariaDB's dumps are full of them."""
+        generated = [(p, c) for p, c in enumerate(self.targets) if c.generated is not None]
+        for sources in self.rows:
+            self.given_generated.append([c for p, c in generated if sources[p] is not None])
+            for position, _ in generated:
+                sources[position] = None
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
@@ -154,6 +162,8 @@ class InsertPlan:
             done = self.one_row.run(ctx, tx, params)
             if done is not None:
                 return done
+        if any(self.given_generated) and is_strict(ctx):
+            self.writer.refuse_generated(next(c for columns in self.given_generated for c in columns))
         await tx.use_table(self.table)
         ctx.id_from_function = 0
         several = self.query is not None or len(self.rows) > 1 or len(params) > self.params_per_row > 0
@@ -174,6 +184,8 @@ class InsertPlan:
         be done so: the statement has then to be run.
         """
         if self.query is not None or self.update is not None or self.more or len(texts) != len(self.targets):
+            return None
+        if any(self.given_generated):
             return None
         if any(given and c.type.name not in _NUMBERS for given, c in zip(numbers, self.targets, strict=True)):
             return None
@@ -224,7 +236,9 @@ class InsertPlan:
         for number in range(count):
             shift = number * step
             own = params[shift : shift + step] if step else params
-            for sources in self.rows:
+            for position, sources in enumerate(self.rows):
+                for column in self.given_generated[position] if self.given_generated else ():
+                    run.ctx.warn("Warning", 3105, generated_error(column, self.table).message)
                 values: list[Any] = []
                 for source in sources:
                     if type(source) is int:

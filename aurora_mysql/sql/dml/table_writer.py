@@ -206,7 +206,7 @@ class TableWriter:
     def refuse_generated(self, column: Column) -> None:
         """3105 when `column`, given a value, is a generated one."""
         if column.generated is not None:
-            raise mysql_error(3105, column.name, self.table.name)
+            raise generated_error(column, self.table)
 
     @staticmethod
     def null(column: Column, ctx: SessionContext, *, lenient: bool) -> Value:
@@ -234,6 +234,11 @@ class TableWriter:
             cut = 10 ** (6 - (column.type.scale or 0))
             row[position] = now.replace(microsecond=now.microsecond // cut * cut)
         return new if row is None else tuple(row)
+
+
+def generated_error(column: Column, table: Table) -> MySQLError:
+    """About a value for the generated `column`."""
+    return mysql_error(3105, column.name, table.name)
 
 
 def implicit(column: Column) -> Value:

@@ -208,6 +208,11 @@ def plan_index(cur: TokenCursor, pc: PlanContext) -> Plan:
     return _finish(cur, ShowPlan(pc.services, columns, rows))
 
 
+def mariadb_dump(ctx: SessionContext) -> bool:
+    """Whether MariaDB's dump program asks: what it writes may go to a MariaDB."""
+    return ctx.client_library == "libmariadb" and ctx.program_name in ("mysqldump", "mariadb-dump")
+
+
 def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
     """From after SHOW CREATE."""
     if cur.accept_any("DATABASE", "SCHEMA"):
@@ -241,7 +246,7 @@ def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
 
         def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
             counter = services.engine.auto_increment_value(table)
-            return [(table.name, create_table_text(table, auto_increment=counter))]
+            return [(table.name, create_table_text(table, auto_increment=counter, for_mariadb=mariadb_dump(ctx)))]
 
         return ShowPlan(pc.services, ["Table", ("Create Table", text(1024))], rows)
     if isinstance(found, View):

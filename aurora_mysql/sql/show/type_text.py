@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from aurora_mysql.catalog.charsets import CHARSETS
-from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Column, ColumnType, ForeignKey, Index, Table, View
-from aurora_mysql.sql.ddl.expressions import in_parentheses
+from aurora_mysql.catalog.model import FUNCTIONAL_PREFIX, Check, Column, ColumnType, ForeignKey, Index, Table, View
+from aurora_mysql.sql.ddl.expressions import in_parentheses, referenced
 from aurora_mysql.sql.ddl.parse_column import quote_string
 
 
@@ -155,16 +157,32 @@ def foreign_key_line(fk: ForeignKey, table: Table) -> str:
     return text + (f" ON UPDATE {fk.on_update}" if fk.on_update != "NO ACTION" else "")
 
 
-def create_table_text(table: Table, *, auto_increment: int = 1) -> str:
-    """SHOW CREATE TABLE, byte for byte as MySQL 8.0; `auto_increment` is the table's next value."""
-    lines = [column_line(c, table) for c in table.user_columns]
+def create_table_text(table: Table, *, auto_increment: int = 1, for_mariadb: bool = False) -> str:
+    """SHOW CREATE TABLE, byte for byte as MySQL 8.0; `auto_increment` is the table's next value.
+
+    `for_mariadb`: MySQL and MariaDB shall both take the text. A check of one column (MariaDB's JSON columns are texts
+    with one) then stands there for MariaDB and among the constraints for MySQL, each in a comment that only its server
+    opens.
+    """
+    inside = _checks_of_columns(table) if for_mariadb else {}
+    lines = []
+    for column in table.user_columns:
+        own = inside.get(column.name.lower())
+        line = column_line(column, table)
+        lines.append(line if own is None else f"{line} /*M! CHECK ({in_parentheses(own.expression)}) */")
     lines += [index_line(i, table) for i in table.indexes]
     lines += [foreign_key_line(f, table) for f in sorted(table.foreign_keys, key=lambda f: f.name)]
+    only_mysql = ""
     for check in table.checks:
         enforced = "" if check.enforced else " /*!80016 NOT ENFORCED */"
-        lines.append(f"CONSTRAINT {backtick(check.name)} CHECK ({in_parentheses(check.expression)}){enforced}")
+        line = f"CONSTRAINT {backtick(check.name)} CHECK ({in_parentheses(check.expression)}){enforced}"
+        if check in inside.values():
+            only_mysql += f"\n  /*!80016 , {line} */"
+        else:
+            lines.append(line)
     kind = "TEMPORARY TABLE" if table.temporary else "TABLE"
-    text = f"CREATE {kind} {backtick(table.name)} (\n  " + ",\n  ".join(lines) + f"\n) ENGINE={table.engine}"
+    body = ",\n  ".join(lines) + only_mysql
+    text = f"CREATE {kind} {backtick(table.name)} (\n  {body}\n) ENGINE={table.engine}"
     if table.auto_increment_column is not None and auto_increment > 1:
         text += f" AUTO_INCREMENT={auto_increment}"
     text += f" DEFAULT CHARSET={table.charset}"
@@ -175,6 +193,16 @@ def create_table_text(table: Table, *, auto_increment: int = 1) -> str:
     if table.comment:
         text += f" COMMENT={quote_string(table.comment)}"
     return text
+
+
+def _checks_of_columns(table: Table) -> dict[str, Check]:
+    """The checks that may have stood at a column (lower case): of that column alone, with the name that MySQL gives."""
+    found: dict[str, Check] = {}
+    for check in table.checks:
+        columns = referenced(check.expression)
+        if check.enforced and len(columns) == 1 and re.fullmatch(rf"{re.escape(table.name)}_chk_\d+", check.name):
+            found.setdefault(columns.pop(), check)
+    return found
 
 
 def create_view_text(view: View) -> str:

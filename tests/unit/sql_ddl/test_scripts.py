@@ -199,6 +199,27 @@ SCRIPTS: dict[str, Script] = {
         ("INSERT INTO g (id, a) VALUES (9, 5) ON DUPLICATE KEY UPDATE a = VALUES(a)", 2),
         ("SELECT b, k FROM g WHERE id = 9", [(7, "k5")]),
     ],
+    "what MariaDB's dumps have and MySQL does not": [
+        ("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'", 0),
+        (
+            "CREATE TABLE d (id INT PRIMARY KEY, a INT, b INT AS (a + 1), t TEXT NOT NULL DEFAULT 'x''y', "
+            "u CHAR(36) DEFAULT uuid(), j LONGTEXT CHECK (json_valid(j)))",
+            0,
+        ),
+        ("SHOW WARNINGS", [("Warning", 1101, "BLOB, TEXT, GEOMETRY or JSON column 't' can't have a default value")]),
+        ("INSERT INTO d VALUES (1, 5, 99, 'v', 'u', '[1]'), (2, 6, NULL, 'w', 'u', NULL)", 2),
+        (
+            "SHOW WARNINGS",
+            [("Warning", 3105, "The value specified for generated column 'b' in table 'd' is not allowed.")] * 2,
+        ),
+        ("INSERT INTO d (id, a) VALUES (3, 7)", 1),
+        ("SELECT id, b, t, CHAR_LENGTH(u) FROM d", [(1, 6, "v", 1), (2, 7, "w", 1), (3, 8, "x'y", 36)]),
+        ("INSERT INTO d VALUES (4, 5, 99, 'v', 'u', '[1')", "3819"),
+        ("SET sql_mode = DEFAULT", 0),
+        ("INSERT INTO d VALUES (4, 5, 99, 'v', 'u', '[1]')", "3105"),
+        ("INSERT INTO d VALUES (4, 5, 99, 'v', 'u', '[1]'), (5, 5, 99, 'v', 'u', '[1]')", "3105"),
+        ("INSERT INTO d SELECT 9, 5, 99, 'v', 'u', '[1]'", "3105"),
+    ],
 }
 
 

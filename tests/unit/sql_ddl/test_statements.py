@@ -45,6 +45,25 @@ def test_show_create_table(tmp_path: Path, sql: str, shown: str) -> None:
     with_session(tmp_path, work)
 
 
+def test_a_text_for_mysql_and_mariadb(tmp_path: Path) -> None:
+    """MariaDB's dump program gets checks of columns where MariaDB has them, in comments that only MariaDB opens."""
+
+    async def work(s: SchemaSession) -> None:
+        await s.run("CREATE TABLE t (j LONGTEXT CHECK (json_valid(j)), a INT, CONSTRAINT c CHECK (a > 0))")
+        shown = (
+            "CREATE TABLE `t` (\n  `j` longtext%s,\n  `a` int DEFAULT NULL,\n  CONSTRAINT `c` CHECK ((`a` > 0))%s\n"
+            + TAIL
+        )
+        check = "CONSTRAINT `t_chk_1` CHECK (json_valid(`j`))"
+        plain = (await s.run("SHOW CREATE TABLE t"))[0][1]
+        assert plain == shown.replace("CONSTRAINT `c`", f"{check},\n  CONSTRAINT `c`") % ("", "")
+        s.ctx.client_library, s.ctx.program_name = "libmariadb", "mysqldump"
+        both = (await s.run("SHOW CREATE TABLE t"))[0][1]
+        assert both == shown % (" /*M! CHECK (json_valid(`j`)) */", f"\n  /*!80016 , {check} */")
+
+    with_session(tmp_path, work)
+
+
 ERRORS = [
     ("CREATE TABLE t (a INT, a INT)", 1060),
     ("CREATE TABLE t (a INT, KEY k (a), KEY k (a))", 1061),
