@@ -16,6 +16,8 @@ from aurora_mysql.storage.membership import Membership
 FORMAT_VERSION = 1
 #: Of an epoch history that says who the copies are.
 MEMBERSHIP_VERSION = 2
+#: Of a segment that was made ahead.
+AHEAD_VERSION = 2
 
 _FENCE = struct.Struct("<4sHHQ16sI")
 _SEGMENT = struct.Struct("<4sHHQQQII")
@@ -66,17 +68,20 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class SegmentHeader:
-    """First bytes of a segment file. `previous_start` chains to the segment before it in this copy (0: none)."""
+    """First bytes of a segment file. `previous_start` chains to the segment before it in this copy (0: none). One that
+    was made `ahead` says that the copy has everything below it only when it has a batch."""
 
     writer_epoch: int
     start_lsn: int
     previous_start: int
     seed: int
+    ahead: bool = False
 
     def encode(self) -> bytes:
-        head = _SEGMENT.pack(
-            b"ASG1", FORMAT_VERSION, 0, self.writer_epoch, self.start_lsn, self.previous_start, self.seed, 0
-        )[:-4]
+        version = AHEAD_VERSION if self.ahead else FORMAT_VERSION
+        head = _SEGMENT.pack(b"ASG1", version, 0, self.writer_epoch, self.start_lsn, self.previous_start, self.seed, 0)[
+            :-4
+        ]
         return (head + _CRC.pack(crc32(head))).ljust(SEGMENT_HEADER_BYTES, b"\0")
 
     @classmethod
@@ -87,8 +92,8 @@ class SegmentHeader:
         magic, version, _, epoch, start, previous, seed, crc = _SEGMENT.unpack_from(data)
         if magic != b"ASG1" or crc != crc32(data[: _SEGMENT.size - 4]):
             raise CorruptRecordError("segment header fails its checksum")
-        check_version(version)
-        return cls(epoch, start, previous, seed)
+        check_version(version, AHEAD_VERSION)
+        return cls(epoch, start, previous, seed, version == AHEAD_VERSION)
 
 
 @dataclass(frozen=True, slots=True)

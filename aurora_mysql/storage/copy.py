@@ -60,7 +60,7 @@ class LocalCopy:
         if refilling_for is not None:
             self.mark_refilling(refilling_for)
         for name in self.segments():
-            self._remove(name, fence)
+            self.take_back(name, fence)
         self.write_history(history)
         write_atomically(
             self.disk, file_in(self.path, "copy.json"), encode_identity(cluster_id, self.id, self.layout.az)
@@ -182,7 +182,8 @@ class LocalCopy:
         Segments overlap when writers took turns: one that began late may be short or empty, and the records go on in
         one before it. The newest with a record that counts decides. Only segments back to the last CPL are read; that
         those before are all there shows from their chain: whoever begins a segment has everything below it, and names
-        the segment before. What is read is made durable, so that it may be counted.
+        the segment before (one that was made ahead only when it has a batch). What is read is made durable, so that it
+        may be counted.
         """
         names = self.segments(history)
         if not names:
@@ -190,10 +191,10 @@ class LocalCopy:
             return history.entries[0][1] - 1, 0, self.read_history().epoch > 0 and not self.segments()
         damaged = self._chain_broken(names)
         scl: int | None = None
-        last_cpl = 0
+        last_cpl = promised = 0
         for name in reversed(names):
             try:
-                end, cpl, tail_damaged = self._scan(name, history)
+                end, cpl, tail_damaged, ahead = self._scan(name, history)
             except (CorruptRecordError, FileNotFoundError):
                 damaged = True
                 continue
@@ -201,15 +202,18 @@ class LocalCopy:
             if end >= name.start_lsn:
                 scl = end if scl is None else scl
                 last_cpl = cpl
+            elif not ahead:
+                promised = max(promised, name.start_lsn - 1)
             if last_cpl:
                 break
         if scl is None:
             scl = names[0].start_lsn - 1
-        return scl, last_cpl, damaged or scl < names[-1].start_lsn - 1
+        return scl, last_cpl, damaged or scl < promised
 
-    def _scan(self, name: SegmentName, history: EpochHistory) -> tuple[int, int, bool]:
+    def _scan(self, name: SegmentName, history: EpochHistory) -> tuple[int, int, bool, bool]:
         with self._open_segment(name) as segment:
             segment.settle()
+            ahead = segment.header.ahead
             scl, last_cpl, used = name.start_lsn - 1, 0, SEGMENT_HEADER_BYTES
             for header, body, at in segment.batches():
                 used = at + BATCH_HEADER_BYTES + header.body_bytes
@@ -218,12 +222,12 @@ class LocalCopy:
                 end = history.end_of(header.epoch)
                 for record in decode_body(header, body):
                     if end is not None and record.lsn >= end:
-                        return scl, last_cpl, False
+                        return scl, last_cpl, False, ahead
                     scl = record.lsn
                     last_cpl = scl if record.cpl else last_cpl
             else:
-                return scl, last_cpl, segment.damaged_after(used)
-            return scl, last_cpl, False
+                return scl, last_cpl, segment.damaged_after(used), ahead
+            return scl, last_cpl, False, ahead
 
     def _open_segment(self, name: SegmentName) -> SegmentFile:
         return SegmentFile(file_in(self.path, name.file_name()), self.disk)
@@ -303,27 +307,39 @@ class LocalCopy:
             return 0
 
     def remove_below(self, lsn: int, history: EpochHistory) -> None:
-        """Delete whole segments whose records are all below `lsn`; the last segment always stays."""
+        """Delete whole segments whose records are all below `lsn`; the last one with a batch always stays."""
         if lsn > self.needed_from():
             write_atomically(self.disk, file_in(self.path, "start"), encode_start(lsn))
-        for name in self.segments(history)[:-1]:
+        names = self.segments(history)
+        while names and self._is_empty(names[-1]):
+            del names[-1]
+        for name in names[:-1]:
             with self._open_segment(name) as segment:
                 last = segment.last_header()
             if name.start_lsn > lsn or (last is not None and last.last_lsn >= lsn):
                 return
             self.disk.remove(file_in(self.path, name.file_name()))
 
+    def _is_empty(self, name: SegmentName) -> bool:
+        with self._open_segment(name) as segment:
+            return segment.is_empty()
+
     def remove_void(self, history: EpochHistory, above_lsn: int, fence: Fence) -> None:
         """Delete segments of earlier writers that start above `above_lsn` (never valid there) or that a truncation made
-        void. One stays in any case: a copy without any counts as damaged. Only the holder of `fence` may."""
+        void, and files that never became segments. One stays in any case: a copy without any counts as damaged. Only
+        the holder of `fence` may."""
         valid = {name for name in self.segments(history) if name.start_lsn <= above_lsn}
         for name in self.segments()[0 if valid else 1 :]:
             if name not in valid:
-                self._remove(name, fence)
+                self.take_back(name, fence)
+        for left in self.disk.names(self.path):
+            begun = SegmentName.parse(left[: left.find(".redo") + 5]) if left.endswith(".tmp") else None
+            if begun is not None and begun.writer_epoch <= fence.epoch:
+                self.disk.remove(file_in(self.path, left))
 
-    def _remove(self, name: SegmentName, fence: Fence) -> None:
-        """A process that stood still since it raised `fence` must not delete what a later writer relies on: its own
-        segments never, and nothing once the copy is promised to it."""
+    def take_back(self, name: SegmentName, fence: Fence) -> None:
+        """Remove a segment. A process that stood still since it raised `fence` must not delete what a later writer
+        relies on: its own segments never, and nothing once the copy is promised to it."""
         held = self.read_fence()
         if held != fence:
             raise FencedError(f"copy {self.id} is promised to epoch {held.epoch}")
@@ -332,22 +348,36 @@ class LocalCopy:
 
     def new_segment(self, writer_epoch: int, start_lsn: int, previous_start: int, size: int) -> tuple[File, int]:
         """Create a preallocated segment file, durably; returns it, open, and its seed. The caller closes it."""
-        path = file_in(self.path, SegmentName(start_lsn, writer_epoch).file_name())
-        temporary = path.with_name(path.name + ".tmp")
-        seed = int.from_bytes(self.disk.entropy(4), "little")
-        file = self.disk.open(temporary, "replace")
+        header = SegmentHeader(writer_epoch, start_lsn, previous_start, self.new_seed())
+        file, temporary = self.begin_segment(header, size)
         try:
-            file.allocate(size)
-            write_all(file, SegmentHeader(writer_epoch, start_lsn, previous_start, seed).encode(), 0)
-            file.sync()
-            self.disk.rename(temporary, path)
+            self.disk.rename(temporary, file_in(self.path, SegmentName(start_lsn, writer_epoch).file_name()))
             self.disk.sync_directory(self.path)
         except BaseException:
             file.close()
             with contextlib.suppress(OSError):
                 self.disk.remove(temporary)
             raise
-        return file, seed
+        return file, header.seed
+
+    def new_seed(self) -> int:
+        return int.from_bytes(self.disk.entropy(4), "little")
+
+    def begin_segment(self, header: SegmentHeader, size: int) -> tuple[File, Path]:
+        """A segment file, preallocated and durable, but under a name that nobody reads; returns it, open, and where."""
+        name = SegmentName(header.start_lsn, header.writer_epoch).file_name()
+        temporary = self.path / f"{name}.{self.disk.entropy(4).hex()}.tmp"
+        file = self.disk.open(temporary, "replace")
+        try:
+            file.allocate(size)
+            write_all(file, header.encode(), 0)
+            file.sync()
+        except BaseException:
+            file.close()
+            with contextlib.suppress(OSError):
+                self.disk.remove(temporary)
+            raise
+        return file, temporary
 
 
 def _decode_fence(file: File, *, unreadable_is_none: bool) -> Fence | None:

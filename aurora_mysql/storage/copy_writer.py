@@ -19,12 +19,14 @@ from aurora_mysql.storage.binary import (
     SEGMENT_HEADER_BYTES,
     BatchHeader,
     Fence,
+    SegmentHeader,
     encode_body,
 )
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import File, Watch, write_all
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyState, VolumeOptions, file_in
+from aurora_mysql.storage.next_segment import NEVER, NextSegment, start_of_next
 from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.runtime import Runtime, Worker
 from aurora_mysql.storage.segment import SegmentName
@@ -126,6 +128,7 @@ class Owner(Protocol):
     def history(self) -> EpochHistory: ...
     @property
     def peers(self) -> Peers: ...
+    def cut_near(self, lsn: int) -> int: ...
     def recorded(self, writer: CopyWriter) -> None: ...
     def acknowledged(self, copy: int, lsn: int) -> None: ...
     def lost(self, writer: CopyWriter, reason: str) -> None: ...
@@ -166,7 +169,9 @@ class CopyWriter:
         self._identity = 0
         self._proved_s = 0.0
         self._path = copy.path
-        self._at = self._size = self._seed = 0
+        self._at = self._size = self._seed = self._start_lsn = 0
+        self._next = NextSegment(copy, fence, runtime)
+        self._order_at = 0  # how many bytes of a segment are used when the next one is ordered
         self._worker: Worker | None = None
 
     def start(self) -> None:
@@ -251,7 +256,7 @@ class CopyWriter:
     def _write(self, batch: Batch) -> None:
         size = batch.body_bytes + 64
         file = self._file
-        if file is None or self._at + size > self._size:
+        if file is None or self._at + size > self._size or batch.last_lsn >= self._next.start_lsn:
             file = self._rotate(batch.first_lsn, size)
         header, body = batch.encode_header(self._seed), batch.body
         size = len(header) + len(body)
@@ -260,6 +265,8 @@ class CopyWriter:
             file.sync()
         self._prove()
         self._at += size
+        if self._at >= self._order_at and self.live:
+            self._order_next(batch.last_lsn)
 
     def _prove(self) -> None:
         """After the sync of a batch: the fence still names this writer.
@@ -297,20 +304,37 @@ class CopyWriter:
             self.history = history
 
     def _rotate(self, start_lsn: int, need: int) -> File:
+        """Go on in the segment that was made ahead, else in a new one, unless this one has room."""
         if self._file is not None:
             self._prove_by_path()  # nobody looks at this segment again
+        made = self._next.take(start_lsn, SEGMENT_HEADER_BYTES + need)
+        if made is None and self._file is not None and self._at + need <= self._size:
+            self._order_at = self._at  # the next one was not ready when its time came: another try
+            return self._file
         self._close_segment()
-        starts = (name.start_lsn for name in self.copy.segments(self._owner.history))
-        previous = max((start for start in starts if start < start_lsn), default=0)
-        size = max(self._options.segment_bytes, SEGMENT_HEADER_BYTES + need)
-        self._file, self._seed = self.copy.new_segment(self._fence.epoch, start_lsn, previous, size)
+        if made is not None and made.file is not None:
+            self._file, self._seed, self._size = made.file, made.header.seed, made.size
+        else:
+            starts = (name.start_lsn for name in self.copy.segments(self._owner.history))
+            previous = max((start for start in starts if start < start_lsn), default=0)
+            self._size = max(self._options.segment_bytes, SEGMENT_HEADER_BYTES + need)
+            self._file, self._seed = self.copy.new_segment(self._fence.epoch, start_lsn, previous, self._size)
         self._identity = self._file.identity()
         self._path = file_in(self.copy.path, SegmentName(start_lsn, self._fence.epoch).file_name())
         self._watch = self.copy.disk.watch(file_in(self.copy.path, "fence"), FENCE_BYTES)
-        self._at, self._size = SEGMENT_HEADER_BYTES, size
+        self._at, self._start_lsn, self._order_at = SEGMENT_HEADER_BYTES, start_lsn, self._size // 2
         return self._file
 
+    def _order_next(self, last_lsn: int) -> None:
+        """Let the next segment be made while this one still has room."""
+        self._order_at = NEVER
+        wanted = start_of_next(self._start_lsn, last_lsn, self._at - SEGMENT_HEADER_BYTES, self._size - self._at)
+        start_lsn = self._owner.cut_near(wanted)
+        header = SegmentHeader(self._fence.epoch, start_lsn, self._start_lsn, self.copy.new_seed(), ahead=True)
+        self._next.order(header, self._options.segment_bytes)
+
     def _close_segment(self) -> None:
+        self._next.drop()
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -101,6 +101,10 @@ class SegmentFile:
             if at - window_at > len(window):
                 window, window_at = b"", at
 
+    def is_empty(self) -> bool:
+        """Whether nothing was written where the first batch begins."""
+        return not any(self._file.read_at(BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES))
+
     def counts(self, history: EpochHistory) -> bool:
         """Whether the first record counts; if it doesn't, none does."""
         first = BatchHeader.decode(self._file.read_at(BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES), 0, self.header.seed)
@@ -126,8 +130,9 @@ class SegmentFile:
 
     def last_header(self) -> BatchHeader | None:
         """The last batch header in the file, found from the end (cheap; proves nothing about what is before it)."""
-        size = self._file.size()
-        end = size
+        end = self._file.size()
+        if self.header.ahead and self.is_empty():
+            return None
         while end > SEGMENT_HEADER_BYTES:
             begin = max(SEGMENT_HEADER_BYTES, end - _CHUNK)
             data = self._file.read_at(end - begin + BATCH_HEADER_BYTES, begin)

@@ -24,6 +24,7 @@ from aurora_mysql.storage.layout import (
     VolumeStatus,
 )
 from aurora_mysql.storage.membership import Membership, MembershipChange
+from aurora_mysql.storage.next_segment import Cuts
 from aurora_mysql.storage.opening import Opening, Recovered
 from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.quorum import QuorumTracker
@@ -72,6 +73,7 @@ class Volume:
         self._next_lsn = decision.vdl + 1
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._packed_lsn = decision.vdl
+        self._cuts = Cuts()
         self._retained: deque[Batch] = deque()
         self._held_bytes = 0
         self._fenced = ""
@@ -222,12 +224,14 @@ class Volume:
         if not self._waiting or self._closed:
             return
         records: list[tuple[bytes, bool]] = []
-        size = 0
-        while self._waiting and (not records or size + len(self._waiting[0][0]) <= self._options.batch_bytes):
+        size, first = 0, self._packed_lsn + 1
+        room = self._cuts.after(first) - first
+        while self._waiting and len(records) < room:
+            if records and size + len(self._waiting[0][0]) > self._options.batch_bytes:
+                break
             record = self._waiting.popleft()
             size += len(record[0])
             records.append(record)
-        first = self._packed_lsn + 1
         aside = self._seal is not None and size >= self._options.seal_aside_bytes
         lock = self._runtime.lock() if aside else None
         batch = Batch(self.epoch, first, tuple(records), self._tracker.vdl, self._seal, lock)
@@ -436,6 +440,11 @@ class Volume:
         return True
 
     # -- called by the copies' threads --------------------------------------------------------------------------
+
+    def cut_near(self, lsn: int) -> int:
+        """An LSN near `lsn`, not sent to any copy yet, at which a batch will begin."""
+        with self._lock:
+            return self._cuts.near(lsn, self._packed_lsn)
 
     def acknowledged(self, copy: int, lsn: int) -> None:
         """`copy` has everything up to `lsn` durably, proved after the sync."""

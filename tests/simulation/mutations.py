@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aurora_mysql.storage import membership, opening, quorum, recovery, volume
-from aurora_mysql.storage.binary import Fence
+from aurora_mysql.storage.binary import Fence, SegmentHeader
 from aurora_mysql.storage.copy import LocalCopy
 from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.history import EpochHistory
@@ -112,7 +112,7 @@ def _nobody_scrubs(patch: Patch) -> None:
 
 def _zombies_clean_up(patch: Patch) -> None:
     """A writer that stood still goes on deleting segments after a later one has come."""
-    patch(LocalCopy, "_remove", lambda self, name, fence: self.disk.remove(self.path / name.file_name()))
+    patch(LocalCopy, "take_back", lambda self, name, fence: self.disk.remove(self.path / name.file_name()))
 
 
 def _batches_after_withdrawal_lost(patch: Patch) -> None:
@@ -161,6 +161,12 @@ def _either_six_for_ever(patch: Patch) -> None:
     )
 
 
+def _made_ahead_means_begun(patch: Patch) -> None:
+    """An empty segment always says that the copy has everything below it."""
+    whole = SegmentHeader.decode
+    patch(SegmentHeader, "decode", lambda data: dataclasses.replace(whole(data), ahead=False))
+
+
 def _history_before_the_fill(patch: Patch) -> None:
     """A copy gets the new epoch's entry when it may still lack what is below."""
     fill = CopyWriter._fill
@@ -194,5 +200,6 @@ MUTATIONS = (
     Mutation("change takes effect at once", _change_takes_effect_at_once, ("handover",), (1, 2)),
     Mutation("replaced copies still count", _replaced_copies_still_count, ("replace", "kill"), (1, 6)),
     Mutation("either six for ever", _either_six_for_ever, ("handover",), (5, 28)),
+    Mutation("made ahead means begun", _made_ahead_means_begun, ("kill", "power"), (), "a last writer to open"),
     Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )
