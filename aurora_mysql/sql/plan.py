@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aurora_mysql.engine.engine import Engine
     from aurora_mysql.engine.transaction import Transaction
     from aurora_mysql.sql.instance_services import InstanceServices
+    from aurora_mysql.sql.query.scope import FoundNames
 
 #: (privilege, database, table): what a statement needs; '' for a level that does not apply.
 Privilege = tuple[str, str, str]
@@ -30,6 +31,7 @@ class PlanContext:
         sql_text: the statement's source, as the client wrote it (for headings and error messages).
         params: values of the lifted literals; a literal node carries its index in ``node.meta["param"]``.
         baked: indexes whose values the plan depends on; they become part of the plan's cache key.
+        found_names: what names turn out to mean is noted here.
         sized: indexes of integers on whose number of digits the plan depends, but not on their values.
     """
 
@@ -43,6 +45,7 @@ class PlanContext:
     baked: set[int] = field(default_factory=set)
     sized: set[int] = field(default_factory=set)
     privileges: set[Privilege] = field(default_factory=set)
+    found_names: FoundNames | None = None
 
     def bake(self, node: exp.Expression) -> None:
         """Make the plan depend on the value of every lifted literal in `node`."""

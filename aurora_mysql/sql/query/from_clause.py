@@ -254,7 +254,7 @@ class FromClause:
         conditions: list[str] = []
         if natural or using:
             names = [i.name for i in using] if using else _common(left, right)
-            conditions = self._merge(out, left, right, names, side)
+            conditions = self._merge(out, left, right, names, side, node)
         elif on is not None:
             conditions = [self.selects.tr.condition(on, both)]
         word = f"{side} JOIN" if side else "JOIN"
@@ -266,13 +266,15 @@ class FromClause:
             out.sql = f"({left.sql} CROSS JOIN {right.sql})"
         return out
 
-    def _merge(self, out: Tree, left: Tree, right: Tree, names: list[str], side: str) -> list[str]:
+    def _merge(self, out: Tree, left: Tree, right: Tree, names: list[str], side: str, node: exp.Join) -> list[str]:
         """USING and NATURAL: equal columns appear once, first."""
         conditions, shared, gone = [], [], set()
         merged = {k: v for k, v in out.merged.items()}
         for name in names:
             a, c = _one(left, name), _one(right, name)
             conditions.append(operators.compare(self.b, "=", self._ex(a), self._ex(c)).sql)
+            if self.b.pc.found_names is not None:
+                self.b.pc.found_names.merged.setdefault(id(node), []).append((a, c))
             kept = c if side == "RIGHT" else a
             shared.append(kept)
             gone |= {id(a), id(c)}

@@ -46,6 +46,16 @@ class Relation:
 
 
 @dataclass(slots=True)
+class FoundNames:
+    """What the names of a query mean, by the id() of the node: a column; the items of a SELECT with stars opened
+    (expression, name, None) or (None, name, column); the pairs of columns that USING or NATURAL makes equal."""
+
+    columns: dict[int, RelationColumn] = field(default_factory=dict)
+    entries: dict[int, list[tuple[exp.Expression | None, str, RelationColumn | None]]] = field(default_factory=dict)
+    merged: dict[int, list[tuple[RelationColumn, RelationColumn]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Grouping:
     """GROUP BY: the grouping expressions, and the columns that they determine."""
 

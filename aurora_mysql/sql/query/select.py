@@ -107,6 +107,8 @@ class SelectTranslator:
             scope.clause = "where clause"
             conditions.append(tr.condition(where.this, scope))
         entries = self._entries(node, scope)
+        if self.b.pc.found_names is not None:
+            self.b.pc.found_names.entries[id(node)] = entries
         having, order = node.args.get("having"), node.args.get("order")
         groups: list[str] = []
         rollup = False

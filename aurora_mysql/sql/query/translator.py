@@ -147,6 +147,8 @@ class Translator:
             finally:
                 current.clause = clause
             if column is not None:
+                if self.b.pc.found_names is not None:
+                    self.b.pc.found_names.columns[id(node)] = column
                 return column, current
             current = None if current.barrier else current.parent
         return None

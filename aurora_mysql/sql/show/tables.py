@@ -30,6 +30,7 @@ from aurora_mysql.sql.show.type_text import (
     type_text,
 )
 from aurora_mysql.sql.show.view_columns import view_columns
+from aurora_mysql.sql.show.view_text import view_text
 from aurora_mysql.sql.show.virtual import Visibility, big, longtext, moment, text, virtual_names, virtual_relation
 
 
@@ -254,8 +255,15 @@ def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
         columns: list[str | tuple[str, ColumnType]] = [
             "View", ("Create View", text(1024)), "character_set_client", "collation_connection",
         ]  # fmt: skip
-        row = (view.name, create_view_text(view), view.charset, view.collation)
-        return ShowPlan(pc.services, columns, lambda ctx, s: [row])
+
+        def view_row(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+            # MariaDB's dump program carries what came from a MariaDB, whose texts are not MySQL's, as it came.
+            definition, named = (
+                (view.definition, False) if mariadb_dump(ctx) else view_text(view, ctx, services, qualified=False)
+            )
+            return [(view.name, create_view_text(view, definition, listed=not named), view.charset, view.collation)]
+
+        return ShowPlan(pc.services, columns, view_row)
     lines = ",\n".join(f"  {backtick(c.name)} {type_text(c.type)}" for c in found)
     shown = f"CREATE TEMPORARY TABLE {backtick(target[1].upper())} (\n{lines}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3"
     return ShowPlan(pc.services, ["Table", ("Create Table", text(1024))], lambda ctx, s: [(target[1].upper(), shown)])

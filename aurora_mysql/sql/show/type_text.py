@@ -205,12 +205,12 @@ def _checks_of_columns(table: Table) -> dict[str, Check]:
     return found
 
 
-def create_view_text(view: View) -> str:
+def create_view_text(view: View, definition: str, *, listed: bool) -> str:
+    """SHOW CREATE VIEW; `listed`: the names of the columns don't follow from `definition`."""
     user, _, host = view.definer.rpartition("@")
-    name = f"{backtick(view.name)}"
-    columns = f" ({','.join(map(backtick, view.columns))})" if view.columns else ""
+    columns = f" ({','.join(map(backtick, view.columns))})" if listed and view.columns else ""
     text = (
         f"CREATE ALGORITHM={view.algorithm} DEFINER={backtick(user)}@{backtick(host)} SQL SECURITY {view.security} "
-        f"VIEW {name}{columns} AS {view.definition}"
+        f"VIEW {backtick(view.name)}{columns} AS {definition}"
     )
     return text + (f" WITH {view.check_option} CHECK OPTION" if view.check_option != "NONE" else "")
