@@ -11,21 +11,23 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aurora_mysql.engine.key_pages import KeyPage, MemoryUse, RowsFound
+from aurora_mysql.engine.key_pages import KeyPage, MemoryUse, RowsFound, TablePages
 from aurora_mysql.redo.record import Row
 
 #: Key values, all integers; as a bound also fewer than the key has columns: then below all that begin like it.
 IntKey = tuple[int, ...]
 
-#: Rows of one load.
-LEAF_ROWS = 64
+#: Rows of one load: what finding them costs grows little with their number.
+LOAD_ROWS = 256
+#: Of a new leaf, at most.
+LEAF_ROWS = 128
 #: A leaf with more is cut in two.
 MOST_LEAF_ROWS = 192
-_ALIGNED = LEAF_ROWS - 1
+_ALIGNED = 63
 
 
 def after(key: IntKey) -> IntKey:
@@ -81,17 +83,23 @@ class LeafLoad:
     overtaken: bool = False
 
 
-class KeyLeaves:
+class KeyLeaves(TablePages[KeyLeaf, LeafLoad]):
     """The leaves of one table, by their lower bounds; they don't overlap."""
 
-    __slots__ = ("_lows", "leaves", "loading", "size_bytes", "use")
+    __slots__ = ("_lows", "key_columns", "leaves")
 
-    def __init__(self, use: MemoryUse) -> None:
-        self.use = use
+    def __init__(self, use: MemoryUse, key_columns: int) -> None:
+        super().__init__(use)
+        self.key_columns = key_columns
         self._lows: list[IntKey] = []
         self.leaves: list[KeyLeaf] = []
-        self.loading: dict[IntKey, LeafLoad] = {}
-        self.size_bytes = 0
+
+    def held(self) -> Collection[KeyLeaf]:
+        return self.leaves
+
+    def forget(self) -> None:
+        self.leaves.clear()
+        self._lows.clear()
 
     def _covering(self, key: IntKey) -> KeyLeaf | None:
         at = bisect_right(self._lows, key) - 1
@@ -107,16 +115,23 @@ class KeyLeaves:
             leaf.used = True
         return leaf
 
-    def between(self, low: IntKey, high: IntKey, lsn: int, most_rows: int) -> RowsFound | IntKey | None:
-        """Rows with low <= key <= high, in key order, as a view of `lsn` sees them. A key: the first that no leaf
-        knows. None: more than `most_rows`, or a past that is gone."""
+    def between(
+        self, low: IntKey, high: IntKey, lsn: int, most_rows: int, enough: int | None = None
+    ) -> RowsFound | IntKey | None:
+        """Rows with low <= key <= high, in key order, as a view of `lsn` sees them; of many perhaps only the first,
+        but `enough` of them. A key: the first that no leaf knows. None: more than `most_rows`, or a past that is gone.
+        """
         found = RowsFound()
         at = low
         while True:
             leaf = self.find(at)
             if leaf is None:
                 return at
-            if not found.add_page(leaf, low, high, lsn) or found.count > most_rows:
+            if not found.add_page(leaf, low, high, lsn):
+                return None
+            if enough is not None and found.count >= enough:
+                return found
+            if found.count > most_rows:
                 return None
             if leaf.stop is None or leaf.stop > high:
                 return found
@@ -139,9 +154,12 @@ class KeyLeaves:
 
     def start_of(self, key: IntKey) -> IntKey:
         """Where the load for a missing `key` begins: a little below it, since neighbours are often wanted together,
-        but not in a leaf that is there."""
+        but not in a leaf that is there. A bound that is no whole key is where a search begins: nothing below is wanted.
+        """
+        if len(key) < self.key_columns:
+            return key
         aligned = key[-1] & ~_ALIGNED
-        start = key[:-1] if not aligned and len(key) > 1 else (*key[:-1], aligned)
+        start = key[:-1] if not aligned else (*key[:-1], aligned)
         at = bisect_right(self._lows, key) - 1
         if at >= 0:
             stop = self.leaves[at].stop
@@ -160,14 +178,14 @@ class KeyLeaves:
         since_lsn: int,
         row_bytes: int,
     ) -> None:
-        """`rows` are what DuckDB had from the load's start on, at most LEAF_ROWS of them; None when the load failed.
+        """`rows` are what DuckDB had from the load's start on, at most LOAD_ROWS of them; None when the load failed.
         `dirty` is what is newer than that."""
         if self.loading.get(load.start) is load:
             del self.loading[load.start]
         if rows is None or load.overtaken or self._covering(load.start) is not None:
             return
         low = load.start
-        stop = after(rows[-1][0]) if len(rows) >= LEAF_ROWS else None
+        stop = after(rows[-1][0]) if len(rows) >= LOAD_ROWS else None
         next_at = bisect_left(self._lows, low)
         if next_at < len(self._lows) and (stop is None or self._lows[next_at] < stop):
             stop = self._lows[next_at]
@@ -180,31 +198,20 @@ class KeyLeaves:
                     found.pop(key, None)
                 else:
                     found[key] = row
-        size_bytes = 400 + len(found) * row_bytes
-        self._insert(KeyLeaf(low, stop, found, since_lsn, size_bytes, self))
-        self.size_bytes += size_bytes
-        self.use.bytes += size_bytes
+        ordered = sorted(found)
+        bounds = [low, *ordered[LEAF_ROWS::LEAF_ROWS]]
+        for number, bound in enumerate(bounds):
+            keys = ordered[number * LEAF_ROWS : (number + 1) * LEAF_ROWS]
+            next_bound = bounds[number + 1] if number + 1 < len(bounds) else stop
+            size_bytes = 400 + len(keys) * row_bytes
+            part = {key: found[key] for key in keys}
+            self._insert(KeyLeaf(bound, next_bound, part, since_lsn, size_bytes, self))
+            self._count(size_bytes)
 
     def _insert(self, leaf: KeyLeaf) -> None:
         at = bisect_left(self._lows, leaf.low)
         self._lows.insert(at, leaf.low)
         self.leaves.insert(at, leaf)
-
-    def clear(self) -> None:
-        """A bulk change made everything old, what is being loaded included."""
-        for load in self.loading.values():
-            load.overtaken = True
-        self.loading.clear()
-        self.drop()
-
-    def drop(self) -> None:
-        """Give up every leaf."""
-        for leaf in self.leaves:
-            leaf.home = None
-        self.leaves.clear()
-        self._lows.clear()
-        self.use.bytes -= self.size_bytes
-        self.size_bytes = 0
 
     def evict(self) -> int:
         """Drop leaves that were not used since they were last passed over, a sixteenth of all, or any if all were;
@@ -224,12 +231,6 @@ class KeyLeaves:
         self.leaves = kept
         self._lows = [leaf.low for leaf in kept]
         return freed_bytes
-
-    def _gone(self, leaf: KeyLeaf) -> int:
-        leaf.home = None
-        self.size_bytes -= leaf.size_bytes
-        self.use.bytes -= leaf.size_bytes
-        return leaf.size_bytes
 
 
 def all_integers(key: Iterable[Any]) -> bool:

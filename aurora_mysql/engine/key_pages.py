@@ -11,7 +11,7 @@ import asyncio
 import sys
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -237,6 +237,34 @@ class RowsFound:
         self._parts.append((page, (key,), ()))
         self.count += 1
 
+    def head(self, most: int) -> RowsFound:
+        """The first `most` of them."""
+        if most >= self.count:
+            return self
+        found = RowsFound()
+        for page, keys, rows in self._parts:
+            left = most - found.count
+            if left <= 0:
+                break
+            found._parts.append((page, keys[:left], rows[:left]))
+            found.count += min(left, len(keys) + len(rows))
+        return found
+
+    def tail(self, most: int) -> RowsFound:
+        """The last `most` of them."""
+        if most >= self.count:
+            return self
+        parts: list[tuple[KeyPage[Any] | None, Sequence[Any], Sequence[Row]]] = []
+        left = most
+        for page, keys, rows in reversed(self._parts):
+            if left <= 0:
+                break
+            parts.append((page, keys[-left:], rows[-left:]))
+            left -= len(keys) + len(rows)
+        found = RowsFound()
+        found._parts, found.count = parts[::-1], most
+        return found
+
     def add_page(self, page: KeyPage[K], low: K, high: K, lsn: int) -> bool:
         """The page's rows with low <= key <= high as a view of `lsn` sees them; False when it does not know them."""
         if lsn >= page.changed_lsn:
@@ -287,16 +315,73 @@ class PageLoad:
         return (self.numbers.stop << PAGE_BITS) - 1
 
 
-class KeyPages:
-    """The pages of one table."""
+class Load(Protocol):
+    """A read of DuckDB that will become pages."""
 
-    __slots__ = ("loading", "pages", "size_bytes", "use")
+    overtaken: bool
+
+
+L = TypeVar("L", bound=Load)
+P = TypeVar("P", bound=KeyPage[Any])
+
+
+class TablePages(Generic[P, L]):
+    """What one table has in pages, and what is being loaded; it counts what they take."""
+
+    __slots__ = ("loading", "size_bytes", "use")
 
     def __init__(self, use: MemoryUse) -> None:
         self.use = use
-        self.pages: dict[int, KeyPage[int]] = {}
-        self.loading: dict[int, PageLoad] = {}
+        self.loading: dict[Any, L] = {}
         self.size_bytes = 0
+
+    def held(self) -> Collection[P]:
+        """All pages."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Hold no page any more."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """A bulk change made everything old, what is being loaded included."""
+        for load in self.loading.values():
+            load.overtaken = True
+        self.loading.clear()
+        self.drop()
+
+    def drop(self) -> None:
+        """Give up every page."""
+        for page in self.held():
+            page.home = None
+        self.forget()
+        self._count(-self.size_bytes)
+
+    def _count(self, by_bytes: int) -> None:
+        self.size_bytes += by_bytes
+        self.use.bytes += by_bytes
+
+    def _gone(self, page: P) -> int:
+        """`page` is not held any more; the bytes that it took."""
+        page.home = None
+        self._count(-page.size_bytes)
+        return page.size_bytes
+
+
+class KeyPages(TablePages[KeyPage[int], PageLoad]):
+    """The pages of one table with an integer key, by number."""
+
+    __slots__ = ("pages",)
+
+    def __init__(self, use: MemoryUse) -> None:
+        super().__init__(use)
+        self.pages: dict[int, KeyPage[int]] = {}
+
+    def held(self) -> Collection[KeyPage[int]]:
+        return self.pages.values()
+
+    def forget(self) -> None:
+        self.pages.clear()
 
     def find(self, key: int) -> KeyPage[int] | None:
         page = self.pages.get(key >> PAGE_BITS)
@@ -365,23 +450,7 @@ class KeyPages:
         for number, page_rows in found.items():
             size_bytes = 300 + len(page_rows) * row_bytes
             self.pages[number] = KeyPage(page_rows, since_lsn, size_bytes, self)
-            self.size_bytes += size_bytes
-            self.use.bytes += size_bytes
-
-    def clear(self) -> None:
-        """A bulk change made everything old, what is being loaded included."""
-        for load in self.loading.values():
-            load.overtaken = True
-        self.loading.clear()
-        self.drop()
-
-    def drop(self) -> None:
-        """Give up every page."""
-        for page in self.pages.values():
-            page.home = None
-        self.pages.clear()
-        self.use.bytes -= self.size_bytes
-        self.size_bytes = 0
+            self._count(size_bytes)
 
     def evict(self) -> int:
         """Drop the oldest page that was not used since it was last passed over; its bytes, 0 when there is none."""
@@ -395,9 +464,3 @@ class KeyPages:
                 continue
             return self._gone(page)
         return self._gone(pages.pop(next(iter(pages)))) if pages else 0
-
-    def _gone(self, page: KeyPage[int]) -> int:
-        page.home = None
-        self.size_bytes -= page.size_bytes
-        self.use.bytes -= page.size_bytes
-        return page.size_bytes

@@ -17,6 +17,7 @@ from aurora_mysql.engine.key_leaves import all_integers
 from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, RowsFound
 from aurora_mysql.engine.key_ranges import Ranges, candidates_by_value, rows_in_pages, rows_of_candidates, width_of
 from aurora_mysql.engine.row_store import TableRows
+from aurora_mysql.engine.sought import MemoryTable, Sought
 from aurora_mysql.redo.record import Row
 
 if TYPE_CHECKING:
@@ -81,6 +82,25 @@ def row_at_once(engine: Engine, ctx: SessionContext, table: Table, key: tuple[An
         return UNKNOWN
     engine.row_store.hits += 1
     return version.row
+
+
+def memory_at_once(engine: Engine, ctx: SessionContext, table: Table) -> MemoryTable | None:
+    """What a plain read of the session can see of a table with a key of integers."""
+    found = _stored(engine, ctx, table)
+    if found is None or (found[0].pages is None and found[0].leaves is None):
+        return None
+    transaction = ctx.transaction
+    engine.row_store.hits += 1
+    return MemoryTable(*found, {} if transaction is None else transaction.own_images(table))
+
+
+def rows_at_once(
+    engine: Engine, ctx: SessionContext, table: Table, sought: Sought, enough: int | None = None
+) -> RowsFound | None:
+    """The rows that are looked for, in key order, as a plain read sees them; perhaps only the first `enough`."""
+    memory = memory_at_once(engine, ctx, table)
+    found = None if memory is None else memory.rows(sought, enough)
+    return found if isinstance(found, RowsFound) else None
 
 
 def range_at_once(engine: Engine, ctx: SessionContext, table: Table, low: int, high: int) -> RowsFound | None:

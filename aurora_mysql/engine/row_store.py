@@ -8,14 +8,15 @@ It belongs to the event loop thread.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from aurora_mysql.engine.hash_index import HashIndex
 from aurora_mysql.engine.key_leaves import KeyLeaves, LeafLoad
 from aurora_mysql.engine.key_pages import PAGE_BITS, Home, KeyPages, MemoryUse, PageLoad, estimate_row_bytes
 from aurora_mysql.engine.keys import Key, TableKeys
-from aurora_mysql.engine.secondary import ENTRY_BYTES, SecondaryIndex, SecondaryIndexes
+from aurora_mysql.engine.secondary import ENTRY_BYTES, IndexName, SecondaryIndex, SecondaryIndexes
 from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row, TableChange
 
@@ -95,7 +96,7 @@ class RowStore:
             if keys.is_integer:
                 rows.pages = KeyPages(self.use)
             elif keys.are_integers:
-                rows.leaves = KeyLeaves(self.use)
+                rows.leaves = KeyLeaves(self.use, len(keys.table.key_columns))
         return rows
 
     def forget_table(self, table_id: int) -> None:
@@ -138,7 +139,7 @@ class RowStore:
                 elif leaves is not None:
                     leaves.change(lsn, key, None, oldest_view_lsn)
             of_row = keys.of_row
-            has_indexes = bool(table.secondary.ready or table.secondary.building)
+            has_indexes = table.secondary.are_kept
             for row in change.upserts:
                 key = of_row(row)
                 self._put_dirty(table, key, Version(lsn, row))
@@ -285,9 +286,15 @@ class RowStore:
         """A secondary index of a larger table would take more than a quarter of the memory."""
         return self.use.limit_bytes // 4 // ENTRY_BYTES
 
-    def begin_index(self, table: TableRows, position: int) -> SecondaryIndex:
+    def begin_index(self, table: TableRows, name: IndexName) -> SecondaryIndex | HashIndex:
         """A load of a secondary index starts: what DuckDB lacks now, and what commits bring from now on, is in it."""
-        index = table.secondary.building[position] = SecondaryIndex(position, table.keys.table.key_positions[0])
+        keys = table.keys
+        index: SecondaryIndex | HashIndex
+        if isinstance(name, int):
+            index = SecondaryIndex(name, keys.table.key_positions[0])
+        else:
+            index = HashIndex(keys.table, name, keys.of_row)
+        table.secondary.building[name] = index
         for version in table.dirty.values():
             if version.row is not None:
                 index.add(version.row)
@@ -296,12 +303,13 @@ class RowStore:
     def end_index(
         self,
         table: TableRows,
-        index: SecondaryIndex,
-        entries: tuple[array[int], array[int]] | None,
+        index: SecondaryIndex | HashIndex,
+        entries: Any,
         *,
         failed: bool = False,
     ) -> None:
-        """The load has ended: all entries as DuckDB had them, None when the table is too large or the load failed."""
+        """The load has ended: all entries as DuckDB had them (what `index.build` takes), None when the table is too
+        large or the load failed."""
         indexes, position = table.secondary, index.position
         if indexes.building.get(position) is not index or self._tables.get(table.keys.table.id) is not table:
             return  # overtaken
@@ -310,11 +318,11 @@ class RowStore:
             if not failed:
                 indexes.refuse(position)
             return
-        old = indexes.ready.pop(position, None)
+        old = indexes.take(position)
         if old is not None:
             self.use.bytes -= old.size_bytes
-        index.build(*entries, max(self.last_lsn(table.keys.table.id), self._schema_lsn))
-        indexes.ready[position] = index
+        index.build(entries, max(self.last_lsn(table.keys.table.id), self._schema_lsn))
+        indexes.put(index)
         self.use.bytes += index.size_bytes
         while self._index_bytes() > self.use.limit_bytes // 2 and self._drop_index(but=index):
             pass
@@ -323,16 +331,14 @@ class RowStore:
     def _index_bytes(self) -> int:
         return sum(table.secondary.size_bytes for table in self._tables.values())
 
-    def _drop_index(self, but: SecondaryIndex | None = None) -> bool:
+    def _drop_index(self, but: SecondaryIndex | HashIndex | None = None) -> bool:
         """Forget the index that was not used for the longest time; False when there is none."""
-        every = [(i.used, t.keys.table.id, p) for t in self._tables.values() for p, i in t.secondary.ready.items()]
-        others = [
-            (used, table_id, p) for used, table_id, p in every if self._tables[table_id].secondary.ready[p] is not but
-        ]
+        others = [(i, t.secondary) for t in self._tables.values() for i in t.secondary.every() if i is not but]
         if not others:
             return False
-        _, table_id, position = min(others)
-        self.use.bytes -= self._tables[table_id].secondary.ready.pop(position).size_bytes
+        index, indexes = min(others, key=lambda found: found[0].used)
+        indexes.take(index.position)
+        self.use.bytes -= index.size_bytes
         return True
 
     def begin_read(self, table: TableRows, key: Key) -> PointRead:

@@ -1,4 +1,4 @@
-"""Secondary indexes in memory: which rows may have a value in an integer column.
+"""Secondary indexes in memory: which rows may have a value in an integer column (for several: hash_index.py).
 
 An index names candidates; whoever asks checks each in the row itself, as its read view sees it. So an entry may be out
 of date, but none may be missing: an old value stays when a commit changes it, until the index is built anew. What is
@@ -14,7 +14,11 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
+from aurora_mysql.engine.hash_index import HashIndex, Positions
 from aurora_mysql.redo.record import Row
+
+#: The column of an index, or its columns, by position in the row.
+IndexName = int | Positions
 
 #: A read of more candidates is DuckDB's.
 MOST_CANDIDATES = 4096
@@ -71,13 +75,11 @@ class SecondaryIndex:
         self.size_bytes += _NEW_ENTRY_BYTES
         return _NEW_ENTRY_BYTES
 
-    def build(self, values: array[int], keys: array[int], since_lsn: int) -> int:
-        """All entries of DuckDB, by value, then key; returns by how many bytes the index has grown."""
-        self._values, self._keys = values, keys
+    def build(self, entries: tuple[array[int], array[int]], since_lsn: int) -> None:
+        """All values and keys of DuckDB, by value, then key."""
+        self._values, self._keys = entries
         self.since_lsn = max(since_lsn, 1)
-        grown = ENTRY_BYTES * len(values)
-        self.size_bytes += grown
-        return grown
+        self.size_bytes += ENTRY_BYTES * len(self._values)
 
     @property
     def most_new(self) -> int:
@@ -108,27 +110,43 @@ class SecondaryIndex:
 
 
 class SecondaryIndexes:
-    """The indexes of one table, by position of their column."""
+    """The indexes of one table, by position of their columns."""
 
-    __slots__ = ("_asked", "building", "ready")
+    __slots__ = ("_asked", "building", "hashed", "ready")
 
     _clock = itertools.count(1)
 
     def __init__(self) -> None:
         self.ready: dict[int, SecondaryIndex] = {}
-        self.building: dict[int, SecondaryIndex] = {}
-        self._asked: dict[int, int] = {}
+        self.hashed: dict[Positions, HashIndex] = {}
+        self.building: dict[IndexName, SecondaryIndex | HashIndex] = {}
+        self._asked: dict[IndexName, int] = {}
 
     def use(self) -> int:
         """A mark of the use that happens now; later ones are higher, over all tables."""
         return next(SecondaryIndexes._clock)
 
-    def wants(self, position: int) -> bool:
+    def every(self) -> list[SecondaryIndex | HashIndex]:
+        """All that may be used."""
+        return [*self.ready.values(), *self.hashed.values()]
+
+    def put(self, index: SecondaryIndex | HashIndex) -> None:
+        """`index` may be used from now on."""
+        if isinstance(index, HashIndex):
+            self.hashed[index.position] = index
+        else:
+            self.ready[index.position] = index
+
+    def take(self, name: IndexName) -> SecondaryIndex | HashIndex | None:
+        """Forget an index; what it was."""
+        return self.ready.pop(name, None) if isinstance(name, int) else self.hashed.pop(name, None)
+
+    def wants(self, position: IndexName) -> bool:
         """Note that a read could use an index that is not there; whether it should be built."""
         asked = self._asked[position] = self._asked.get(position, 0) + 1
         return asked >= _USES_BEFORE and position not in self.building
 
-    def refuse(self, position: int) -> None:
+    def refuse(self, position: IndexName) -> None:
         """The table is too large for an index. It may be smaller one day."""
         self._asked[position] = -_USES_BEFORE_RETRY
 
@@ -138,24 +156,30 @@ class SecondaryIndexes:
             index.add(row)
         grown = 0
         outgrown = None
-        for index in self.ready.values():
+        for index in self.every():
             grown += index.add(row)
             if index.new_count > 2 * index.most_new:
                 outgrown = index  # nobody has used it for long, else it would have been built anew
         if outgrown is not None:
             grown -= outgrown.size_bytes
-            del self.ready[outgrown.position]
+            self.take(outgrown.position)
             self._asked.pop(outgrown.position, None)
         return grown
 
     @property
+    def are_kept(self) -> bool:
+        """Commits must be told to them."""
+        return bool(self.ready or self.hashed or self.building)
+
+    @property
     def size_bytes(self) -> int:
-        return sum(index.size_bytes for index in self.ready.values())
+        return sum(index.size_bytes for index in self.every())
 
     def drop(self) -> int:
         """Forget everything, also what is being built; the bytes that are free now."""
         freed = self.size_bytes
         self.ready.clear()
+        self.hashed.clear()
         self.building.clear()
         self._asked.clear()
         return freed

@@ -8,19 +8,20 @@ from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
 from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.fetched import fetch_all
-from aurora_mysql.engine.key_leaves import LEAF_ROWS, IntKey, LeafLoad
+from aurora_mysql.engine.hash_index import Entries, HashIndex, Positions, entries_of
+from aurora_mysql.engine.key_leaves import LOAD_ROWS, IntKey, LeafLoad
 from aurora_mysql.engine.key_pages import PageLoad
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.materialisation import Materialisation
 from aurora_mysql.engine.row_store import RowStore, TableRows
-from aurora_mysql.engine.secondary import SecondaryIndex
+from aurora_mysql.engine.secondary import IndexName, SecondaryIndex
 from aurora_mysql.redo.record import Row
 
 _T = TypeVar("_T")
@@ -100,7 +101,7 @@ class StoreLoads:
             behind = f"({columns[number - 1]} > ${number} OR ({columns[number - 1]} = ${number} AND {behind}))"
         sql = (
             f"SELECT {names} FROM vol.main.{table.physical_name} WHERE {columns[0]} >= $1 AND {behind}"
-            f" ORDER BY {', '.join(columns)} LIMIT {LEAF_ROWS}"
+            f" ORDER BY {', '.join(columns)} LIMIT {LOAD_ROWS}"
         )
         rows: list[Row] = self._with_cursor(lambda cursor: fetch_all(cursor.execute(sql, list(start))))
         return rows
@@ -109,15 +110,17 @@ class StoreLoads:
         failed = done.cancelled() or done.exception() is not None
         self._store.end_leaf_load(stored, load, None if failed else done.result())
 
-    def index(self, stored: TableRows, position: int) -> None:
-        """Build the index of a table's integer column, in the background."""
+    def index(self, stored: TableRows, name: IndexName) -> None:
+        """Build an index of a table, in the background."""
         if stored.bulk_lsn > self._apply_queue.applied_lsn:
             return
-        index = self._store.begin_index(stored, position)
-        loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(
-            self._executor, self._read_entries, stored.keys, position, self._store.most_index_rows
-        )
+        index = self._store.begin_index(stored, name)
+        loop, most = asyncio.get_running_loop(), self._store.most_index_rows
+        reading: asyncio.Future[Any]
+        if isinstance(name, int):
+            reading = loop.run_in_executor(self._executor, self._read_entries, stored.keys, name, most)
+        else:
+            reading = loop.run_in_executor(self._executor, self._read_hashes, stored.keys, name, most)
         reading.add_done_callback(partial(self._entries_read, stored, index))
 
     def _read_entries(self, keys: TableKeys, position: int, most: int) -> _Entries:
@@ -141,7 +144,26 @@ class StoreLoads:
 
         return self._with_cursor(read)
 
-    def _entries_read(self, stored: TableRows, index: SecondaryIndex, done: asyncio.Future[_Entries]) -> None:
+    def _read_hashes(self, keys: TableKeys, positions: Positions, most: int) -> Entries | None:
+        """The entries of a hash index, None when there are more than `most` (which is meant for narrower ones)."""
+        table = keys.table
+        name = f"vol.main.{table.physical_name}"
+        columns = [quote(table.columns[position].name) for position in positions]
+        key = [quote(column) for column in table.key_columns]
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> Entries | None:
+            counted = cursor.execute(f"SELECT count(*) FROM {name}").fetchall()
+            if counted[0][0] * (1 + len(key)) > most * 2:
+                return None
+            selected = ", ".join(f"{column} AS c{number}" for number, column in enumerate((*columns, *key)))
+            given = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+            return entries_of(
+                table, positions, cursor.sql(f"SELECT {selected} FROM {name} WHERE {given}").to_arrow_table()
+            )
+
+        return self._with_cursor(read)
+
+    def _entries_read(self, stored: TableRows, index: SecondaryIndex | HashIndex, done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None:
             log.warning("an index of %s could not be read: %s", stored.keys.table.name, error)

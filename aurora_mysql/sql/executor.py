@@ -25,7 +25,15 @@ from aurora_mysql.sql.dml.scanned_insert import ScannedInsert
 from aurora_mysql.sql.dml.scanned_values import ScannedValues, scan
 from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.known_statements import Cut, KnownStatement, KnownStatements, cut, same_values, trustworthy
+from aurora_mysql.sql.known_statements import (
+    Cut,
+    KnownStatement,
+    KnownStatements,
+    cut,
+    nulls_of,
+    same_values,
+    trustworthy,
+)
 from aurora_mysql.sql.parse import ParsedShape, parse_shape
 from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
 from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
@@ -223,7 +231,7 @@ class Executor:
         known = self._known.get(key, self.environment(ctx))
         if known is None:
             return None
-        work = self._run_known(ctx, known, literals, lambda: self._split(ctx, sql)[0])
+        work = self._run_known(ctx, known, known.params(literals), lambda: self._split(ctx, sql)[0])
         return self._guarded(ctx, known.verb, known.counter, sql, work)
 
     async def _run_known(
@@ -248,7 +256,9 @@ class Executor:
         made = cut(text)
         if made is not None and trustworthy(*made, lifted):
             counter = "Com_" + statement.verb.lower()
-            known = KnownStatement(found, statement.verb, counter, statement if found is None else None)
+            known = KnownStatement(
+                found, statement.verb, counter, statement if found is None else None, nulls_of(lifted)
+            )
             self._known.learn(made[0], self.environment(ctx), known)
 
     def environment(self, ctx: SessionContext) -> tuple[Any, ...]:
@@ -517,7 +527,7 @@ class Executor:
         key = (kinds, self.environment(ctx))
         known = prepared.known.get(key)
         if known is not None:
-            values = prepared.values(params)
+            values = known.params(prepared.values(params))
             return await self._guarded(
                 ctx,
                 known.verb,
@@ -531,8 +541,10 @@ class Executor:
             self._learn_prepared(prepared, key, KnownStatement(None, statement.verb, "", statement))
         elif statement.verb in SHAPED:
             found, lifted = self._plan(ctx, statement)
-            if found.plan.cacheable and found.universal and same_values(prepared.values(params), lifted):
-                self._learn_prepared(prepared, key, KnownStatement(found, statement.verb, "", None))
+            values = prepared.values(params)
+            known = KnownStatement(found, statement.verb, "", None, nulls_of(lifted))
+            if found.plan.cacheable and found.universal and same_values(known.params(values), lifted):
+                self._learn_prepared(prepared, key, known)
         return result
 
     @staticmethod

@@ -39,7 +39,10 @@ _PIECE = re.compile(
 
 _ANSI_STRING = re.compile(r'"(?:[^"]|"")*"')
 
-LITERAL_KINDS = frozenset("siIdf")
+#: s string, i integer (I: of 19 digits or more), d decimal (D: of many digits), f floating point.
+LITERAL_KINDS = frozenset("siIdDf")
+#: A decimal of kind d has no more digits than this on either side of its point.
+FEW_DIGITS = 10
 
 
 @dataclass(slots=True)
@@ -226,7 +229,13 @@ def _number(text: str) -> tuple[str, Value]:
         return ("i" if len(text) < 19 else "I", int(text))
     if "e" in text or "E" in text:
         return ("f", float(text))
-    return ("d", Decimal(text))
+    return (_decimal_kind(text), Decimal(text))
+
+
+def _decimal_kind(text: str) -> str:
+    """Whether a plan that fits one such decimal fits another one is told by the kind."""
+    whole, _, fraction = text.partition(".")
+    return "d" if len(whole) <= FEW_DIGITS and len(fraction) <= FEW_DIGITS else "D"
 
 
 def bound(value: Value) -> tuple[str, Value, str]:
@@ -241,7 +250,8 @@ def bound(value: Value) -> tuple[str, Value, str]:
     if isinstance(value, float):
         return ("f" if value >= 0 else "", value, repr(value) if "e" in repr(value) else f"{value!r}e0")
     if isinstance(value, Decimal):
-        return ("d" if value >= 0 else "", value, f"{value:f}")
+        text = f"{value:f}"
+        return (_decimal_kind(text) if value >= 0 else "", value, text)
     if isinstance(value, bytes | bytearray | memoryview):
         return ("", value, f"x'{bytes(value).hex()}'")
     if isinstance(value, dt.datetime):
@@ -266,7 +276,7 @@ def literal_kinds(values: Sequence[Value]) -> tuple[str, ...] | None:
         elif value.__class__ is float and value >= 0:
             kinds.append("f")
         elif value.__class__ is Decimal and value >= 0:
-            kinds.append("d")
+            kinds.append(_decimal_kind(f"{value:f}"))
         else:
             return None
     return tuple(kinds)
@@ -511,7 +521,7 @@ def _collapse(statement: Statement) -> Shape | None:
                 params.append(literal[1])
             elif piece == "-" and at + 1 in literals and signature[-1] in ("(", ","):
                 kind, value = literals[at + 1]
-                if kind not in "iIdf":
+                if kind not in "iIdDf":
                     return None
                 signature.append("?v")
                 # A Decimal's minus sign would round it to the 28 digits of the default context.

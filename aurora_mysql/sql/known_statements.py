@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from aurora_mysql.sql.fingerprint import Statement
+from aurora_mysql.sql.fingerprint import FEW_DIGITS, Statement
 from aurora_mysql.sql.plan_cache import CachedPlan
 from aurora_mysql.sql.result import Value
 
-_LITERAL = re.compile(r"((?<![\w$.@`'])(?:\d{1,18}(?![\w$.])|'[^'\\]*'(?!')))")
+_LITERAL = re.compile(r"((?<![\w$.@`'])(?:\d{1,18}(?:\.\d{1,10})?(?![\w$.])|'[^'\\]*'(?!')))")
 _UNSURE = re.compile(r"['\"\\#;?]|--|/\*|\*/")
 _LONGEST_CHARS = 4096
 
@@ -26,12 +27,23 @@ Cut = tuple[tuple[str, ...], list[Value]]
 
 @dataclass(frozen=True)
 class KnownStatement:
-    """What serves every text with the same key: a plan, or the `statement` of a verb without one; and its counter."""
+    """What serves every text with the same key: a plan, or the `statement` of a verb without one; and its counter.
+    `nulls`: where the plan's parameters have a NULL, which is no literal of the text."""
 
     found: CachedPlan | None
     verb: str
     counter: str
     statement: Statement | None = None
+    nulls: tuple[int, ...] = ()
+
+    def params(self, literals: Sequence[Value]) -> Sequence[Value]:
+        """The plan's parameters, given the literals of a text."""
+        if not self.nulls:
+            return literals
+        values = list(literals)
+        for at in self.nulls:
+            values.insert(at, None)
+        return values
 
 
 def cut(sql: str) -> Cut | None:
@@ -45,10 +57,19 @@ def cut(sql: str) -> Cut | None:
         if text[0] == "'":
             literals.append(text[1:-1])
             parts[i] = "s"
+        elif "." in text:
+            literals.append(Decimal(text))
+            # As fingerprint's kinds of decimals: a plan for few digits is not for many.
+            parts[i] = "d" if text.index(".") <= FEW_DIGITS else "D"
         else:
             literals.append(int(text))
             parts[i] = "i"
     return tuple(parts), literals
+
+
+def nulls_of(lifted: Sequence[Value]) -> tuple[int, ...]:
+    """Where a plan's parameters have a NULL."""
+    return tuple(at for at, value in enumerate(lifted) if value is None)
 
 
 class KnownStatements:
@@ -80,7 +101,8 @@ def same_values(some: Sequence[Value], others: Sequence[Value]) -> bool:
 
 
 def trustworthy(key: Sequence[str], literals: Sequence[Value], lifted: Sequence[Value]) -> bool:
-    """Whether the full tokeniser found the same literals in the text, and nothing in the key leaves a doubt."""
-    return same_values(literals, lifted) and all(
+    """Whether the full tokeniser found the same literals in the text (beside NULLs, which stand in the key), and
+    nothing in the key leaves a doubt."""
+    return same_values(literals, [value for value in lifted if value is not None]) and all(
         not _UNSURE.search(part) and part.count("`") % 2 == 0 for part in key[::2]
     )

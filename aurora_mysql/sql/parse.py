@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import sqlglot
@@ -52,7 +53,7 @@ def parse_shape(shape: Shape, text: str) -> ParsedShape:
             pieces[at] = f"'{_STRING}{index}'"
             sentinels[f"{_STRING}{index}"] = index
         else:
-            pieces[at] = number if kind in "iI" else number + (".5" if kind == "d" else "e0")
+            pieces[at] = number if kind in "iI" else number + (".5" if kind in "dD" else "e0")
             sentinels[pieces[at]] = index
     _name_interval_calls(pieces)
     into = _take_into(pieces)
@@ -97,6 +98,10 @@ def _text(value: Value) -> str:
         text = repr(value)
         # Without an exponent it would read as an exact decimal.
         return text if "e" in text else text + "e0"
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        # Without a point it would read as an integer.
+        return text if "." in text else text + "."
     return "" if value is None else str(value)
 
 

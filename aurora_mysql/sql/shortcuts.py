@@ -96,6 +96,8 @@ class Shortcuts:
             assert known.statement is not None
             act = verbs.at_once(self._executor.services, known.statement)
             return False if act is None else self.encoding.finish(Shortcut(_without_rows(act), None, known.counter))
+        if known.nulls:
+            return False
         plan: Any = known.found.plan
         make = getattr(plan, "reader", None)
         if make is None or plan.columns is None:

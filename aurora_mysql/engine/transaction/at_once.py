@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.gaps import gap_resource
+from aurora_mysql.engine.key_leaves import all_integers
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.transaction.unique_values import TransactionUnique
@@ -88,6 +89,11 @@ class TransactionAtOnce(TransactionUnique):
             if page is not None:
                 store.hits += 1
                 return True, page.rows.get(normal[0])
+        if stored.leaves is not None and all_integers(normal):
+            leaf = stored.leaves.find(normal)
+            if leaf is not None:
+                store.hits += 1
+                return True, leaf.rows.get(normal)
         version = stored.find(normal)
         if version is None:
             return False, None

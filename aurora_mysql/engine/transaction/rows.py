@@ -10,7 +10,7 @@ from aurora_mysql.catalog.model import Table
 from aurora_mysql.catalog.physical import key_column_name, quote
 from aurora_mysql.engine.fetched import bindable, fetch_all
 from aurora_mysql.engine.key_leaves import IntKey, KeyLeaf, all_integers
-from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, KeyPage
+from aurora_mysql.engine.key_pages import MOST_RANGE_KEYS, NEWEST, PAGE_BITS, KeyPage, RowsFound
 from aurora_mysql.engine.key_ranges import (
     Ranges,
     candidates_by_value,
@@ -22,6 +22,7 @@ from aurora_mysql.engine.key_ranges import (
 )
 from aurora_mysql.engine.keys import Key, TableKeys
 from aurora_mysql.engine.row_store import TableRows
+from aurora_mysql.engine.sought import IndexedValues, MemoryTable, Missing, Sought, page_numbers_of
 from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.errors import StalePlanError
 from aurora_mysql.redo.record import KeyValues, Row
@@ -29,6 +30,10 @@ from aurora_mysql.redo.record import KeyValues, Row
 #: Pages that one read of several ranges loads at most, and when the row store is full.
 _MOST_PAGES = 64
 _MOST_PAGES_WHEN_FULL = 16
+#: Leaves that one step of a read loads at most, and when the row store is full; and its steps.
+_MOST_LEAVES = 16
+_MOST_LEAVES_WHEN_FULL = 4
+_MOST_LOADS = 12
 
 
 class TransactionRows(TransactionView):
@@ -73,19 +78,22 @@ class TransactionRows(TransactionView):
             return images[normal]
         return await self._call(snapshot.cursor, lambda c: self._fetch_key(c, keys, normal))
 
-    async def rows_in(self, table: Table, ranges: Ranges, position: int | None = None) -> list[Row] | None:
-        """Rows of a table with an integer key whose key is in `ranges`, in key order, as a plain read sees them; with
-        `position`, those whose integer column there is in them, by value, then key.
+    async def rows_in(
+        self, table: Table, ranges: Ranges, position: int | None = None, *, latest: bool = False
+    ) -> list[Row] | None:
+        """Rows of a table with an integer key whose key is in `ranges`, in key order, as a plain read sees them
+        (`latest`: the newest committed and own ones); with `position`, those whose integer column there is in them, by
+        value, then key.
 
         None when memory can't answer (wide ranges, another kind of key, no index (yet), many pages to load, a past
         that is gone): ask DuckDB then.
         """
         await self.use_table(table)
-        plain = not table.temporary and self.isolation != "READ-UNCOMMITTED"
+        plain = not table.temporary and (latest or self.isolation != "READ-UNCOMMITTED")
         stored = self._engine.row_store.table(table.id) if plain else None
         if stored is None or stored.pages is None or (position is None and width_of(ranges) > MOST_RANGE_KEYS):
             return None
-        lsn = await self._take_view() if self._consistent else NEWEST
+        lsn = await self._take_view() if self._consistent and not latest else NEWEST
         if position is None:
             if not await self._bring_pages(stored, page_numbers(ranges)):
                 return None
@@ -105,6 +113,59 @@ class TransactionRows(TransactionView):
                 rows.append(row)
         rows.sort(key=lambda row: (row[column], row[key_at]))
         return rows
+
+    async def memory_of(self, table: Table, *, latest: bool = False) -> MemoryTable | None:
+        """What a plain read can see of a table with a key of integers (`latest`: a locking read, or a write); None for
+        other tables, and for reads of dirty rows."""
+        await self.use_table(table)
+        if table.temporary or (self.isolation == "READ-UNCOMMITTED" and not latest):
+            return None
+        lsn = await self._take_view() if self._consistent and not latest else NEWEST
+        stored = self._engine.row_store.table(table.id)
+        if stored is None or (stored.pages is None and stored.leaves is None):
+            return None
+        return MemoryTable(stored, lsn, self.own_images(table))
+
+    async def rows_sought(
+        self, table: Table, sought: Sought, *, latest: bool = False, enough: int | None = None
+    ) -> list[Row] | None:
+        """The rows that are looked for, in key order, as a plain read sees them (`latest`: the newest committed and own
+        ones); of many perhaps only the first `enough`. None when memory can't answer: ask DuckDB then."""
+        memory = await self.memory_of(table, latest=latest)
+        if memory is None or not self._has_index(memory.stored, sought):
+            return None
+        for _ in range(_MOST_LOADS):
+            found = memory.rows(sought, enough)
+            if found is None:
+                return None
+            if isinstance(found, RowsFound):
+                self._engine.row_store.hits += 1
+                return found.rows()
+            if not await self.bring(memory.stored, found):
+                return None
+        return None
+
+    def _has_index(self, stored: TableRows, sought: Sought) -> bool:
+        """Whether a search finds the index that it needs. One that is asked for often is built, or built anew."""
+        if not isinstance(sought, IndexedValues):
+            return True
+        index = stored.secondary.hashed.get(sought.positions)
+        if (index is None or index.new_count > index.most_new) and stored.secondary.wants(sought.positions):
+            self._engine.loads.index(stored, sought.positions)
+        return index is not None
+
+    async def bring(self, stored: TableRows, missing: Missing) -> bool:
+        """Load what memory lacks; False when that is so much that a query is cheaper."""
+        if stored.leaves is None:
+            return await self._bring_pages(stored, page_numbers_of(missing.keys))
+        use = self._engine.row_store.use
+        if len(missing.keys) > (_MOST_LEAVES if use.bytes < use.limit_bytes * 0.9 else _MOST_LEAVES_WHEN_FULL):
+            return False
+        for key in missing.keys:
+            if stored.leaves.find(key) is None:
+                self._engine.row_store.misses += 1
+                await self._engine.loads.leaf(stored, key)
+        return True
 
     async def _rows_by_value(self, stored: TableRows, ranges: Ranges, position: int, lsn: int) -> list[Row] | None:
         loads, index = self._engine.loads, stored.secondary.ready.get(position)

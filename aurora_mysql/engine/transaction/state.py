@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.catalog.model import Table
@@ -112,6 +112,11 @@ class TransactionState:
     def own_row(self, table: Table, key: Key) -> tuple[bool, Row | None]:
         """(True, row or None) when this transaction has written the key, else (False, None)."""
         return self._buffer.find(table.id, key)
+
+    def own_images(self, table: Table) -> Mapping[Key, tuple[Row, Row | None]]:
+        """What this transaction has written: an image that a key had, and its newest one."""
+        own = self._buffer.table(table.id) if self._buffer.tables else None
+        return {} if own is None else own.rows
 
     def own_rows(self, table: Table) -> Iterator[tuple[Key, Row | None]]:
         """What this transaction has written and not committed."""

@@ -17,6 +17,8 @@ from aurora_mysql.sql.dml.row_changes import delete_row
 from aurora_mysql.sql.dml.table_writer import ignorable
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import RowsSql, resolve_table, translate_rows_query
+from aurora_mysql.sql.query.key_access import Access
+from aurora_mysql.sql.query.memory_select import written_rows_access
 from aurora_mysql.sql.query.point import key_sources
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
 from aurora_mysql.sql.routines.triggers import TableTriggers, refuse_busy
@@ -35,6 +37,8 @@ class DeletePlan:
         self.columns: list[ResultColumn] | None = None
         self.keys: list[int | tuple[Value]] | None = None
         self.query: RowsSql | None = None
+        #: The rows of `query` from memory.
+        self.access: Access | None = None
         self.cacheable = True
         #: A row found by key is deleted without a look at other rows, unless somebody must be waited for.
         self.at_once = False
@@ -63,7 +67,7 @@ class DeletePlan:
             rows = [] if found is None else [found]
         else:
             assert self.query is not None
-            rows = await locked_rows(self.query, self.pc.services, ctx, tx, params)
+            rows = await locked_rows(self.query, self.pc.services, ctx, tx, params, self.access)
         affected = 0
         for table, start in self.targets:
             done: set[tuple[Value, ...]] = set()
@@ -124,6 +128,8 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
             name = (table.database, table.name)
             reaches_others = table.temporary or TableTriggers(table, pc) or name in pc.engine.catalog.referencing
             plan.at_once = plan.keys is not None and not plan.ignore and not reaches_others
+            if plan.keys is None:
+                plan.access = written_rows_access(where.this, source, table, pc)
         names = [source.alias_or_name]
     if plan.keys is None:
         inner = source.copy()

@@ -79,9 +79,9 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
     if conflict is not None:
         plan.update = [_assignment(name, value, table, proposed.both(), pc) for name, value in assignments]
     elif len(plan.rows) == 1 and not plan.replace and not plan.ignore and OneRowInsert.fits(plan.writer, plan.targets):
-        sources = [source for source in plan.rows[0] if type(source) is int]
-        if len(sources) == len(plan.rows[0]) == len(plan.targets):
-            plan.one_row = OneRowInsert(plan.writer, plan.targets, sources)
+        sources = [source.constant if isinstance(source, RowExpression) else source for source in plan.rows[0]]
+        if len(sources) == len(plan.targets):
+            plan.one_row = OneRowInsert.of(plan.writer, plan.targets, sources)
     return plan
 
 

@@ -10,17 +10,21 @@ from aurora_mysql.catalog.values import Converter
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml.table_writer import TableWriter
+from aurora_mysql.sql.query.row_expression import RowFunction
 from aurora_mysql.sql.result import Ok, Value
+
+#: Which of the statement's literals a column gets, or what computes its value.
+Source = int | RowFunction
 
 
 class OneRowInsert:
     """Made with the plan. :meth:`run` gives None whenever anything is not as usual; the long way then does all of it.
 
     Args:
-        sources: for each column of `targets`, which of the statement's values it gets.
+        sources: for each column of `targets`, which of the statement's values it gets, or what computes it.
     """
 
-    def __init__(self, writer: TableWriter, targets: Sequence[Column], sources: Sequence[int]) -> None:
+    def __init__(self, writer: TableWriter, targets: Sequence[Column], sources: Sequence[Source]) -> None:
         self._writer, self._table = writer, writer.table
         positions = [self._table.position[column.name.lower()] for column in targets]
         self._given = [
@@ -28,7 +32,7 @@ class OneRowInsert:
             for source, position, column in zip(sources, positions, targets, strict=True)
         ]
         auto = writer.auto_position
-        self._auto_source = next((s for s, p, _ in self._given if p == auto), None)
+        self._auto_source: Source | None = next((s for s, p, _ in self._given if p == auto), None)
         self._given = [entry for entry in self._given if entry[1] != auto]
         self._missing = [
             (p, c) for p, c in enumerate(writer.columns) if p not in positions and p != writer.auto_position
@@ -37,6 +41,14 @@ class OneRowInsert:
         #: The row before it gets its values, and the converters that its defaults went through.
         self._blank: list[Any] = []
         self._blank_for: Sequence[Converter] = ()
+
+    @classmethod
+    def of(
+        cls, writer: TableWriter, targets: Sequence[Column], sources: Sequence[Source | None]
+    ) -> OneRowInsert | None:
+        """None when a value is neither a literal nor computed from nothing."""
+        known = [source for source in sources if source is not None]
+        return cls(writer, targets, known) if len(known) == len(sources) else None
 
     @staticmethod
     def fits(writer: TableWriter, targets: Sequence[Column]) -> bool:
@@ -65,7 +77,7 @@ class OneRowInsert:
         warn, warnings = ctx.warn, len(ctx.warnings)
         row = self._blank.copy()
         for source, position, nullable in self._given:
-            value = params[source]
+            value = params[source] if isinstance(source, int) else source((), params, ctx)
             if value is not None:
                 row[position] = converters[position](value, 1, warn)
             elif not nullable:
@@ -73,7 +85,11 @@ class OneRowInsert:
         auto = writer.auto_position
         first_id = insert_id = 0
         if auto is not None:
-            value = None if self._auto_source is None else params[self._auto_source]
+            auto_source = self._auto_source
+            if auto_source is None:
+                value = None
+            else:
+                value = params[auto_source] if isinstance(auto_source, int) else auto_source((), params, ctx)
             if value is None or (value in (0, "0") and self._zero_generates(ctx)):
                 value = first_id = insert_id = writer.engine.next_auto_increment(self._table)
             number = row[auto] = converters[auto](value, 1, warn)

@@ -19,6 +19,7 @@ from aurora_mysql.sql.fingerprint import bound
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import compile_row_expression, plan_select
 from aurora_mysql.sql.query.functions_temporal import ZERO_DATE_FUNCTION
+from aurora_mysql.sql.query.row_expression import RowFunction
 from aurora_mysql.sql.query.sources import local
 from aurora_mysql.sql.result import ResultSet, Value
 
@@ -34,6 +35,14 @@ class RowExpression:
         self.fast = compile_row_expression(node, table, pc)
         if self.fast is None:
             pc.bake(node)
+
+    @property
+    def constant(self) -> RowFunction | None:
+        """:attr:`fast`, where it looks at no column and remembers nothing: NOW(), 2 + 3."""
+        names = {str(call.this).upper() for call in self._node.find_all(exp.Anonymous)}
+        if self._remembers or "LAST_INSERT_ID" in names or self._node.find(exp.Column) is not None:
+            return None
+        return self.fast
 
     async def value(self, row: Row, params: Sequence[Value], ctx: SessionContext, tx: Transaction) -> Value:
         """A value as a client would see it.

@@ -20,6 +20,8 @@ from aurora_mysql.sql.dml.row_value import remember_id, without_memory
 from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query import RowsSql, compile_row_expression, resolve_table, translate_rows_query
+from aurora_mysql.sql.query.key_access import Access
+from aurora_mysql.sql.query.memory_select import written_rows_access
 from aurora_mysql.sql.query.point import key_sources
 from aurora_mysql.sql.query.row_expression import RowFunction
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
@@ -59,6 +61,8 @@ class UpdatePlan:
         self.columns: list[ResultColumn] | None = None
         self.keys: list[int | tuple[Value]] | None = None
         self.query: RowsSql | None = None
+        #: The rows of `query` from memory.
+        self.access: Access | None = None
         self.cacheable = True
         #: A row found by key is changed without a look at other rows, unless somebody must be waited for.
         self.at_once = False
@@ -80,7 +84,7 @@ class UpdatePlan:
             rows = [] if found is None else [found]
         else:
             assert self.query is not None
-            rows = await locked_rows(self.query, self.pc.services, ctx, tx, params)
+            rows = await locked_rows(self.query, self.pc.services, ctx, tx, params, self.access)
         ctx.id_from_function = 0
         matched = changed = 0
         for target in self.targets:
@@ -259,6 +263,8 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
             _without_joins(source), where, order, limit, extras, pc, joins=joins, targets=names, with_=with_
         )
         plan.query, plan.cacheable = query, query.cacheable
+        if single and not extras and where is not None and order is None and limit is None:
+            plan.access = written_rows_access(where.this, source, next(iter(tables.values())), pc)
         for found in query.targets:
             targets[_same(found.alias, targets)].start = found.start
         for target in targets.values():

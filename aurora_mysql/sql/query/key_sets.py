@@ -18,13 +18,15 @@ Bound = Callable[[Sequence[Value]], int]
 #: The column that a node names, if its stored value is what the statement compares.
 ColumnOf = Callable[[exp.Expression], Column | None]
 
-_BOUNDS: dict[type[exp.Expression], tuple[str, int]] = {
+#: Which bound a comparison gives, and by how much it is off.
+SIDES: dict[type[exp.Expression], tuple[str, int]] = {
     exp.GTE: ("low", 0),
     exp.GT: ("low", 1),
     exp.LTE: ("high", 0),
     exp.LT: ("high", -1),
 }
-_FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {
+#: The comparison with its sides exchanged.
+FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {
     exp.GTE: exp.LTE,
     exp.GT: exp.LT,
     exp.LTE: exp.GTE,
@@ -90,9 +92,9 @@ def _two_bounds(condition: exp.And, column_of: ColumnOf) -> KeySet | None:
         while isinstance(part, exp.Paren):
             part = part.this
         column, kind, value = _comparison(part, column_of)
-        if column is None or value is None or kind not in _BOUNDS:
+        if column is None or value is None or kind not in SIDES:
             return None
-        end, shift = _BOUNDS[kind]
+        end, shift = SIDES[kind]
         bound = integer(value, shift)
         if bound is None or end in found:
             return None
@@ -108,11 +110,11 @@ def _comparison(
 ) -> tuple[Column | None, type[exp.Expression], exp.Expression | None]:
     """Column, kind of comparison, value; turned round where the value comes first."""
     kind: type[exp.Expression] = type(node)
-    if kind not in _FLIPPED:
+    if kind not in FLIPPED:
         return None, kind, None
     left, right = node.this, node.expression
     if isinstance(left, exp.Literal):
-        left, right, kind = right, left, _FLIPPED[kind]
+        left, right, kind = right, left, FLIPPED[kind]
     return _integer_column(left, column_of), kind, right
 
 

@@ -134,7 +134,7 @@ def key_sources(condition: exp.Expression, table: Table, alias: str) -> list[int
         column = table.column(name.name)
         if column is None or column.name.lower() in found:
             return None
-        literal = _literal(column, value)
+        literal = literal_of(column, value)
         if literal is None:
             return None
         found[column.name.lower()] = literal
@@ -144,7 +144,7 @@ def key_sources(condition: exp.Expression, table: Table, alias: str) -> list[int
     return [found[c] for c in wanted]
 
 
-def _literal(column: Column, value: exp.Literal) -> int | tuple[Any] | None:
+def literal_of(column: Column, value: exp.Literal) -> int | tuple[Any] | None:
     """The lifted literal's index or its value (in a tuple), if the column can take it as it is."""
     index = value.meta.get("param")
     kind = column.type.name

@@ -21,6 +21,7 @@ from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.fingerprint import FEW_DIGITS
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query.expression import CONNECTION_COLLATION
 from aurora_mysql.sql.query.sources import local, session_zone, statement_time
@@ -203,9 +204,12 @@ def _literal(node: exp.Literal, pc: PlanContext) -> _Part | None:
         return _Part("int", lambda row, params, ctx: params[index], 18)
     if "e" in text.lower() or len(text) > MAX_DIGITS:
         return None
+    whole, _, fraction = text.partition(".")
+    if index is not None and len(whole) <= FEW_DIGITS and len(fraction) <= FEW_DIGITS:
+        # All literals of its kind are as short.
+        return _Part("decimal", lambda row, params, ctx: params[index], FEW_DIGITS, FEW_DIGITS)
     pc.bake(node)
     value = Decimal(text)
-    whole, _, fraction = text.partition(".")
     return _Part("decimal", lambda row, params, ctx: value, max(len(whole.lstrip("0")), 1), len(fraction))
 
 

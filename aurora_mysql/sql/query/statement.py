@@ -20,8 +20,8 @@ from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
 from aurora_mysql.sql.query.builder import SessionCall
 from aurora_mysql.sql.query.failures import mysql_failure
-from aurora_mysql.sql.query.key_range import key_range_select
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
+from aurora_mysql.sql.query.memory_select import memory_select
 from aurora_mysql.sql.query.packed_rows import pack, row_expression
 from aurora_mysql.sql.query.point import point_select
 from aurora_mysql.sql.query.relations import materialise
@@ -340,8 +340,8 @@ def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False
         into=into,
         cacheable=select.cacheable,
     )
-    if wish is None and not into and not count_all:
-        in_memory = key_range_select(original, pc, plan)
+    if not into and not count_all:
+        in_memory = memory_select(original, pc, plan, wish)
         if in_memory is not None:
             return in_memory
     return plan

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from aurora_mysql.engine.key_leaves import LEAF_ROWS, MOST_LEAF_ROWS, IntKey, LeafLoad, after
+from aurora_mysql.engine.key_leaves import LOAD_ROWS, MOST_LEAF_ROWS, IntKey, LeafLoad, after
 from aurora_mysql.engine.key_pages import NEWEST, RowsFound
 from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.row_store import RowStore, TableRows
@@ -42,32 +42,33 @@ def load(table: TableRows, key: IntKey, loop: asyncio.AbstractEventLoop) -> Leaf
 
 def read(state: dict[IntKey, Row], start: IntKey) -> list[Row]:
     """What DuckDB answers."""
-    return [state[key] for key in sorted(state) if key >= start][:LEAF_ROWS]
+    return [state[key] for key in sorted(state) if key >= start][:LOAD_ROWS]
 
 
 def test_a_leaf_covers_from_its_start_to_behind_its_last_row(loop: asyncio.AbstractEventLoop) -> None:
     store, table = new_store()
     leaves = table.leaves
     assert leaves is not None
-    state = {(1, b): row(1, b) for b in range(0, 300, 2)}
+    state = {(1, b): row(1, b) for b in range(0, 700, 2)}
     made = load(table, (1, 70), loop)
     assert made.start == (1, 64)
     store.end_leaf_load(table, made, read(state, made.start))
     leaf = leaves.find((1, 70))
     assert leaf is not None and leaf.rows[1, 70] == row(1, 70)
     assert leaves.find((1, 71)) is leaf and (1, 71) not in leaf.rows
-    assert leaves.find((1, 190)) is leaf and leaves.find((1, 191)) is None and leaves.find((1, 63)) is None
+    assert leaves.find((1, 318)) is leaf and leaves.find((1, 575)) is None and leaves.find((1, 63)) is None
     # The one before ends where this one begins.
-    for key in ((1, 195), (1, 3)):
+    for key in ((1, 580), (1, 3)):
         made = load(table, key, loop)
         store.end_leaf_load(table, made, read(state, made.start))
     assert [(found.low, found.stop) for found in leaves.leaves] == [
         ((1,), (1, 64)),
-        ((1, 64), (1, 191)),
-        ((1, 192), None),
+        ((1, 64), (1, 320)),
+        ((1, 320), (1, 575)),
+        ((1, 576), None),
     ]
     # Behind the last row nothing is missing: what is appended there needs no look at DuckDB.
-    assert leaves.find((9, 9)) is leaves.leaves[2]
+    assert leaves.find((9, 9)) is leaves.leaves[3]
 
 
 def test_rows_that_begin_alike(loop: asyncio.AbstractEventLoop) -> None:

@@ -100,7 +100,7 @@ def test_candidates_against_all_history() -> None:
     dice = random.Random(1)
     index = SecondaryIndex(VALUE, 0)
     ever: set[tuple[int, int]] = {(dice.randrange(50), key) for key in range(100)}
-    index.build(*entries(*ever), 1)
+    index.build(entries(*ever), 1)
     for _ in range(2000):
         made = row(dice.randrange(100), dice.choice([None, dice.randrange(50)]))
         index.add(made)

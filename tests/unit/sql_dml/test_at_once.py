@@ -11,7 +11,7 @@ from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.executor import Executor
-from aurora_mysql.sql.result import Ok, ResultSet
+from tests.support.outcomes import Outcome, outcomes_of
 from tests.support.schema_session import SchemaSession, with_session
 
 TABLES = (
@@ -75,30 +75,8 @@ STATEMENTS = (
 )
 
 
-def outcomes(path: Path) -> list[tuple[str, Any, list[str]]]:
-    """What each statement gives: rows, (affected, insert id, info) or the error; and the warnings it leaves."""
-    found: list[tuple[str, Any, list[str]]] = []
-
-    async def work(session: SchemaSession) -> None:
-        session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
-        executor = Executor(session.services)
-        for sql in (*TABLES, *(sql for sql, _ in STATEMENTS)):
-            outcome: Any
-            try:
-                (result,) = [r async for r in executor.execute(session.ctx, sql)]
-            except MySQLError as error:
-                outcome = (error.errno, error.message)
-            else:
-                if isinstance(result, ResultSet):
-                    assert isinstance(result.rows, list)
-                    outcome = [tuple(row) for row in result.rows]
-                else:
-                    assert isinstance(result, Ok)
-                    outcome = (result.affected_rows, result.insert_id, result.info)
-            found.append((sql, outcome, [w.message for w in session.ctx.warnings]))
-
-    with_session(path, work)
-    return found
+def outcomes(path: Path) -> list[Outcome]:
+    return outcomes_of(path, (*TABLES, *(sql for sql, _ in STATEMENTS)))
 
 
 def test_the_short_way_is_as_the_long_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

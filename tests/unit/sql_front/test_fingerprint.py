@@ -37,6 +37,9 @@ def test_lifted(sql: str, params: list[Any]) -> None:
         ("SELECT 1", "SELECT 99999999999999999999", False),
         ("INSERT INTO t VALUES (1,'a')", "INSERT INTO t VALUES (2,NULL),(-3,'b'),(4.5,'c')", True),
         ("INSERT INTO t VALUES (1,'a')", "INSERT INTO t VALUES (1,now())", False),
+        ("SELECT 1.5", "SELECT 1234567890.0123456789", True),
+        ("SELECT 1.5", "SELECT 12345678901.5", False),
+        ("SELECT 1.5", "SELECT 1.50000000000", False),
         ("INSERT INTO d.t (a) VALUES (1)", "INSERT INTO d.t(a) VALUES (2), (3)", True),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.sql.plan import Plan
 from aurora_mysql.sql.query import plan_select
-from aurora_mysql.sql.query.key_range import KeyRangeSelect
+from aurora_mysql.sql.query.memory_select import MemorySelect
 from tests.support.query_session import QuerySession, parse
 from tests.support.schema_session import SchemaSession, with_session
 
@@ -60,7 +60,7 @@ def rows(dice: random.Random) -> list[tuple[Any, ...]]:
     ]
 
 
-def at_once(q: QuerySession, plan: KeyRangeSelect) -> list[tuple[Any, ...]] | None:
+def at_once(q: QuerySession, plan: MemorySelect) -> list[tuple[Any, ...]] | None:
     """The shortcut's rows, None when it takes the long way."""
     columns = len(plan.columns or ())
     read = plan.reader(q.engine, lambda positions: lambda row: tuple(row[at] for at in positions))
@@ -101,7 +101,7 @@ def test_memory_answers_as_duckdb_does(query: str, tmp_path: Path) -> None:
             low = dice.randrange(0, 380)
             sql = query.format(a=low, b=low + dice.randrange(0, 200))
             plan = plan_select(parse(sql), q.context(sql))
-            assert isinstance(plan, KeyRangeSelect)
+            assert isinstance(plan, MemorySelect)
             general = await answer(q, plan.general)
             for _ in range(4):  # memory is cold, then warm
                 found = await answer(q, plan)

@@ -17,7 +17,7 @@ from aurora_mysql.engine.engine import Engine
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.query import plan_select
-from aurora_mysql.sql.query.key_range import KeyRangeSelect
+from aurora_mysql.sql.query.memory_select import MemorySelect
 from aurora_mysql.sql.query.point import PointSelect
 from tests.support.query_session import QuerySession, parse
 from tests.support.schema_session import SchemaSession, with_session
@@ -60,7 +60,7 @@ class Reader:
             if self.ctx.transaction is None:
                 await tx.rollback()
 
-    def at_once(self, plan: KeyRangeSelect | PointSelect) -> list[tuple[Any, ...]] | None:
+    def at_once(self, plan: MemorySelect | PointSelect) -> list[tuple[Any, ...]] | None:
         read = plan.reader(self.engine, lambda positions: encoder(tuple(positions)))
         assert read is not None
         rows = read(self.ctx, ())
@@ -86,7 +86,7 @@ async def compare(reader: Reader, q: QuerySession, dice: random.Random, served: 
     for text in RANGES:
         sql = text.format(a=a, b=b, c=c, k=k, l=other)
         plan = plan_select(parse(sql), q.context(sql))
-        assert isinstance(plan, KeyRangeSelect), sql
+        assert isinstance(plan, MemorySelect), sql
         short = reader.at_once(plan)
         long = await reader.run(plan)
         general = await reader.run(plan.general)
@@ -99,7 +99,7 @@ async def compare(reader: Reader, q: QuerySession, dice: random.Random, served: 
     assert isinstance(point, PointSelect)
     sql = f"SELECT id, k, v FROM r WHERE id BETWEEN {b} AND {b}"
     other_plan = plan_select(parse(sql), q.context(sql))
-    assert isinstance(other_plan, KeyRangeSelect)
+    assert isinstance(other_plan, MemorySelect)
     one = reader.at_once(point)
     if one is not None:
         served["point"] = served.get("point", 0) + 1
