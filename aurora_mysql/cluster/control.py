@@ -1,7 +1,8 @@
 """The control channel between supervisor, instances and command line: JSON lines over loopback TCP, with a token.
 
 One request per line ``{"id", "op", "args"}``, one answer ``{"id", "result"}`` or ``{"id", "error"}``. The first line of
-a connection is the token. Requests of one connection are answered in order.
+a connection is the token. Requests of one connection are handled at the same time, and answered as they are done: a
+checkpoint takes minutes, and a promotion must not wait for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 class ControlError(AuroraError):
     """The other side refused, failed or went away; the message is for the operator."""
+
+
+class UnansweredError(ControlError):
+    """Nobody knows what became of the request: no answer in time, or the other side is gone."""
 
 
 class ControlServer:
@@ -59,13 +64,24 @@ class ControlServer:
             if not hmac.compare_digest(token, self._token):
                 return
             while line := await reader.readline():
-                writer.write(await self._answer(line))
-                await writer.drain()
+                answering = asyncio.create_task(self._reply(line, writer))
+                self._tasks.add(answering)
+                answering.add_done_callback(self._tasks.discard)
         except (OSError, ValueError, TimeoutError, asyncio.CancelledError):
             log.debug("a control connection ended")
         finally:
             self._tasks.discard(task)
             writer.close()
+
+    async def _reply(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(await self._answer(line))
+            await writer.drain()
+        except (ValueError, KeyError, TypeError):
+            log.debug("no request; the connection ends")
+            writer.close()
+        except (OSError, RuntimeError):
+            log.debug("nobody waits for an answer any more")
 
     async def _answer(self, line: bytes) -> bytes:
         request = json.loads(line)
@@ -81,14 +97,17 @@ class ControlServer:
 
 
 class ControlClient:
-    """One connection to a :class:`ControlServer`; calls may be made concurrently, answers come in order."""
+    """One connection to a :class:`ControlServer` for any number of calls at a time.
+
+    Invariant: an answer that comes too late is dropped, and the connection serves the calls after it: the other side
+    was busy, not gone.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
         self._writer = writer
-        self._lock = asyncio.Lock()
         self._next_id = 0
-        self.closed = False
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._listening = asyncio.create_task(self._listen(reader), name="control-answers")
 
     @classmethod
     async def connect(cls, port: int, token: str, *, timeout_s: float = 5.0) -> ControlClient:
@@ -105,32 +124,43 @@ class ControlClient:
         """Run `op` on the other side.
 
         Raises:
-            ControlError: refused, failed, gone, or no answer within `timeout_s` (the connection is closed then).
+            UnansweredError: it is gone, or did not answer within `timeout_s`. ControlError: it refused or failed.
         """
-        async with self._lock:
-            if self.closed:
-                raise ControlError(f"{op}: the connection is closed")
-            self._next_id += 1
-            request = {"id": self._next_id, "op": op, "args": args}
-            try:
-                async with asyncio.timeout(timeout_s):
-                    self._writer.write(json.dumps(request).encode() + b"\n")
-                    line = await self._reader.readline()
-            except (OSError, TimeoutError) as error:
-                self.close()
-                raise ControlError(f"{op}: {error or f'no answer within {timeout_s:g} s'}") from None
-            except asyncio.CancelledError:
-                self.close()
-                raise
-            if not line:
-                self.close()
-                raise ControlError(f"{op}: the process went away")
-        answer = json.loads(line)
+        if self._listening.done() or self._listening.cancelling():
+            raise UnansweredError(f"{op}: the process went away")
+        self._next_id += 1
+        number = self._next_id
+        answered = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                self._writer.write(json.dumps({"id": number, "op": op, "args": args}).encode() + b"\n")
+                answer = await answered
+        except TimeoutError:
+            raise UnansweredError(f"{op}: no answer within {timeout_s:g} s") from None
+        except OSError:
+            raise UnansweredError(f"{op}: the process went away") from None
+        finally:
+            del self._waiting[number]
         if "error" in answer:
             raise ControlError(answer["error"])
         return answer["result"]
 
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                answer = json.loads(line)
+                waiting = self._waiting.get(answer["id"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+        except (OSError, ValueError) as error:
+            log.debug("a control connection ended: %s", error)
+        finally:
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(ConnectionResetError())
+
     def close(self) -> None:
-        self.closed = True
+        """Calls that wait end with UnansweredError."""
+        self._listening.cancel()
         with contextlib.suppress(OSError, RuntimeError):
             self._writer.close()

@@ -293,6 +293,8 @@ class Instance:
             return await asyncio.to_thread(InstanceView(self).volume_status)
         if op == "checkpoint":
             return await self._checkpoint()
+        if op == "collect":  # not under the lock: slow disks must not hold up a change of roles
+            return await self._collect(int(args["below_lsn"]))
         if op == "backtrack":
             self.backtracking.start(str(args["to"]))
             return True
@@ -315,8 +317,6 @@ class Instance:
                 return await self._demote()
             if op == "assign":
                 return await self._assign(**args)
-            if op == "collect":
-                return await self._collect(int(args["below_lsn"]))
         raise ControlError(f"unknown request {op!r}")
 
     async def _promote(self, min_epoch: int) -> dict[str, Any]:
@@ -424,12 +424,12 @@ class Instance:
         return await self._checkpointer.take()
 
     async def _collect(self, below_lsn: int) -> bool:
-        if self.volume is None:
+        volume, stream = self.volume, self.stream
+        if volume is None or stream is None:
             raise ControlError("not the writer")
-        if self.stream is not None:
-            # A connected reader may have to go back to the log from where it is.
-            below_lsn = min([below_lsn, *(f.visible_lsn + 1 for f in self.stream.followers.values())])
-        await asyncio.to_thread(self.volume.collect, below_lsn)
+        # A connected reader may have to go back to the log from where it is.
+        below_lsn = min([below_lsn, *(f.visible_lsn + 1 for f in stream.followers.values())])
+        await asyncio.to_thread(volume.collect, below_lsn)
         return True
 
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from aurora_mysql.backup.source import Past, backup_document
 from aurora_mysql.cluster.config import MAX_READERS, ClusterConfig, InstanceSpec
-from aurora_mysql.cluster.control import ControlError, ControlServer
+from aurora_mysql.cluster.control import ControlError, ControlServer, UnansweredError
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir, write_private
 from aurora_mysql.cluster.failover import HangDetector, assign_endpoints, choose_writer
 from aurora_mysql.cluster.heartbeat import HeartbeatReceiver
@@ -33,6 +33,7 @@ TICK_S = 0.05
 #: At a cold start the freshest instance should win: how long the first one ready waits for the others.
 GATHER_S = 3.0
 PROMOTE_TIMEOUT_S = 60.0
+CHECKPOINT_TIMEOUT_S = 600.0
 INSTANCE_MODULE = "aurora_mysql.cluster.instance_main"
 
 
@@ -67,6 +68,7 @@ class Supervisor:
         self._heartbeat_port = 0
         self._retry_election_s = 0.0
         self._last_checkpoint_s = time.monotonic()
+        self._checkpointing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -202,11 +204,12 @@ class Supervisor:
         await self._assign()
         if self._writer() is not None and not self.ready.is_set() and all(m.available for m in self.members.values()):
             self.ready.set()
-        if now_s - self._last_checkpoint_s >= self.config.checkpoint_interval_s:
+        due = now_s - self._last_checkpoint_s >= self.config.checkpoint_interval_s
+        if due and (self._checkpointing is None or self._checkpointing.done()):
             self._last_checkpoint_s = now_s
-            task = asyncio.create_task(self._checkpoint())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._checkpointing = asyncio.create_task(self._checkpoint())
+            self._tasks.add(self._checkpointing)
+            self._checkpointing.add_done_callback(self._tasks.discard)
 
     async def _elect(self, now_s: float) -> None:
         available = [m for m in self.members.values() if m.available]
@@ -233,9 +236,8 @@ class Supervisor:
             raise ControlError("it is not running")
         try:
             answer = await control.call("promote", timeout_s=PROMOTE_TIMEOUT_S, min_epoch=self._epoch + 1)
-        except ControlError:
-            if control.closed:
-                process.kill()
+        except UnansweredError:
+            process.kill()
             raise
         self._epoch = int(answer["epoch"])
         member.beat.update(answer)
@@ -268,7 +270,7 @@ class Supervisor:
                 member.assigned = wanted
             except ControlError as error:
                 log.warning("%s did not take its endpoints: %s", member.id, error)
-                if member.control is not None and member.control.closed and member.process is not None:
+                if isinstance(error, UnansweredError) and member.process is not None:
                     member.process.kill()
 
     async def _checkpoint(self) -> None:
@@ -279,8 +281,8 @@ class Supervisor:
         if writer is None or worker is None or worker.control is None or writer.control is None:
             return
         try:
-            lsn = await worker.control.call("checkpoint", timeout_s=600)
-            await writer.control.call("collect", below_lsn=lsn + 1)
+            lsn = await worker.control.call("checkpoint", timeout_s=CHECKPOINT_TIMEOUT_S)
+            await writer.control.call("collect", timeout_s=CHECKPOINT_TIMEOUT_S, below_lsn=lsn + 1)
         except ControlError as error:
             log.warning("checkpoint by %s failed: %s", worker.id, error)
 

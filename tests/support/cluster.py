@@ -80,10 +80,12 @@ class Cluster:
         finally:
             connection.close()
 
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "aurora_mysql.cluster.cli", *arguments, "--data-dir", str(self.data_dir)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, cwd=self.data_dir)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=timeout_s, cwd=self.data_dir
+        )
 
     def status(self) -> dict[str, Any]:
         done = self.cli("status", "--json")

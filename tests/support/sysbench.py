@@ -60,9 +60,11 @@ def run(
     prepared: bool = False,
     tables: int = 4,
     table_size: int = 10_000,
+    rate: int = 0,
     options: Mapping[str, int] | None = None,
 ) -> Figures:
-    """One sysbench call (`command` is prepare, run or cleanup). `options` are those of a script of one's own.
+    """One sysbench call (`command` is prepare, run or cleanup) with at most `rate` transactions a second (0: as many as
+    go). `options` are those of a script of one's own.
 
     Raises:
         SysbenchError: it reports any error (deadlocks of such a script are retried).
@@ -79,6 +81,7 @@ def run(
         "--mysql-ssl=off",
         f"--threads={threads}",
         f"--time={seconds}",
+        f"--rate={rate}",
         f"--db-ps-mode={'auto' if prepared else 'disable'}",
     ]
     if options is not None:
