@@ -22,7 +22,7 @@ from aurora_mysql.storage.binary import (
     encode_identity,
     encode_start,
 )
-from aurora_mysql.storage.disk import LOCAL_DISK, Disk, File, read_file, write_all, write_atomically
+from aurora_mysql.storage.disk import LOCAL_DISK, NO_SPACE, Disk, File, read_file, write_all, write_atomically
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyLayout, Record, file_in
 from aurora_mysql.storage.segment import SegmentFile, SegmentName
@@ -170,11 +170,15 @@ class LocalCopy:
 
     def bytes_on_disk(self) -> int:
         """What the segments take, in bytes."""
-        total = 0
-        for name in self.segments():
+        return sum(size for _, size in self.segment_sizes())
+
+    def segment_sizes(self, history: EpochHistory | None = None) -> list[tuple[int, int]]:
+        """(start LSN, bytes) of the segments, ascending; `history` as for :meth:`segments`."""
+        sizes = []
+        for name in self.segments(history):
             with contextlib.suppress(FileNotFoundError):
-                total += self.disk.size(file_in(self.path, name.file_name()))
-        return total
+                sizes.append((name.start_lsn, self.disk.size(file_in(self.path, name.file_name()))))
+        return sizes
 
     def extent(self, history: EpochHistory) -> tuple[int, int, bool]:
         """(gap-free LSN, last CPL, damaged): how far the log of this copy reaches under `history`.
@@ -309,7 +313,11 @@ class LocalCopy:
     def remove_below(self, lsn: int, history: EpochHistory) -> None:
         """Delete whole segments whose records are all below `lsn`; the last one with a batch always stays."""
         if lsn > self.needed_from():
-            write_atomically(self.disk, file_in(self.path, "start"), encode_start(lsn))
+            try:
+                write_atomically(self.disk, file_in(self.path, "start"), encode_start(lsn))
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise  # on a full disk it is enough that others have it
         names = self.segments(history)
         while names and self._is_empty(names[-1]):
             del names[-1]

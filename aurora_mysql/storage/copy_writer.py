@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from aurora_mysql.storage.binary import (
     encode_body,
 )
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
-from aurora_mysql.storage.disk import File, Watch, write_all
+from aurora_mysql.storage.disk import NO_SPACE, File, Watch, write_all
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import CopyState, VolumeOptions, file_in
 from aurora_mysql.storage.next_segment import NEVER, NextSegment, start_of_next
@@ -188,6 +187,11 @@ class CopyWriter:
         """The copy was found damaged: format and refill it at the next bring-up."""
         self._distrust = True
 
+    @property
+    def awaited(self) -> bool:
+        """It takes part, or may come back with all that it acknowledged."""
+        return self.state in ("ok", "behind", "repairing", "full") and not self._distrust
+
     def filled_percent(self) -> float:
         """How much of what the copy lacked it has got from its peers; 100 when it lacks nothing."""
         if self.live or self._fill_from is None:
@@ -216,7 +220,7 @@ class CopyWriter:
                 self._owner.fenced(str(error))
                 break
             except (StorageError, OSError) as error:
-                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                if isinstance(error, OSError) and error.errno in NO_SPACE:
                     self.state = "full"
                 elif isinstance(error, (MissingCopyError, FileNotFoundError, NotADirectoryError)):
                     self.state = "missing"
@@ -368,6 +372,8 @@ class CopyWriter:
             scl = first - 1
         self.scl = self._fill_from = scl = min(scl, self._owner.target_lsn)
         self.copy.remove_void(self._owner.history, scl, self._fence)
+        # On a full disk this makes room for the rest.
+        self.copy.remove_below(min(self._owner.peers.collected_lsn, scl + 1), self._owner.history)
         scl = self._fill(scl)
         if self._file is None:
             self._rotate(scl + 1, 0)

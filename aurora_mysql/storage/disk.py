@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 OpenMode = Literal["read", "write", "create", "replace"]
+#: What a full disk says.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _FLAGS: dict[OpenMode, int] = {
     "read": os.O_RDONLY,

@@ -52,7 +52,8 @@ class VolumeOptions:
     `max_queued_bytes` bounds what waits while the write quorum is lost; `copy_queue_bytes` how far one slow copy
     may fall behind in memory before it is refilled from its peers instead. A scrub begins `scrub_interval_s` after the
     one before has ended; at 0 `scrub_bytes_per_s` there is none. Batches from `seal_aside_bytes` on are encrypted by a
-    copy's thread: the event loop has no time for it.
+    copy's thread: the event loop has no time for it. A copy that is behind keeps at most `hold_bytes` of log from being
+    collected.
     """
 
     segment_bytes: int = 16 << 20
@@ -65,6 +66,7 @@ class VolumeOptions:
     scrub_interval_s: float = 600.0
     scrub_bytes_per_s: int = 16 << 20
     seal_aside_bytes: int = 64 << 10
+    hold_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -27,6 +28,10 @@ class Peer(Protocol):
     def state(self) -> CopyState: ...
     @property
     def copy(self) -> LocalCopy: ...
+    @property
+    def scl(self) -> int: ...
+    @property
+    def awaited(self) -> bool: ...
     def prove(self) -> None: ...
 
 
@@ -49,9 +54,29 @@ class Peers:
         self._volume = volume
         self._collected = 0
 
-    def collected(self, below_lsn: int) -> None:
-        """Nothing below is missed in any copy."""
+    def to_collect(self, below_lsn: int, hold_bytes: int) -> int:
+        """Below which LSN the log goes, when nothing but the copies needs it up to `below_lsn`. A copy that comes back
+        goes on where it ended, unless it lacks more than `hold_bytes` by then."""
+        lacking = [w.scl + 1 for w in self._volume.writers() if w.awaited and w.scl + 1 < below_lsn]
+        if lacking:
+            sizes = self._segment_sizes()
+            held = (lsn for lsn in lacking if _bytes_between(sizes, lsn, below_lsn) <= hold_bytes)
+            below_lsn = min([below_lsn, *held])
         self._collected = max(self._collected, below_lsn)
+        return below_lsn
+
+    def _segment_sizes(self) -> list[tuple[int, int]]:
+        """(start LSN, bytes) of the segments of a copy that takes part, ascending."""
+        for writer in self._volume.writers():
+            if writer.live:
+                with contextlib.suppress(OSError):
+                    return writer.copy.segment_sizes(self._volume.history)
+        return []
+
+    @property
+    def collected_lsn(self) -> int:
+        """What this writer has collected: nothing below is missed in any copy."""
+        return self._collected
 
     def log_start(self, without: int) -> int:
         """Where the log starts, for copy `without` to be formatted and refilled.
@@ -133,3 +158,9 @@ class Peers:
             except OSError as error:
                 log.warning("copy %d can't be read: %s", writer.id, error)
         return max(recorded) or min(starts, default=1)
+
+
+def _bytes_between(sizes: Sequence[tuple[int, int]], from_lsn: int, to_lsn: int) -> int:
+    """What the segments with records from_lsn..to_lsn-1 take; the last may go on behind them."""
+    ends = [start for start, _ in sizes[1:]] + [to_lsn]
+    return sum(size for (start, size), end in zip(sizes, ends, strict=True) if end > from_lsn and start < to_lsn)

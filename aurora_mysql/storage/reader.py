@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -173,11 +172,8 @@ class VolumeReader:
         copies, history, _ = self._readable()
         longest: list[tuple[int, int]] = []
         for copy in copies:
-            sizes = []
             try:
-                for name in copy.segments(history):
-                    with contextlib.suppress(FileNotFoundError):
-                        sizes.append((name.start_lsn, self._disk.size(file_in(copy.path, name.file_name()))))
+                sizes = copy.segment_sizes(history)
             except OSError:
                 continue  # as above
             if sizes and (not longest or sizes[0] < longest[0]):

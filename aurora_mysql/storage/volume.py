@@ -285,9 +285,9 @@ class Volume:
         )
 
     def collect(self, below_lsn: int) -> None:
-        """Drop whole segments that end below `below_lsn` (never above the VDL)."""
-        limit = min(below_lsn, self.vdl + 1)
-        self.peers.collected(limit)
+        """Drop whole segments that end below `below_lsn` (never above the VDL), but those that a copy still needs which
+        is behind: when an AZ and one more are lost, too few are left to make it anew."""
+        limit = self.peers.to_collect(min(below_lsn, self.vdl + 1), self._options.hold_bytes)
         for writer in self._writers.values():
             if writer.live:
                 try:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Director:
-    """Damage (`lose`, `rot`) counts until the copy is whole again: at most two copies, three with `az_plus_one`.
+    """Damage (`lose`, `rot`) counts until the copy is whole again: at most two copies, three with `az_plus_one`. And it
+    never leaves fewer than a recovery needs: a volume may be making a copy anew because of other faults.
 
     Rot may hit the end of a copy's log, where it looks like a torn tail: then nothing tells recovery that the copy
     lacks what it acknowledged. The quorums stand that for one copy as long as recovery can read more than three. So
@@ -211,7 +212,7 @@ class Director:
     def lose(self, limit: int = 2) -> None:
         """A copy's directory goes, files that are open stay usable."""
         drive = self._some()
-        if self._may_damage(drive, limit):
+        if self._may_damage(drive, limit) and self.world.recoverable([drive]):
             self.world.note(f"copy {drive.id} is lost")
             drive.lose()
             self.damaged.append(drive)
@@ -223,6 +224,8 @@ class Director:
             return
         gone = [drive for drive in self._zone() if drive in active]
         gone.append(self.random.choice([drive for drive in active if drive not in gone]))
+        if not self.world.recoverable(gone):
+            return
         self.world.note(f"copies {[drive.id for drive in gone]} are lost")
         for drive in gone:
             drive.lose()
@@ -232,6 +235,8 @@ class Director:
         """A bit turns over, on the medium and in the cache."""
         drive = self._some()
         if not self._may_damage(drive, 1) or self.damaged or drive.directory is None:
+            return
+        if not self.world.recoverable([drive]):
             return
         if any(d.offline or d.cut_off or d.error_rate or d.latency_factor != 1.0 for d in self.drives):
             return
@@ -327,9 +332,10 @@ class Director:
         self.world.let_commit(3)
         self.kernel.pause(0.02 * self.random.random())
         lost = self.random.choice([drive for drive in active if drive not in away])
-        self.world.note(f"copy {lost.id} is lost")
-        lost.lose()
-        self.damaged.append(lost)
+        if self.world.recoverable([lost]):
+            self.world.note(f"copy {lost.id} is lost")
+            lost.lose()
+            self.damaged.append(lost)
         for drive in away:
             drive.offline = False
         if self.random.random() < 0.5:

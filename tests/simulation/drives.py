@@ -18,39 +18,41 @@ SECTOR_BYTES = 512
 
 
 class Inode:
-    """A file: `cache` is what is read, `medium` what a power loss leaves, `dirty` the writes in between."""
+    """A file: `cache` is what is read, `medium` what a power loss leaves, `dirty` the stretches (offset, bytes) of the
+    cache that it lacks."""
 
     __slots__ = ("cache", "dirty", "lock", "medium", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.cache, self.medium = bytearray(), bytearray()
-        self.dirty: list[tuple[int, bytes]] = []
+        self.dirty: list[tuple[int, int]] = []
         self.lock: SimFile | None = None
 
     def write(self, data: bytes, at: int) -> None:
         _put(self.cache, data, at)
-        self.dirty.append((at, data))
+        self.dirty.append((at, len(data)))
 
     def sync(self) -> None:
-        for at, data in self.dirty:
-            _put(self.medium, data, at)
+        for at, size in self.dirty:
+            _put(self.medium, self.cache[at : at + size], at)
         self.dirty.clear()
 
     def lose_power(self, kernel: Kernel) -> None:
         """Each sector that was written but not synced is there or isn't."""
-        for at, data in self.dirty:
-            while data:
-                part = SECTOR_BYTES - at % SECTOR_BYTES
+        for at, size in self.dirty:
+            end = at + size
+            while at < end:
+                part = min(SECTOR_BYTES - at % SECTOR_BYTES, end - at)
                 if kernel.random.random() < 0.5:
-                    _put(self.medium, data[:part], at)
-                at, data = at + part, data[part:]
+                    _put(self.medium, self.cache[at : at + part], at)
+                at += part
         self.dirty.clear()
         self.cache = bytearray(self.medium)
         self.lock = None
 
 
-def _put(target: bytearray, data: bytes, at: int) -> None:
+def _put(target: bytearray, data: bytes | bytearray, at: int) -> None:
     if at > len(target):
         target.extend(bytes(at - len(target)))
     target[at : at + len(data)] = data

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -333,8 +333,14 @@ class World:
         """Whether the copy on `drive`, by itself and after a power loss, has everything that was acknowledged."""
         return not self.missing(drive)
 
-    def missing(self, drive: Drive) -> str:
-        """What the copy lacks; empty when it is whole."""
+    def recoverable(self, lost: Collection[Drive]) -> bool:
+        """Whether enough copies are left for a recovery when those on `lost` are gone, too. One that is being refilled
+        is as good as lost, whoever asked for that."""
+        left = {drive.layout.id for drive in self.drives.all if drive not in lost and not self.unusable(drive)}
+        return all(membership.can_read(left) for membership in self.memberships())
+
+    def unusable(self, drive: Drive) -> str:
+        """Why no recovery could go by the copy on `drive`; empty when one could, though records may be missing."""
         if drive.directory is None or not drive.directory_durable:
             return "it isn't there"
         copy = LocalCopy(drive.layout, CLUSTER_ID, MediumDisk(self.drives, self.world))
@@ -344,9 +350,17 @@ class World:
             history = copy.read_history()
             if not copy.is_complete():
                 return "it is being refilled"
-            if copy.extent(history)[2]:
-                return "it is damaged"
-            records = list(copy.read(history, self.truth.first_lsn, self.truth.vdl))
+            return "it is damaged" if copy.extent(history)[2] else ""
+        except (StorageError, OSError) as error:
+            return str(error)
+
+    def missing(self, drive: Drive) -> str:
+        """What the copy lacks; empty when it is whole."""
+        if reason := self.unusable(drive):
+            return reason
+        copy = LocalCopy(drive.layout, CLUSTER_ID, MediumDisk(self.drives, self.world))
+        try:
+            records = list(copy.read(copy.read_history(), self.truth.first_lsn, self.truth.vdl))
         except (StorageError, OSError) as error:
             return str(error)
         for lsn, record in enumerate(records, self.truth.first_lsn):

@@ -140,6 +140,53 @@ def test_segments_rotate_and_collection_leaves_what_is_needed(rig: Rig) -> None:
     assert [r.lsn for r in volume.read(50, last)] == list(range(50, last + 1))
 
 
+def test_a_copy_that_is_behind_finds_what_it_lacks_after_a_collection(rig: Rig) -> None:
+    """When an AZ and one more go, two copies and this one are left: too few to make it anew."""
+    volume = rig.open()
+    write(volume, 10, 1000)
+    until(lambda: whole(volume))
+    rig.board.add([rig.path(2)], 100, 600)
+    last = write(volume, 100, 1000)
+    until(lambda: states(volume)[2] == "behind" and all(volume.status().copies[n].scl == last for n in (2, 3, 4, 5)))
+    volume.collect(90)
+    for copy in (1, 5, 6):
+        shutil.rmtree(rig.path(copy))
+    rig.volumes.pop().close()
+    rig.board.clear()
+    volume = rig.open()
+    until(lambda: whole(volume))
+    assert [r.lsn for r in volume.read(90, last)] == list(range(90, last + 1))
+
+
+def test_a_copy_holds_a_bounded_part_of_the_log(rig: Rig) -> None:
+    volume = rig.open(dataclasses.replace(OPTIONS, hold_bytes=40 << 10))
+    until(lambda: whole(volume))
+    rig.board.add([rig.path(2)], 100, 600)
+    write(volume, 1)
+    until(lambda: states(volume)[2] == "behind")
+    for count, kept in ((20, True), (60, False)):
+        last = write(volume, count, 1000)
+        until(lambda last=last: sum(copy.scl == last for copy in volume.status().copies) == 5)  # type: ignore[misc]
+        volume.collect(last)
+        assert (SegmentFile(rig.segments(3)[0]).header.start_lsn == 1) == kept
+    rig.board.clear()
+    until(lambda: whole(volume))
+
+
+def test_a_collection_makes_room_on_a_full_disk(rig: Rig) -> None:
+    volume = rig.open()
+    last = write(volume, 60, 1000)
+    until(lambda: whole(volume))
+    rig.board.add([rig.path(2)], 100, 600, error=errno.ENOSPC)
+    write(volume, 20, 1000)
+    until(lambda: states(volume)[2] == "full")
+    assert SegmentFile(rig.segments(2)[0]).header.start_lsn == 1
+    volume.collect(last)
+    until(lambda: SegmentFile(rig.segments(2)[0]).header.start_lsn > 30)
+    rig.board.clear()
+    until(lambda: whole(volume))
+
+
 def test_lost_copies_are_refilled_while_commits_go_on(rig: Rig) -> None:
     volume = rig.open()
     write(volume, 30)
