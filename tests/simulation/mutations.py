@@ -13,6 +13,7 @@ from aurora_mysql.storage.copy import LocalCopy
 from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.membership import Membership, MembershipChange
+from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.recovery import CopyExtent, CopyReport, Decision
 from aurora_mysql.storage.scrubber import Scrubber
 from aurora_mysql.storage.segment import SegmentFile
@@ -178,6 +179,26 @@ def _history_before_the_fill(patch: Patch) -> None:
     patch(CopyWriter, "_fill", early)
 
 
+def _collected_under_copies_behind(patch: Patch) -> None:
+    patch(Peers, "to_collect", lambda self, below_lsn, hold_bytes: below_lsn)
+
+
+def _obedience_not_proved(patch: Patch) -> None:
+    """A copy that was made anew counts as complete, whoever the others obey by then."""
+    patch(Peers, "prove", lambda self, without: None)
+
+
+def _joined_whatever_came_meanwhile(patch: Patch) -> None:
+    """A copy takes part from where its filling ended, even if more became durable, or the copies changed, meanwhile."""
+    whole = volume.Volume.join
+
+    def join(self: volume.Volume, writer: CopyWriter, scl: int) -> bool:
+        writer.history = self.history
+        return whole(self, writer, self.target_lsn)
+
+    patch(volume.Volume, "join", join)
+
+
 MUTATIONS = (
     Mutation(
         "write quorum of three", _write_quorum_of_three, ("race_apart", "cut", "failover", "az_plus_one"), (44, 54)
@@ -201,5 +222,10 @@ MUTATIONS = (
     Mutation("replaced copies still count", _replaced_copies_still_count, ("replace", "kill"), (1, 6)),
     Mutation("either six for ever", _either_six_for_ever, ("handover",), (5, 28)),
     Mutation("made ahead means begun", _made_ahead_means_begun, ("kill", "power"), (), "a last writer to open"),
+    Mutation(
+        "collected under copies behind", _collected_under_copies_behind, ("collect", "cut", "az_plus_one"), (0, 159)
+    ),
+    Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (427, 544)),
+    Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("lose", "kill"), (4, 106)),
     Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )
