@@ -297,6 +297,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1400: ("XAE09", "XAER_OUTSIDE: Some work is done outside global transaction"),
     1406: ("22001", "Data too long for column '%s' at row %d"),
     1407: ("42000", "Bad SQLSTATE: '%s'"),
+    1403: ("42000", "There is no such grant defined for user '%s' on host '%s' on routine '%s'"),
     1410: ("42000", "You are not allowed to create a user with GRANT"),
     1411: ("HY000", "Incorrect %s value: '%s' for function %s"),
     1412: ("HY000", "Table definition has changed, please retry transaction"),
@@ -429,6 +430,17 @@ ERRORS: dict[int, tuple[str, str]] = {
     3161: ("HY000", "Storage engine %s is disabled (Table creation is disallowed)."),
     3165: ("42000", "A path expression is not a path to a cell in an array."),
     3167: ("HY000", "The '%s' feature is disabled"),
+    3523: ("HY000", "Unknown authorization ID `%s`@`%s`"),
+    3530: ("HY000", "`%s`@`%s` is not granted to `%s`@`%s`"),
+    3628: (
+        "HY000",
+        "The role `%s`@`%s` is a mandatory role and can't be revoked or dropped. The restriction can be lifted by "
+        "excluding the role identifier from the global variable mandatory_roles.",
+    ),
+    4027: (
+        "HY000",
+        "User account `%s`@`%s` is directly or indirectly granted to the role `%s`@`%s`. The GRANT would create a loop",
+    ),
     3546: ("HY000", "@@GLOBAL.GTID_PURGED cannot be changed: %s"),
     3552: ("HY000", "Access to system schema '%s' is rejected."),
     3572: (

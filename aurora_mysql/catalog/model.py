@@ -301,11 +301,16 @@ class User:
     password_expired: bool = False
     require_ssl: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
+    #: Roles (which are accounts) granted to it: (user, host, WITH ADMIN OPTION).
+    roles: tuple[tuple[str, str, bool], ...] = ()
+    #: What SET DEFAULT ROLE chose of them.
+    default_roles: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Privileges of one account at one level: `database` '' = global, `table` '' = the whole database."""
+    """Privileges of one account at one level: `database` '' = global, `table` '' = the whole database, else a table,
+    view, or what :func:`routine_level` makes of a routine. `columns` are (privilege, column of the table)."""
 
     user: str
     host: str
@@ -313,6 +318,20 @@ class Grant:
     table: str
     privileges: frozenset[str]
     grant_option: bool = False
+    columns: frozenset[tuple[str, str]] = frozenset()
+
+
+def routine_level(kind: str, name: str) -> str:
+    """The `table` of a grant on a routine; no table can have such a name."""
+    return f"\0{kind}\0{name.lower()}"
+
+
+def routine_of_level(table: str) -> tuple[str, str] | None:
+    """(kind, lower-case name) of a grant's routine, None when it is not about one."""
+    if not table.startswith("\0"):
+        return None
+    _, kind, name = table.split("\0")
+    return kind, name
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class SessionContext:
         connection_id: what CONNECTION_ID() and the process list show.
         user: the authenticated account. `login_user`/`login_host` are what the client gave (USER()).
         database: current database, '' when none.
+        roles: active roles, as SET ROLE chose them; those of them that every account has are `mandatory_roles`.
         variables: session system variables that differ from the globals, lower case.
         user_variables: @name -> value, lower case.
         transaction: the open explicit (or autocommit=0) transaction, None in between.
@@ -58,6 +59,8 @@ class SessionContext:
     login_user: str = ""
     login_host: str = ""
     database: str = ""
+    roles: tuple[tuple[str, str], ...] = ()
+    mandatory_roles: frozenset[tuple[str, str]] = frozenset()
     variables: dict[str, Any] = field(default_factory=dict)
     user_variables: dict[str, Any] = field(default_factory=dict)
     transaction: Transaction | None = None

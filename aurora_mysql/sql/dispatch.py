@@ -72,7 +72,7 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
             from aurora_mysql.sql.routines.statements import plan_routine
 
             return plan_routine(text, pc)
-        if kind != "USER":
+        if kind not in ("USER", "ROLE"):
             raise unsupported(" ".join(words[:2]))
     if verb == "LOAD":
         from aurora_mysql.sql.dml import plan_load_data

@@ -370,7 +370,7 @@ class Executor:
         if statement.verb not in SHAPED:
             pc = self.context(ctx, statement.text, ())
             plan = plan_text(statement, pc)
-            return CachedPlan(plan, _needed(pc)), pc.params
+            return CachedPlan(plan, _needed(pc), columns=pc.needed_columns()), pc.params
         shape = lift(statement)
         key = (shape.key, *self.environment(ctx))
         found = self.plans.get(key, shape.params)
@@ -399,7 +399,7 @@ class Executor:
     ) -> CachedPlan:
         pc = self.context(ctx, statement.text, shape.params)
         plan = plan_shaped(shape, statement, pc, parsed)
-        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized))
+        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized), columns=pc.needed_columns())
         if plan.cacheable:
             self.plans.put(key, shape.params, pc.baked, found, pc.sized)
         return found
@@ -412,12 +412,12 @@ class Executor:
         """Raises 1142 and the like when the session's user may not run the plan."""
         if not found.privileges:
             return
-        who = (ctx.user.user, ctx.user.host, self.engine.catalog.version)
+        who = (ctx.user.user, ctx.user.host, ctx.roles, self.engine.catalog.version)
         if who in found.allowed_for:
             return
         from aurora_mysql.sql.admin import privileges
 
-        privileges.check(self.engine.catalog, ctx, found.privileges)
+        privileges.check(self.engine.catalog, ctx, found.privileges, found.columns)
         if len(found.allowed_for) < 256:
             found.allowed_for.add(who)
 
@@ -590,7 +590,10 @@ class Executor:
         return found.plan.columns or []
 
     def begin_session(self, ctx: SessionContext) -> None:
+        from aurora_mysql.sql.admin.roles import activate_default_roles
+
         self.services.variables.begin_session(ctx)
+        activate_default_roles(ctx, self.services)
 
     async def close_session(self, ctx: SessionContext) -> None:
         try:
@@ -637,7 +640,9 @@ class Executor:
     def is_administrator(self, user: User) -> bool:
         from aurora_mysql.sql.admin import privileges
 
-        return privileges.has_privilege(self.engine.catalog, user, "CONNECTION_ADMIN", "", "")
+        return privileges.has_privilege(
+            self.engine.catalog, frozenset(((user.user, user.host),)), "CONNECTION_ADMIN", "", ""
+        )
 
 
 def _needed(pc: PlanContext) -> frozenset[Privilege]:

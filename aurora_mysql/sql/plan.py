@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -45,6 +45,7 @@ class PlanContext:
     baked: set[int] = field(default_factory=set)
     sized: set[int] = field(default_factory=set)
     privileges: set[Privilege] = field(default_factory=set)
+    columns: dict[Privilege, set[str]] = field(default_factory=dict)
     found_names: FoundNames | None = None
 
     def bake(self, node: exp.Expression) -> None:
@@ -57,6 +58,13 @@ class PlanContext:
     def need(self, privilege: str, database: str = "", table: str = "") -> None:
         """Record a privilege that the running user must hold."""
         self.privileges.add((privilege, database, table))
+
+    def need_columns(self, privilege: str, database: str, table: str, names: Iterable[str]) -> None:
+        """Record for which columns a privilege on their table is needed: one on the columns will do."""
+        self.columns.setdefault((privilege, database, table), set()).update(names)
+
+    def needed_columns(self) -> dict[Privilege, frozenset[str]]:
+        return {need: frozenset(names) for need, names in self.columns.items()}
 
 
 class Plan(Protocol):

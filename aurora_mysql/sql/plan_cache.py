@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,10 @@ class CachedPlan:
     privileges: frozenset[Privilege]
     #: The plan depends on no literal's value or size.
     universal: bool = False
-    #: (user, host, catalog version) for which the privileges were found sufficient.
-    allowed_for: set[tuple[str, str, int]] = field(default_factory=set)
+    #: (user, host, active roles, catalog version) for which the privileges were found sufficient.
+    allowed_for: set[tuple[str, str, tuple[tuple[str, str], ...], int]] = field(default_factory=set)
+    #: The columns for which a privilege is needed, where columns may have privileges of their own.
+    columns: Mapping[Privilege, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

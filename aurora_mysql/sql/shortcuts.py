@@ -136,7 +136,7 @@ class ShortcutTables:
         ):
             return None
         environment = executor.environment(ctx)
-        key = (environment, ctx.user.user, ctx.user.host, ctx.autocommit, encoding)
+        key = (environment, ctx.user.user, ctx.user.host, ctx.roles, ctx.autocommit, encoding)
         table = self._tables.get(key)
         if table is None or not table.hold():
             if len(self._tables) >= _MOST_TABLES:

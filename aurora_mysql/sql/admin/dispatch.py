@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aurora_mysql.errors import mysql_error, unsupported
-from aurora_mysql.sql.admin import server_statements, users
+from aurora_mysql.sql.admin import grants, roles, server_statements, users
 from aurora_mysql.sql.admin.set_statement import plan_reset_persist, plan_set
 from aurora_mysql.sql.lexer import TokenCursor, tokenize
 from aurora_mysql.sql.plan import Plan, PlanContext
 
+_ROLE_VERBS = {"CREATE": roles.plan_create_role, "DROP": roles.plan_drop_role}
 _ACCOUNT_VERBS = {
     "CREATE": users.plan_create_user,
     "ALTER": users.plan_alter_user,
@@ -15,8 +16,8 @@ _ACCOUNT_VERBS = {
     "RENAME": users.plan_rename_user,
 }
 _VERBS = {
-    "GRANT": users.plan_grant,
-    "REVOKE": users.plan_revoke,
+    "GRANT": grants.plan_grant,
+    "REVOKE": grants.plan_revoke,
     "KILL": server_statements.plan_kill,
     "FLUSH": server_statements.plan_flush,
     "CALL": server_statements.plan_call,
@@ -42,9 +43,15 @@ def plan_admin(text: str, pc: PlanContext) -> Plan:
     if verb == "SET":
         if cur.accept_word("PASSWORD"):
             return users.plan_set_password(cur, pc)
-        if cur.accept_any("ROLE", "RESOURCE", "DEFAULT"):
-            raise unsupported("roles and resource groups")
+        if cur.accept_word("DEFAULT", "ROLE"):
+            return roles.plan_set_default_role(cur, pc)
+        if cur.accept_word("ROLE"):
+            return roles.plan_set_role(cur, pc)
+        if cur.accept_word("RESOURCE"):
+            raise unsupported("resource groups")
         return plan_set(cur, pc)
+    if verb in _ROLE_VERBS and cur.accept_word("ROLE"):
+        return _ROLE_VERBS[verb](cur, pc)
     if verb in _ACCOUNT_VERBS:
         if not cur.accept_word("USER"):
             raise mysql_error(1064, text[:80], 1)

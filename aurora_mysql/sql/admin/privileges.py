@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from aurora_mysql.catalog.model import Catalog, Grant, User
+from aurora_mysql.catalog.model import Catalog, Grant, routine_of_level
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.admin.accounts import like
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Privilege
 
 ALL = "ALL PRIVILEGES"
+
+Account = tuple[str, str]
+#: (privilege, database, table) -> the columns that a statement needs it for.
+ColumnNeeds = Mapping[Privilege, frozenset[str]]
 
 #: Privileges that exist at table level; those of a database add the second set; the rest is global only.
 TABLE_PRIVILEGES = frozenset(
@@ -26,11 +30,45 @@ GLOBAL_PRIVILEGES = DATABASE_PRIVILEGES | {
     "SESSION_VARIABLES_ADMIN", "ROLE_ADMIN", "BACKUP_ADMIN",
 }  # fmt: skip
 
+#: In the order in which SHOW GRANTS lists them; the others are dynamic and come behind.
+STATIC_PRIVILEGES = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "SHUTDOWN", "PROCESS", "FILE", "REFERENCES",
+    "INDEX", "ALTER", "SHOW DATABASES", "SUPER", "CREATE TEMPORARY TABLES", "LOCK TABLES", "EXECUTE",
+    "REPLICATION SLAVE", "REPLICATION CLIENT", "CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE",
+    "CREATE USER", "EVENT", "TRIGGER", "CREATE TABLESPACE", "CREATE ROLE", "DROP ROLE",
+)  # fmt: skip
+ROUTINE_PRIVILEGES = frozenset(("EXECUTE", "ALTER ROUTINE"))
+COLUMN_PRIVILEGES = frozenset(("SELECT", "INSERT", "UPDATE", "REFERENCES"))
+
 _SYSTEM = ("information_schema", "performance_schema")
 
 
-def _grants(catalog: Catalog, user: User) -> Iterable[Grant]:
-    return (g for g in catalog.grants.values() if g.user == user.user and g.host == user.host)
+def accounts_of(catalog: Catalog, ctx: SessionContext) -> frozenset[Account]:
+    """The accounts whose grants the session has: its user, the active roles that are still its own, and theirs."""
+    account = (ctx.user.user, ctx.user.host)
+    if not ctx.roles:
+        return frozenset((account,))
+    user = catalog.users.get(account)
+    granted = {(name, host) for name, host, _ in user.roles} if user is not None else set()
+    own = [role for role in ctx.roles if role in granted or role in ctx.mandatory_roles]
+    return frozenset((account, *with_their_roles(catalog, own)))
+
+
+def with_their_roles(catalog: Catalog, roles: Iterable[Account]) -> set[Account]:
+    """`roles` and all that are granted to them, as far as they exist."""
+    found: set[Account] = set()
+    waiting = list(roles)
+    while waiting:
+        role = waiting.pop()
+        user = catalog.users.get(role)
+        if user is not None and role not in found:
+            found.add(role)
+            waiting += [(name, host) for name, host, _ in user.roles]
+    return found
+
+
+def grants_of(catalog: Catalog, accounts: frozenset[Account]) -> Iterable[Grant]:
+    return (g for g in catalog.grants.values() if (g.user, g.host) in accounts)
 
 
 def _covers(grant: Grant, database: str, table: str) -> bool:
@@ -41,13 +79,14 @@ def _covers(grant: Grant, database: str, table: str) -> bool:
     return database != "" and (grant.database == database or like(grant.database, database))
 
 
-def has_privilege(catalog: Catalog, user: User, privilege: str, database: str, table: str) -> bool:
-    """Whether `user` holds `privilege` on the table (or the database, or globally, when names are '')."""
+def has_privilege(catalog: Catalog, accounts: frozenset[Account], privilege: str, database: str, table: str) -> bool:
+    """Whether `accounts` (of one session) hold `privilege` on the table or routine (or the database, or globally, when
+    names are '')."""
     if privilege == "USAGE":
         return True
     if database.lower() in _SYSTEM and privilege == "SELECT":
         return True
-    for grant in _grants(catalog, user):
+    for grant in grants_of(catalog, accounts):
         if _covers(grant, database, table):
             if privilege == "GRANT OPTION":
                 if grant.grant_option:
@@ -59,11 +98,24 @@ def has_privilege(catalog: Catalog, user: User, privilege: str, database: str, t
     return False
 
 
-def may_see_database(catalog: Catalog, user: User, database: str) -> bool:
+def privileged_columns(
+    catalog: Catalog, accounts: frozenset[Account], privilege: str, database: str, table: str
+) -> set[str]:
+    """Columns (lower case) for which `accounts` hold `privilege` alone."""
+    return {
+        column.lower()
+        for grant in grants_of(catalog, accounts)
+        if (grant.database, grant.table) == (database, table)
+        for name, column in grant.columns
+        if name == privilege
+    }
+
+
+def may_see_database(catalog: Catalog, ctx: SessionContext, database: str) -> bool:
     """Whether USE is allowed and SHOW DATABASES lists it: any privilege in it, or SHOW DATABASES."""
     if database.lower() in _SYSTEM:
         return True
-    for grant in _grants(catalog, user):
+    for grant in grants_of(catalog, accounts_of(catalog, ctx)):
         if not grant.database:
             if grant.privileges & (DATABASE_PRIVILEGES | {ALL, "SHOW DATABASES"}):
                 return True
@@ -72,18 +124,32 @@ def may_see_database(catalog: Catalog, user: User, database: str) -> bool:
     return False
 
 
-def check(catalog: Catalog, ctx: SessionContext, privileges: Iterable[Privilege]) -> None:
-    """Raise 1142, 1044 or 1227 for the first privilege that the session's user lacks; 1045 when the account is gone."""
+def check(
+    catalog: Catalog, ctx: SessionContext, privileges: Iterable[Privilege], columns: ColumnNeeds | None = None
+) -> None:
+    """Raise 1142, 1143, 1044, 1370 or 1227 for the first privilege that the session lacks; 1045 when its account is
+    gone. `columns`: for which a privilege is needed; those of privileges on the whole table need not be there."""
     user = ctx.user
     if (user.user, user.host) not in catalog.users:
         raise mysql_error(1045, user.user, user.host, "YES")
+    accounts = accounts_of(catalog, ctx)
+    host = ctx.login_host or user.host
     for privilege, database, table in sorted(privileges):
-        if has_privilege(catalog, user, privilege, database, table):
+        if has_privilege(catalog, accounts, privilege, database, table):
             continue
-        if table and privilege == "EXECUTE":
-            raise mysql_error(1370, "execute", user.user, ctx.login_host or user.host, f"{database}.{table}")
+        own = privileged_columns(catalog, accounts, privilege, database, table) if table else set()
+        if own:
+            needed = (columns or {}).get((privilege, database, table), frozenset())
+            missing = sorted(name for name in needed if name.lower() not in own)
+            if missing:
+                raise mysql_error(1143, privilege, user.user, host, missing[0], table)
+            if needed or privilege == "SELECT":
+                continue
+        routine = routine_of_level(table)
+        if routine is not None:
+            raise mysql_error(1370, privilege.lower(), user.user, host, f"{database}.{routine[1]}")
         if table:
-            raise mysql_error(1142, privilege, user.user, ctx.login_host or user.host, table)
+            raise mysql_error(1142, privilege, user.user, host, table)
         if database:
-            raise mysql_error(1044, user.user, ctx.login_host or user.host, database)
+            raise mysql_error(1044, user.user, host, database)
         raise mysql_error(1227, "SUPER or " + privilege if privilege.endswith("_ADMIN") else privilege)

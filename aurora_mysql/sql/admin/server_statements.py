@@ -24,7 +24,9 @@ def _kill(pc: PlanContext, ctx: SessionContext, connection_id: int, *, whole: bo
     if target is None:
         raise mysql_error(1094, connection_id)
     own = (target.user.user, target.user.host) == (ctx.user.user, ctx.user.host)
-    if not own and not privileges.has_privilege(pc.engine.catalog, ctx.user, "CONNECTION_ADMIN", "", ""):
+    if not own and not privileges.has_privilege(
+        pc.engine.catalog, privileges.accounts_of(pc.engine.catalog, ctx), "CONNECTION_ADMIN", "", ""
+    ):
         raise mysql_error(1095, connection_id)
     target.interrupt(whole_connection=whole)
 
@@ -149,7 +151,7 @@ def use_database(pc: PlanContext, ctx: SessionContext, name: str) -> None:
     if name.lower() in ("information_schema", "performance_schema"):
         ctx.database = name.lower()
         return
-    if not privileges.may_see_database(catalog, ctx.user, name):
+    if not privileges.may_see_database(catalog, ctx, name):
         raise mysql_error(1044, ctx.user.user, ctx.login_host or ctx.user.host, name)
     if name not in catalog.databases and name.lower() not in ("mysql", "sys"):
         raise mysql_error(1049, name)

@@ -1,4 +1,4 @@
-"""Accounts and grants: CREATE/ALTER/DROP/RENAME USER, SET PASSWORD, GRANT, REVOKE. All travel in the redo log."""
+"""Accounts: CREATE/ALTER/DROP/RENAME USER, SET PASSWORD. They travel in the redo log."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from aurora_mysql.catalog.model import Catalog, CatalogDelta, Grant, User
 from aurora_mysql.catalog.passwords import make_auth_string
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.admin.action import ActionPlan
-from aurora_mysql.sql.admin.privileges import ALL, DATABASE_PRIVILEGES, GLOBAL_PRIVILEGES, TABLE_PRIVILEGES
+from aurora_mysql.sql.admin.privileges import Account
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.lexer import TokenCursor
 from aurora_mysql.sql.plan import Plan, PlanContext
 
-Account = tuple[str, str]
 _PLUGINS = ("caching_sha2_password", "mysql_native_password")
 
 
@@ -40,11 +39,34 @@ def account(cur: TokenCursor, pc: PlanContext) -> Account:
     return name, "%"
 
 
-def _text(names: list[Account]) -> str:
+def account_list(cur: TokenCursor, pc: PlanContext) -> list[Account]:
+    names = [account(cur, pc)]
+    while cur.accept_op(","):
+        names.append(account(cur, pc))
+    return names
+
+
+def without_accounts(catalog: Catalog, gone: set[Account]) -> CatalogDelta | None:
+    """What drops the accounts `gone`, their grants, and them as roles of others."""
+    if not gone:
+        return None
+    users: dict[Account, User | None] = dict.fromkeys(gone)
+    for name, user in catalog.users.items():
+        if name not in gone and any(role[:2] in gone for role in user.roles):
+            users[name] = dataclasses.replace(
+                user,
+                roles=tuple(r for r in user.roles if r[:2] not in gone),
+                default_roles=tuple(r for r in user.default_roles if r not in gone),
+            )
+    grants: dict[tuple[str, str, str, str], Grant | None] = {k: None for k in catalog.grants if k[:2] in gone}
+    return CatalogDelta(users=users, grants=grants)
+
+
+def accounts_text(names: list[Account]) -> str:
     return ",".join(f"'{user}'@'{host}'" for user, host in names)
 
 
-def _schema_plan(pc: PlanContext, delta: Callable[[SessionContext, Catalog], CatalogDelta | None]) -> Plan:
+def schema_plan(pc: PlanContext, delta: Callable[[SessionContext, Catalog], CatalogDelta | None]) -> Plan:
     engine = pc.engine
 
     async def run(ctx: SessionContext) -> None:
@@ -121,6 +143,30 @@ def _options(cur: TokenCursor) -> dict[str, Any]:
     return changes
 
 
+def _default_role(
+    cur: TokenCursor, pc: PlanContext
+) -> Callable[[SessionContext, Catalog, Account, User | None, bool], User] | None:
+    """``DEFAULT ROLE ...``: what makes of an account one with these default roles. CREATE USER also grants them."""
+    if not cur.accept_word("DEFAULT", "ROLE"):
+        return None
+    from aurora_mysql.sql.admin.roles import role_choice, with_default_roles
+
+    start = cur.position
+    named = [] if cur.peek_any("NONE", "ALL") else account_list(cur, pc)
+    cur.position = start
+    choice = role_choice(cur, pc)
+
+    def chosen(ctx: SessionContext, catalog: Catalog, name: Account, user: User | None, new: bool) -> User:
+        if new and user is not None:
+            for role in named:
+                if role not in catalog.users:
+                    raise mysql_error(3523, *role)
+            user = dataclasses.replace(user, roles=tuple((*role, False) for role in sorted(named)))
+        return with_default_roles(pc, ctx, catalog, name, choice, user)
+
+    return chosen
+
+
 def _authenticated(user: User, spec: _Spec, default_plugin: str) -> User:
     plugin = spec.plugin or (user.plugin if user.auth_string else default_plugin)
     if spec.auth_string is not None:
@@ -133,8 +179,9 @@ def _authenticated(user: User, spec: _Spec, default_plugin: str) -> User:
 
 def plan_create_user(cur: TokenCursor, pc: PlanContext) -> Plan:
     pc.need("CREATE USER")
-    lenient = _accept_exists(cur, "NOT")
+    lenient = accept_exists(cur, "NOT")
     specs = _specs(cur, pc)
+    choice = _default_role(cur, pc)
     changes = _options(cur)
     cur.expect_end()
     default_plugin = str(pc.services.variables.get("default_authentication_plugin", pc.ctx))
@@ -142,7 +189,7 @@ def plan_create_user(cur: TokenCursor, pc: PlanContext) -> Plan:
     def delta(ctx: SessionContext, catalog: Catalog) -> CatalogDelta | None:
         taken = [spec.name for spec in specs if spec.name in catalog.users]
         if taken and not lenient:
-            raise mysql_error(1396, "CREATE USER", _text(taken))
+            raise mysql_error(1396, "CREATE USER", accounts_text(taken))
         for user, host in taken:
             ctx.warn("Note", 3163, f"Authorization ID '{user}'@'{host}' already exists.")
         users: dict[Account, User | None] = {
@@ -152,14 +199,17 @@ def plan_create_user(cur: TokenCursor, pc: PlanContext) -> Plan:
             for spec in specs
             if spec.name not in taken
         }
+        if choice is not None:
+            users = {name: choice(ctx, catalog, name, new, True) for name, new in users.items()}
         return CatalogDelta(users=users) if users else None
 
-    return _schema_plan(pc, delta)
+    return schema_plan(pc, delta)
 
 
 def plan_alter_user(cur: TokenCursor, pc: PlanContext) -> Plan:
-    lenient = _accept_exists(cur, "")
+    lenient = accept_exists(cur, "")
     specs = _specs(cur, pc)
+    choice = _default_role(cur, pc)
     changes = _options(cur)
     cur.expect_end()
     if any(spec.name != (pc.ctx.user.user, pc.ctx.user.host) for spec in specs) or changes:
@@ -169,15 +219,17 @@ def plan_alter_user(cur: TokenCursor, pc: PlanContext) -> Plan:
     def delta(ctx: SessionContext, catalog: Catalog) -> CatalogDelta | None:
         missing = [spec.name for spec in specs if spec.name not in catalog.users]
         if missing and not lenient:
-            raise mysql_error(1396, "ALTER USER", _text(missing))
+            raise mysql_error(1396, "ALTER USER", accounts_text(missing))
         users: dict[Account, User | None] = {
             spec.name: dataclasses.replace(_authenticated(catalog.users[spec.name], spec, default_plugin), **changes)
             for spec in specs
             if spec.name in catalog.users
         }
+        if choice is not None:
+            users = {name: choice(ctx, catalog, name, changed, False) for name, changed in users.items()}
         return CatalogDelta(users=users) if users else None
 
-    return _schema_plan(pc, delta)
+    return schema_plan(pc, delta)
 
 
 def plan_set_password(cur: TokenCursor, pc: PlanContext) -> Plan:
@@ -196,28 +248,24 @@ def plan_set_password(cur: TokenCursor, pc: PlanContext) -> Plan:
             raise mysql_error(1133)
         return CatalogDelta(users={name: _authenticated(catalog.users[name], spec, catalog.users[name].plugin)})
 
-    return _schema_plan(pc, delta)
+    return schema_plan(pc, delta)
 
 
 def plan_drop_user(cur: TokenCursor, pc: PlanContext) -> Plan:
     pc.need("CREATE USER")
-    lenient = _accept_exists(cur, "")
-    names = [account(cur, pc)]
-    while cur.accept_op(","):
-        names.append(account(cur, pc))
+    lenient = accept_exists(cur, "")
+    names = account_list(cur, pc)
     cur.expect_end()
 
     def delta(ctx: SessionContext, catalog: Catalog) -> CatalogDelta | None:
         missing = [name for name in names if name not in catalog.users]
         if missing and not lenient:
-            raise mysql_error(1396, "DROP USER", _text(missing))
+            raise mysql_error(1396, "DROP USER", accounts_text(missing))
         for user, host in missing:
             ctx.warn("Note", 3162, f"Authorization ID '{user}'@'{host}' does not exist.")
-        gone = {name for name in names if name in catalog.users}
-        grants: dict[tuple[str, str, str, str], Grant | None] = {k: None for k in catalog.grants if k[:2] in gone}
-        return CatalogDelta(users=dict.fromkeys(gone), grants=grants) if gone else None
+        return without_accounts(catalog, {name for name in names if name in catalog.users})
 
-    return _schema_plan(pc, delta)
+    return schema_plan(pc, delta)
 
 
 def plan_rename_user(cur: TokenCursor, pc: PlanContext) -> Plan:
@@ -236,195 +284,29 @@ def plan_rename_user(cur: TokenCursor, pc: PlanContext) -> Plan:
         grants: dict[tuple[str, str, str, str], Grant | None] = {}
         for old, new in pairs:
             if old not in catalog.users or new in catalog.users:
-                raise mysql_error(1396, "RENAME USER", _text([old]))
+                raise mysql_error(1396, "RENAME USER", accounts_text([old]))
             users[old] = None
             users[new] = dataclasses.replace(catalog.users[old], user=new[0], host=new[1])
             for key, grant in catalog.grants.items():
                 if key[:2] == old:
                     grants[key] = None
                     grants[(*new, *key[2:])] = dataclasses.replace(grant, user=new[0], host=new[1])
+            for name, user in catalog.users.items():
+                if name != old and any(role[:2] == old for role in user.roles):
+                    users[name] = dataclasses.replace(
+                        user,
+                        roles=tuple((*new, r[2]) if r[:2] == old else r for r in user.roles),
+                        default_roles=tuple(new if r == old else r for r in user.default_roles),
+                    )
         return CatalogDelta(users=users, grants=grants)
 
-    return _schema_plan(pc, delta)
+    return schema_plan(pc, delta)
 
 
-def _accept_exists(cur: TokenCursor, negation: str) -> bool:
+def accept_exists(cur: TokenCursor, negation: str) -> bool:
     if not cur.accept_word("IF"):
         return False
     if negation:
         cur.expect_word(negation)
     cur.expect_word("EXISTS")
     return True
-
-
-# -- grants ---------------------------------------------------------------------------------------------------------
-
-
-def _privileges(cur: TokenCursor) -> tuple[frozenset[str], bool]:
-    """The privilege list before ON: names, and whether GRANT OPTION is among them."""
-    names: set[str] = set()
-    option = False
-    while True:
-        words: list[str] = []
-        while not cur.at_end and not cur.peek_op(","):
-            if cur.peek_op("("):
-                raise unsupported("column privileges")
-            token = cur.peek()
-            if token is not None and token.kind == "word" and token.upper in ("ON", "FROM", "TO"):
-                break
-            if token is None or token.kind != "word":
-                raise unsupported("roles")
-            words.append(cur.next().upper)
-        name = " ".join(words)
-        if name in ("ALL", ALL):
-            names.add(ALL)
-        elif name == "GRANT OPTION":
-            option = True
-        elif name == "USAGE":
-            pass
-        elif name in GLOBAL_PRIVILEGES:
-            names.add(name)
-        else:
-            raise cur.syntax_error() if not name else unsupported(f"privilege or role {name}")
-        if not cur.accept_op(","):
-            return frozenset(names), option
-
-
-def _level(cur: TokenCursor, pc: PlanContext) -> tuple[str, str]:
-    """After ON: (database, table), '' for all."""
-    cur.accept_word("TABLE")
-    if cur.accept_any("FUNCTION", "PROCEDURE"):
-        raise unsupported("privileges on routines")
-    if cur.accept_op("*"):
-        if not cur.accept_op("."):
-            if not pc.database:
-                raise mysql_error(1046)
-            return pc.database, ""
-        cur.expect_op("*")
-        return "", ""
-    first = cur.expect_ident()
-    if cur.accept_op("."):
-        return (first, "") if cur.accept_op("*") else (first, cur.expect_ident())
-    if not pc.database:
-        raise mysql_error(1046)
-    return pc.database, first
-
-
-def _check_level(names: frozenset[str], database: str, table: str) -> None:
-    allowed = TABLE_PRIVILEGES if table else DATABASE_PRIVILEGES if database else GLOBAL_PRIVILEGES
-    if names - allowed - {ALL}:
-        raise mysql_error(1144) if table else mysql_error(1221, "DB GRANT", "GLOBAL PRIVILEGES")
-
-
-def _accounts(cur: TokenCursor, pc: PlanContext) -> list[Account]:
-    names = [account(cur, pc)]
-    while cur.accept_op(","):
-        names.append(account(cur, pc))
-    return names
-
-
-def _need_to_grant(pc: PlanContext, names: frozenset[str], database: str, table: str) -> None:
-    pc.need("GRANT OPTION", database, table)
-    held = DATABASE_PRIVILEGES if database else GLOBAL_PRIVILEGES
-    if table:
-        held = TABLE_PRIVILEGES
-    for name in held if ALL in names else names:
-        pc.need(name, database, table)
-
-
-def plan_grant(cur: TokenCursor, pc: PlanContext) -> Plan:
-    names, option = _privileges(cur)
-    cur.expect_word("ON")
-    database, table = _level(cur, pc)
-    cur.expect_word("TO")
-    accounts = _accounts(cur, pc)
-    if cur.accept_word("WITH"):
-        cur.expect_word("GRANT")
-        cur.expect_word("OPTION")
-        option = True
-    if cur.accept_word("IDENTIFIED"):
-        raise cur.syntax_error()
-    cur.expect_end()
-    _check_level(names, database, table)
-    _need_to_grant(pc, names, database, table)
-
-    def delta(ctx: SessionContext, catalog: Catalog) -> CatalogDelta:
-        if table and (database, table) not in catalog.tables and (database, table) not in catalog.views:
-            raise mysql_error(1146, database, table)
-        grants: dict[tuple[str, str, str, str], Grant | None] = {}
-        for user, host in accounts:
-            if (user, host) not in catalog.users:
-                raise mysql_error(1410)
-            held = catalog.grants.get((user, host, database, table))
-            together = names | (held.privileges if held is not None else frozenset())
-            if ALL in together:
-                together = frozenset({ALL})
-            with_option = option or (held is not None and held.grant_option)
-            if together or with_option:
-                grants[user, host, database, table] = Grant(user, host, database, table, together, with_option)
-        return CatalogDelta(grants=grants)
-
-    return _schema_plan(pc, delta)
-
-
-def plan_revoke(cur: TokenCursor, pc: PlanContext) -> Plan:
-    names, option = _privileges(cur)
-    everything = ALL in names and option and cur.accept_word("FROM")
-    database = table = ""
-    if not everything:
-        cur.expect_word("ON")
-        database, table = _level(cur, pc)
-        cur.expect_word("FROM")
-    accounts = _accounts(cur, pc)
-    cur.expect_end()
-    if everything:
-        pc.need("CREATE USER")
-    else:
-        _check_level(names, database, table)
-        _need_to_grant(pc, names, database, table)
-
-    def delta(ctx: SessionContext, catalog: Catalog) -> CatalogDelta:
-        grants: dict[tuple[str, str, str, str], Grant | None] = {}
-        for user, host in accounts:
-            if (user, host) not in catalog.users:
-                raise mysql_error(1269) if everything else mysql_error(1141, user, host)
-            if everything:
-                grants.update({key: None for key in catalog.grants if key[:2] == (user, host)})
-                continue
-            held = catalog.grants.get((user, host, database, table))
-            if held is None:
-                raise mysql_error(1147, user, host, table) if table else mysql_error(1141, user, host)
-            left = _without(held.privileges, names, database, table)
-            keep = held.grant_option and not option
-            kept = dataclasses.replace(held, privileges=left, grant_option=keep)
-            grants[user, host, database, table] = kept if left or keep else None
-        return CatalogDelta(grants=grants)
-
-    return _schema_plan(pc, delta)
-
-
-def _without(held: frozenset[str], names: frozenset[str], database: str, table: str) -> frozenset[str]:
-    if ALL in names:
-        return frozenset()
-    if ALL in held and names:
-        held = TABLE_PRIVILEGES if table else DATABASE_PRIVILEGES if database else GLOBAL_PRIVILEGES
-    return held - names
-
-
-def grants_text(catalog: Catalog, user: User) -> list[str]:
-    """The lines of SHOW GRANTS."""
-    who = f"`{user.user}`@`{user.host}`"
-    lines = []
-    grants = sorted(
-        (g for g in catalog.grants.values() if (g.user, g.host) == (user.user, user.host)),
-        key=lambda g: (g.database, g.table),
-    )
-    if not any(not grant.database for grant in grants):
-        lines.append(f"GRANT USAGE ON *.* TO {who}")
-    for grant in grants:
-        names = ", ".join(sorted(grant.privileges)) or "USAGE"
-        database = f"`{grant.database}`" if grant.database else "*"
-        table = f"`{grant.table}`" if grant.table else "*"
-        option = " WITH GRANT OPTION" if grant.grant_option else ""
-        lines.append(f"GRANT {names} ON {database}.{table} TO {who}{option}")
-    return lines

@@ -94,6 +94,9 @@ VARIABLES: dict[str, Variable] = {
     "gtid_executed": _fixed(""),
     "gtid_purged": Variable("", "global", choices=("", "+")),
     "report_host": _fixed(""),
+    "activate_all_roles_on_login": Variable(False, "global"),
+    "automatic_sp_privileges": Variable(True, "global"),
+    "mandatory_roles": Variable("", "global"),
     # sessions
     "autocommit": Variable(True),
     "auto_increment_increment": _number(1, 1, 1),

@@ -76,7 +76,7 @@ async def run_select(run: Run, text: str) -> Selected:
     outputs = translate_select(tree.copy(), pc).outputs
     plan = plan_select(tree, pc)
     own = ctx.temporary.tables
-    privileges.check(engine.catalog, ctx, [need for need in pc.privileges if need[1:] not in own])
+    privileges.check(engine.catalog, ctx, [need for need in pc.privileges if need[1:] not in own], pc.needed_columns())
     transaction = engine.begin(ctx, isolation="READ-COMMITTED", autocommit=ctx.transaction is None)
     try:
         result = await plan.run(ctx, ctx.transaction or transaction, shape.params)

@@ -40,11 +40,13 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
     if ast.meta.get("replace"):
         pc.need("DELETE", table.database, table.name)
     columns = _columns(table, names)
+    pc.need_columns("INSERT", table.database, table.name, (c.name for c in columns))
     source = ast.args.get("expression")
     plan = InsertPlan(table, columns, pc, replace=bool(ast.meta.get("replace")), ignore=bool(ast.meta.get("ignore")))
     conflict = ast.args.get("conflict")
     if conflict is not None:
         pc.need("UPDATE", table.database, table.name)
+        pc.need_columns("UPDATE", table.database, table.name, (i.this.name for i in conflict.expressions))
         proposed = ProposedRow(
             table, target.alias_or_name, columns, ast.meta.get("row_alias"), ast.meta.get("row_columns")
         )

@@ -248,6 +248,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
     for target in targets.values():
         table = target.writer.table
         pc.need("UPDATE", table.database, table.name)
+        pc.need_columns("UPDATE", table.database, table.name, (table.columns[p].name for p in target.assigned))
     plan = UpdatePlan(pc, list(targets.values()), ignore=bool(ast.meta.get("ignore")))
     where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
     if single and not extras and where is not None and order is None and limit is None:

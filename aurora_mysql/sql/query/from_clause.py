@@ -17,7 +17,7 @@ from aurora_mysql.sql.query.builder import VirtualUse
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.headings import Headings
 from aurora_mysql.sql.query.json_table import json_table
-from aurora_mysql.sql.query.scope import Relation, RelationColumn, Scope
+from aurora_mysql.sql.query.scope import Relation, RelationColumn, Scope, note_read
 from aurora_mysql.sql.show.virtual import VirtualRelation, virtual_relation
 
 if TYPE_CHECKING:
@@ -140,11 +140,16 @@ class FromClause:
             if database.lower() == "mysql":
                 pc.need("SELECT", "mysql", name)
             return self.virtual(found, database, alias, sql_alias)
-        if not self.selects.views or self.selects.views[-1].security == "INVOKER":
+        guarded = not self.selects.views or self.selects.views[-1].security == "INVOKER"
+        if guarded:
             pc.need("SELECT", database, name)
         if isinstance(found, View):
-            return self.view(found, alias, sql_alias)
-        return self.base_table(found, alias, sql_alias)
+            tree = self.view(found, alias, sql_alias)
+        else:
+            tree = self.base_table(found, alias, sql_alias)
+        if guarded:
+            tree.relations[0].guarded = (database, name)
+        return tree
 
     def base_table(self, table: Table, alias: str, sql_alias: str) -> Tree:
         self.b.use(table)
@@ -273,6 +278,8 @@ class FromClause:
         for name in names:
             a, c = _one(left, name), _one(right, name)
             conditions.append(operators.compare(self.b, "=", self._ex(a), self._ex(c)).sql)
+            note_read(self.b.pc, a)
+            note_read(self.b.pc, c)
             if self.b.pc.found_names is not None:
                 self.b.pc.found_names.merged.setdefault(id(node), []).append((a, c))
             kept = c if side == "RIGHT" else a

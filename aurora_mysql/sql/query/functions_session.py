@@ -38,11 +38,23 @@ _bound_text(
     value=lambda ctx, tx: f"{ctx.login_user or ctx.user.user}@{ctx.login_host or 'localhost'}",
 )
 _bound_text("current_user", value=lambda ctx, tx: f"{ctx.user.user}@{ctx.user.host}")
-_bound_text("current_role", value=lambda ctx, tx: "NONE")
 _bound_number("connection_id", lambda ctx, tx: ctx.connection_id)
 _bound_number("row_count", lambda ctx, tx: ctx.row_count)
 _bound_number("found_rows", lambda ctx, tx: ctx.found_rows)
 _bound_number("uuid_short", lambda ctx, tx: uuid.uuid4().int & (2**63 - 1), unsigned=True)
+
+
+@function("current_role", low=0)
+def _current_role(tr: Any, _: list[Ex]) -> Ex:
+    from aurora_mysql.sql.admin.roles import current_role
+
+    engine = tr.b.pc.engine
+    return Ex(f"CAST({tr.b.param(lambda ctx, tx: current_role(ctx, engine.catalog))} AS VARCHAR)", types.STRING)
+
+
+@function("roles_graphml", low=0)
+def _roles_graphml(tr: Any, _: list[Ex]) -> Ex:
+    raise unsupported("ROLES_GRAPHML")
 
 
 def _variable(tr: Any, name: str) -> Any:

@@ -106,6 +106,10 @@ def point_select(ast: exp.Expression, pc: PlanContext, lock: LockWish | None) ->
         return None
     positions, columns = picked
     pc.need("SELECT", table.database, table.name)
+    read = [node.name for node in ast.find_all(exp.Column) if not isinstance(node.this, exp.Star)]
+    if ast.find(exp.Star) is not None:
+        read += [c.name for c in table.visible_columns]
+    pc.need_columns("SELECT", table.database, table.name, read)
     return PointSelect(table, keys, positions, columns, lock)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -11,6 +11,9 @@ from aurora_mysql.catalog.model import Column, Table
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.types import T
+
+if TYPE_CHECKING:
+    from aurora_mysql.sql.plan import PlanContext
 
 
 @dataclass(slots=True)
@@ -37,6 +40,8 @@ class Relation:
     sql_alias: str
     columns: list[RelationColumn]
     table: Table | None = None
+    #: (database, name) of the table or view whose columns need a privilege; None for what needs none.
+    guarded: tuple[str, str] | None = None
     nullable: bool = False
     level_sql: str = ""
 
@@ -136,6 +141,13 @@ class Scope:
         if len(found) > 1:
             raise mysql_error(1052, f"{table}.{name}" if table else name, self.clause)
         return found[0] if found else None
+
+
+def note_read(pc: PlanContext, column: RelationColumn) -> None:
+    """Record that the statement reads `column`, for whom only some columns are granted."""
+    relation = column.relation
+    if relation is not None and relation.guarded is not None:
+        pc.need_columns("SELECT", *relation.guarded, (column.name,))
 
 
 def display_name(node: exp.Column) -> str:

@@ -19,7 +19,7 @@ from aurora_mysql.sql.query.from_clause import FromClause
 from aurora_mysql.sql.query.grouping import Item, group_by, only_full_group_by
 from aurora_mysql.sql.query.headings import Headings
 from aurora_mysql.sql.query.output import OutputColumn, Query, converted, item_of, unified
-from aurora_mysql.sql.query.scope import Grouping, Relation, RelationColumn, Scope
+from aurora_mysql.sql.query.scope import Grouping, Relation, RelationColumn, Scope, note_read
 from aurora_mysql.sql.query.sources import Converted, ParamSource, limit_value
 from aurora_mysql.sql.query.stored_functions import StoredCall
 from aurora_mysql.sql.query.translator import Translator, row_items, unwrap
@@ -211,6 +211,7 @@ class SelectTranslator:
         for number, (item, name, column) in enumerate(entries, 1):
             scope.item_number = number
             if column is not None:
+                note_read(self.b.pc, column)
                 e = tr.checked(tr.column_ex(column), scope, exp.column(column.name))
             else:
                 assert item is not None

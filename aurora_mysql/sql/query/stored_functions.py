@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 from sqlglot import exp
 
-from aurora_mysql.catalog.model import Routine
+from aurora_mysql.catalog.model import Routine, routine_level
 from aurora_mysql.catalog.zero_date import of_fetched
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
@@ -72,7 +72,7 @@ def stored_call(tr: Translator, name: str, nodes: Sequence[exp.Expression], scop
         raise mysql_error(1318, "FUNCTION", full, len(program.parameters), len(nodes))
     views = tr.selects.views
     if not views or views[-1].security == "INVOKER":
-        pc.need("EXECUTE", database, routine.name)
+        pc.need("EXECUTE", database, routine_level("FUNCTION", routine.name))
     arguments = [tr.expr(node, scope) for node in nodes]
     constant = all(e.is_literal for e in arguments)
     each_time = not is_pure(routine, pc.catalog) and not (routine.deterministic and constant)

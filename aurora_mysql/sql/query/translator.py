@@ -35,7 +35,7 @@ from aurora_mysql.sql.query.expression import (
     zero_literal,
 )
 from aurora_mysql.sql.query.function_table import FUNCTIONS, NODE_FUNCTIONS, RAW_FUNCTIONS, call
-from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name
+from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name, note_read
 from aurora_mysql.sql.query.sources import pads_char, session_zone
 from aurora_mysql.sql.query.stored_functions import stored_call
 from aurora_mysql.sql.query.types import T
@@ -147,6 +147,7 @@ class Translator:
             finally:
                 current.clause = clause
             if column is not None:
+                note_read(self.b.pc, column)
                 if self.b.pc.found_names is not None:
                     self.b.pc.found_names.columns[id(node)] = column
                 return column, current

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from aurora_mysql.catalog.model import Catalog
+from aurora_mysql.catalog.model import Catalog, routine_level
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.admin import privileges
@@ -72,8 +72,7 @@ async def call(
     routine = base.routine(database, "PROCEDURE", name)
     if routine is None:
         raise mysql_error(1305, "PROCEDURE", f"{database}.{name}")
-    if not privileges.has_privilege(base, ctx.user, "EXECUTE", database, ""):
-        raise mysql_error(1370, "execute", ctx.user.user, ctx.login_host or ctx.user.host, f"{database}.{name}")
+    privileges.check(base, ctx, [("EXECUTE", database, routine_level("PROCEDURE", name))])
     program = program_of(routine)
     sources = _arguments(statement)
     if len(sources) != len(program.parameters):

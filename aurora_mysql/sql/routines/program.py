@@ -100,22 +100,22 @@ def entered(
         raise mysql_error(1456, 0, program) if kind == "PROCEDURE" else mysql_error(1424)
     if len(ctx.programs) >= _DEPTH:
         raise mysql_error(1456, _DEPTH, program)
-    user = ctx.user
+    user, roles = ctx.user, ctx.roles
     if as_definer:
         account, _, host = creation.definer.rpartition("@")
         found = catalog.users.get((account, host))
         if found is None:
             raise mysql_error(1449, account, host)
-        user = found
-    before = ctx.user, ctx.database, ctx.variables.get("sql_mode")
+        user, roles = found, found.default_roles
+    before = ctx.user, ctx.roles, ctx.database, ctx.variables.get("sql_mode")
     ctx.programs.append(name)
-    ctx.user, ctx.database = user, database
+    ctx.user, ctx.roles, ctx.database = user, roles, database
     ctx.variables["sql_mode"] = creation.sql_mode
     try:
         yield
     finally:
         ctx.programs.pop()
-        ctx.user, ctx.database, mode = before
+        ctx.user, ctx.roles, ctx.database, mode = before
         if mode is None:
             ctx.variables.pop("sql_mode", None)
         else:

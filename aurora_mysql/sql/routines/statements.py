@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from aurora_mysql.catalog.model import CatalogDelta, Routine, Trigger
+from aurora_mysql.catalog.model import CatalogDelta, Grant, Routine, Trigger, routine_level
 from aurora_mysql.errors import MySQLError, mysql_error, unsupported
+from aurora_mysql.sql.admin.grants import granted
+from aurora_mysql.sql.admin.privileges import ROUTINE_PRIVILEGES, has_privilege
 from aurora_mysql.sql.ddl.build import check_identifier
 from aurora_mysql.sql.ddl.parse_column import parse_type
 from aurora_mysql.sql.ddl.plan import DdlPlan, Run, note
@@ -106,7 +108,7 @@ def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) 
             program_of(routine)
         except MySQLError as error:
             raise mysql_error(1320, name) if error.errno == 1320 else error from None
-        await run.commit(CatalogDelta(routines={key: routine}))
+        await run.commit(CatalogDelta(routines={key: routine}, grants=_automatic(run, schema, kind, name)))
         if kind == "FUNCTION" and is_native(name):
             # Only its name with the database calls it.
             return await note(run, 1585, name)
@@ -115,11 +117,23 @@ def _create_routine(cur: TokenCursor, pc: PlanContext, kind: str, definer: str) 
     return DdlPlan(pc, create)
 
 
+def _automatic(run: Run, schema: str, kind: str, name: str) -> dict[tuple[str, str, str, str], Grant | None]:
+    """Who makes a routine may run, alter and drop it (automatic_sp_privileges)."""
+    catalog, user = run.engine.catalog, run.ctx.user
+    level = routine_level(kind, name)
+    accounts = frozenset(((user.user, user.host),))
+    missing = [p for p in sorted(ROUTINE_PRIVILEGES) if not has_privilege(catalog, accounts, p, schema, level)]
+    if not missing or not run.services.variables.get("automatic_sp_privileges", run.ctx):
+        return {}
+    key = (user.user, user.host, schema, level)
+    return {key: granted(catalog, key[:2], key[2:], missing)}
+
+
 def _alter(cur: TokenCursor, pc: PlanContext, kind: str) -> Plan:
     database, name = cur.expect_name()
     options = _characteristics(cur)
     cur.expect_end()
-    pc.need("ALTER ROUTINE", database or pc.database)
+    pc.need("ALTER ROUTINE", database or pc.database, routine_level(kind, name))
 
     async def alter(run: Run) -> Result:
         schema = run.writable_schema(database).name
@@ -185,7 +199,7 @@ def _drop(cur: TokenCursor, pc: PlanContext, kind: str) -> Plan:
     if kind == "TRIGGER":
         pc.need("TRIGGER", database or pc.database)
     else:
-        pc.need("ALTER ROUTINE", database or pc.database)
+        pc.need("ALTER ROUTINE", database or pc.database, routine_level(kind, name))
 
     async def drop(run: Run) -> Result:
         schema = run.schema_of(database)
@@ -200,7 +214,9 @@ def _drop(cur: TokenCursor, pc: PlanContext, kind: str) -> Plan:
         key = (schema, kind, name.lower())
         if key not in catalog.routines:
             return await _missing(run, if_exists, mysql_error(1305, kind, f"{schema}.{name}"))
-        await run.commit(CatalogDelta(routines={key: None}))
+        level = (schema, routine_level(kind, name))
+        gone = {k: None for k in catalog.grants if k[2:] == level}
+        await run.commit(CatalogDelta(routines={key: None}, grants=gone))
         return Ok()
 
     return DdlPlan(pc, drop)

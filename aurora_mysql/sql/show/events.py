@@ -8,7 +8,7 @@ from typing import Any
 
 from aurora_mysql.catalog.model import ColumnType, Event
 from aurora_mysql.errors import mysql_error
-from aurora_mysql.sql.admin.privileges import has_privilege
+from aurora_mysql.sql.admin.privileges import accounts_of, has_privilege
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.ddl.parse_column import quote_string
 from aurora_mysql.sql.functions.temporal import zone
@@ -101,7 +101,7 @@ def plan_show_events(cur: TokenCursor, pc: PlanContext, _: str) -> Plan:
 def _seen(ctx: SessionContext, services: InstanceServices) -> Iterator[Event]:
     catalog = services.engine.catalog
     for key in sorted(catalog.events):
-        if has_privilege(catalog, ctx.user, "EVENT", key[0], ""):
+        if has_privilege(catalog, accounts_of(catalog, ctx), "EVENT", key[0], ""):
             yield catalog.events[key]
 
 

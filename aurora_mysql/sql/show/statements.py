@@ -154,26 +154,35 @@ def _fixed(columns: Sequence[Any], rows: Callable[[], Sequence[Row]] | None = No
 
 
 def _grants(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
-    from aurora_mysql.sql.admin.users import grants_text
+    """SHOW GRANTS [FOR account [USING role, ...]]; one's own come with those of the active roles."""
+    from aurora_mysql.sql.admin.grants import grants_text
+    from aurora_mysql.sql.admin.privileges import accounts_of, with_their_roles
+    from aurora_mysql.sql.admin.roles import granted_roles, mandatory_roles
+    from aurora_mysql.sql.admin.users import account, account_list
 
-    user, host = pc.ctx.user.user, pc.ctx.user.host
+    own = pc.ctx.user.user, pc.ctx.user.host
+    whose, using = own, None
     if cur.accept_word("FOR"):
-        if cur.accept_word("CURRENT_USER"):
-            if cur.accept_op("("):
-                cur.expect_op(")")
-        else:
-            user, host = tables.account_name(cur)
+        whose = account(cur, pc)
+        using = account_list(cur, pc) if cur.accept_word("USING") else None
     cur.expect_end()
-    if (user, host) not in pc.catalog.users:
-        raise mysql_error(1141, user, host)
-    if (user, host) != (pc.ctx.user.user, pc.ctx.user.host):
+    if whose not in pc.catalog.users:
+        raise mysql_error(1141, *whose)
+    if whose != own:
         pc.need("SELECT", "mysql", "")
-    heading = f"Grants for {user}@{host}"
-    return ShowPlan(
-        pc.services,
-        [(heading, text(1024))],
-        lambda ctx, s: [(line,) for line in grants_text(s.engine.catalog, s.engine.catalog.users[user, host])],
-    )
+
+    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+        catalog = services.engine.catalog
+        mandatory = mandatory_roles(services, ctx)
+        granted = granted_roles(catalog, whose, mandatory)
+        for role in using or ():
+            if role not in granted:
+                raise mysql_error(3530, *role, *whose)
+        active = accounts_of(catalog, ctx) - {whose} if whose == own and using is None else ()
+        roles = with_their_roles(catalog, using) if using is not None else active
+        return [(line,) for line in grants_text(catalog, whose, roles, mandatory & catalog.users.keys())]
+
+    return ShowPlan(pc.services, [(f"Grants for {whose[0]}@{whose[1]}", text(1024))], rows)
 
 
 def _innodb_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:

@@ -62,8 +62,10 @@ def empty(*columns: str | tuple[str, ColumnType]) -> VirtualRelation:
 
 def sees_everything(catalog: Catalog, ctx: SessionContext) -> bool:
     """True when the user has a privilege on all databases (any global privilege but USAGE)."""
-    grant = catalog.grants.get((ctx.user.user, ctx.user.host, "", ""))
-    return grant is not None and bool(grant.privileges - {"USAGE", "PROCESS", "RELOAD", "REPLICATION CLIENT"})
+    from aurora_mysql.sql.admin.privileges import accounts_of
+
+    grants = (catalog.grants.get((*account, "", "")) for account in accounts_of(catalog, ctx))
+    return any(g is not None and g.privileges - {"USAGE", "PROCESS", "RELOAD", "REPLICATION CLIENT"} for g in grants)
 
 
 class Visibility:
@@ -71,7 +73,10 @@ class Visibility:
 
     def __init__(self, catalog: Catalog, ctx: SessionContext) -> None:
         self._everything = sees_everything(catalog, ctx)
-        own = [key for key in catalog.grants if key[:2] == (ctx.user.user, ctx.user.host)]
+        from aurora_mysql.sql.admin.privileges import accounts_of
+
+        accounts = accounts_of(catalog, ctx)
+        own = [key for key in catalog.grants if key[:2] in accounts]
         patterns = [k[2] for k in own if k[2] and not k[3] and catalog.grants[k].privileges]
         self._patterns = [
             re.compile(fnmatch.translate(p.replace("\\_", "\0").replace("%", "*").replace("_", "?").replace("\0", "_")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurora_mysql.sql.show.information_schema import aurora, constraints, empty, instance, objects, system
+from aurora_mysql.sql.show.information_schema import aurora, constraints, empty, grants, instance, objects, system
 from aurora_mysql.sql.show.virtual import VirtualRelation
 
 RELATIONS: dict[str, dict[str, VirtualRelation]] = {
@@ -11,6 +11,7 @@ RELATIONS: dict[str, dict[str, VirtualRelation]] = {
         **objects.RELATIONS,
         **constraints.RELATIONS,
         **instance.RELATIONS,
+        **grants.RELATIONS,
         **aurora.RELATIONS,
     },
     "performance_schema": system.PERFORMANCE_SCHEMA,

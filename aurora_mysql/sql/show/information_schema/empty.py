@@ -27,12 +27,6 @@ def _relations(table: str) -> dict[str, VirtualRelation]:
 
 INFORMATION_SCHEMA = _relations(
     """
-    administrable_role_authorizations USER HOST GRANTEE GRANTEE_HOST ROLE_NAME ROLE_HOST IS_GRANTABLE IS_DEFAULT IS_MANDATORY
-    applicable_roles USER HOST GRANTEE GRANTEE_HOST ROLE_NAME ROLE_HOST IS_GRANTABLE IS_DEFAULT IS_MANDATORY
-    enabled_roles ROLE_NAME ROLE_HOST IS_DEFAULT IS_MANDATORY
-    role_column_grants GRANTOR GRANTOR_HOST GRANTEE GRANTEE_HOST TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME PRIVILEGE_TYPE IS_GRANTABLE
-    role_routine_grants GRANTOR GRANTOR_HOST GRANTEE GRANTEE_HOST SPECIFIC_CATALOG SPECIFIC_SCHEMA SPECIFIC_NAME PRIVILEGE_TYPE IS_GRANTABLE
-    role_table_grants GRANTOR GRANTOR_HOST GRANTEE GRANTEE_HOST TABLE_CATALOG TABLE_SCHEMA TABLE_NAME PRIVILEGE_TYPE IS_GRANTABLE
     column_statistics SCHEMA_NAME TABLE_NAME COLUMN_NAME HISTOGRAM
     innodb_buffer_page POOL_ID# BLOCK_ID# SPACE# PAGE_NUMBER# PAGE_TYPE TABLE_NAME INDEX_NAME NUMBER_RECORDS# DATA_SIZE#
     innodb_cmp page_size# compress_ops# compress_ops_ok# compress_time# uncompress_ops# uncompress_time#
@@ -85,17 +79,12 @@ PERFORMANCE_SCHEMA = _relations(
 
 MYSQL = _relations(
     """
-    columns_priv Host Db User Table_name Column_name Timestamp@ Column_priv
-    default_roles HOST USER DEFAULT_ROLE_HOST DEFAULT_ROLE_USER
     func name ret# dl type
     general_log event_time@ user_host thread_id# server_id# command_type argument
-    global_grants USER HOST PRIV WITH_GRANT_OPTION
     help_category help_category_id# name parent_category_id# url
     help_keyword help_keyword_id# name
     help_topic help_topic_id# name help_category_id# description example url
     plugin name dl
-    procs_priv Host Db User Routine_name Routine_type Grantor Proc_priv Timestamp@
-    role_edges FROM_HOST FROM_USER TO_HOST TO_USER WITH_ADMIN_OPTION
     servers Server_name Host Db Username Password Port# Socket Wrapper Owner
     slow_log start_time@ user_host query_time lock_time rows_sent# rows_examined# db last_insert_id# insert_id# server_id# sql_text thread_id#
     """  # noqa: E501

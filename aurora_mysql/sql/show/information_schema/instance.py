@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from aurora_mysql.catalog.charsets import CHARSETS, COLLATIONS
+from aurora_mysql.sql.admin.privileges import accounts_of, has_privilege
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.show.information_schema.locks import INNODB_TRX
@@ -21,8 +22,8 @@ ENGINES: list[Row] = [
 def process_rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     """(id, user, host, db, command, time_s, state, info) of the sessions the user may see."""
     catalog = services.engine.catalog
-    grant = catalog.grants.get((ctx.user.user, ctx.user.host, "", ""))
-    everyone = grant is not None and bool({"PROCESS", "ALL", "ALL PRIVILEGES", "SUPER"} & grant.privileges)
+    accounts = accounts_of(catalog, ctx)
+    everyone = any(has_privilege(catalog, accounts, wide, "", "") for wide in ("PROCESS", "SUPER"))
     now = time.time()
     rows: list[Row] = []
     for session in services.processes:
@@ -56,21 +57,6 @@ def _applicability(ctx: SessionContext, services: InstanceServices) -> list[Row]
     return [(c.name, c.charset) for c in COLLATIONS.values()]
 
 
-def _privileges(level: str) -> Any:
-    def rows(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-        found: list[Row] = []
-        for grant in services.engine.catalog.grants.values():
-            if (level == "user") != (not grant.database) or (level == "table") != bool(grant.table):
-                continue
-            grantee = f"'{grant.user}'@'{grant.host}'"
-            where = {"user": (), "schema": (grant.database,), "table": (grant.database, grant.table)}[level]
-            for privilege in sorted(grant.privileges) or ["USAGE"]:
-                found.append((grantee, "def", *where, privilege, "YES" if grant.grant_option else "NO"))
-        return found
-
-    return rows
-
-
 def _plugins(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
         (name, "1.0", "ACTIVE", kind, "80045.0", None, None, "Oracle Corporation", "", "GPL", "FORCE")
@@ -102,22 +88,6 @@ RELATIONS: dict[str, VirtualRelation] = {
         columns_of(("ID", big()), "USER", ("HOST", text(261)), "DB", "COMMAND", ("TIME", integer()), "STATE",
                    ("INFO", longtext())),
         process_rows,
-    ),
-    "user_privileges": VirtualRelation(
-        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "PRIVILEGE_TYPE", "IS_GRANTABLE"), _privileges("user")
-    ),
-    "schema_privileges": VirtualRelation(
-        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "PRIVILEGE_TYPE", "IS_GRANTABLE"),
-        _privileges("schema"),
-    ),
-    "table_privileges": VirtualRelation(
-        columns_of(("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PRIVILEGE_TYPE",
-                   "IS_GRANTABLE"),
-        _privileges("table"),
-    ),
-    "column_privileges": empty(
-        ("GRANTEE", text(292)), "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "PRIVILEGE_TYPE",
-        "IS_GRANTABLE",
     ),
     "plugins": VirtualRelation(
         columns_of("PLUGIN_NAME", "PLUGIN_VERSION", "PLUGIN_STATUS", "PLUGIN_TYPE", "PLUGIN_TYPE_VERSION",

@@ -6,10 +6,10 @@ import time
 import zoneinfo
 from typing import Any
 
-from aurora_mysql.catalog.model import Grant
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.show.information_schema import empty, locks
+from aurora_mysql.sql.show.information_schema import empty, grants, locks
+from aurora_mysql.sql.show.information_schema.grants import PRIVILEGE_COLUMNS, flags
 from aurora_mysql.sql.show.information_schema.instance import process_rows
 from aurora_mysql.sql.show.virtual import Rows, VirtualRelation, big, columns_of, integer, longtext, moment, text
 
@@ -121,61 +121,14 @@ PERFORMANCE_SCHEMA |= {
     **empty.PERFORMANCE_SCHEMA,
 }  # fmt: skip
 
-_PRIVILEGE_COLUMNS = [
-    "Select",     "Insert",     "Update",     "Delete",     "Create",     "Drop",     "Reload",     "Shutdown",
-    "Process",     "File",     "Grant",     "References",     "Index",     "Alter",     "Show_db",     "Super",
-    "Create_tmp_table",     "Lock_tables",     "Execute",     "Repl_slave",     "Repl_client",
-    "Create_view",     "Show_view",     "Create_routine",     "Alter_routine",     "Create_user",     "Event",
-    "Trigger",     "Create_tablespace",     "Create_role",     "Drop_role",
-]  # fmt: skip
-_DATABASE_PRIVILEGE_COLUMNS = [
-    "Select",     "Insert",     "Update",     "Delete",     "Create",     "Drop",     "Grant",     "References",
-    "Index",     "Alter",     "Create_tmp_table",     "Lock_tables",     "Create_view",     "Show_view",
-    "Create_routine",     "Alter_routine",     "Execute",     "Event",     "Trigger",
-]  # fmt: skip
-_GRANTED_AS = {
-    "Show_db": "SHOW DATABASES", "Create_tmp_table": "CREATE TEMPORARY TABLES", "Repl_slave": "REPLICATION SLAVE",
-    "Repl_client": "REPLICATION CLIENT",
-}  # fmt: skip
-
-
-def _flags(grant: Grant | None, columns: list[str]) -> list[str]:
-    """Y or N for every privilege column."""
-    if grant is None:
-        return ["N"] * len(columns)
-    everything = bool({"ALL", "ALL PRIVILEGES"} & grant.privileges)
-    flags = []
-    for column in columns:
-        name = _GRANTED_AS.get(column, column.upper().replace("_", " "))
-        held = grant.grant_option if column == "Grant" else everything or name in grant.privileges
-        flags.append("Y" if held else "N")
-    return flags
-
 
 def _users(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     catalog = services.engine.catalog
     return [
-        (u.host, u.user, *_flags(catalog.grants.get((u.user, u.host, "", "")), _PRIVILEGE_COLUMNS),
+        (u.host, u.user, *flags(catalog.grants.get((u.user, u.host, "", "")), PRIVILEGE_COLUMNS),
          "ANY" if u.require_ssl else "", 0, 0, 0, 0, u.plugin, u.auth_string, "Y" if u.password_expired else "N", None,
          None, "Y" if u.locked else "N")
         for u in catalog.users.values()
-    ]  # fmt: skip
-
-
-def _databases(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-    return [
-        (g.host, g.database, g.user, *_flags(g, _DATABASE_PRIVILEGE_COLUMNS))
-        for g in services.engine.catalog.grants.values()
-        if g.database and not g.table
-    ]
-
-
-def _table_grants(ctx: SessionContext, services: InstanceServices) -> list[Row]:
-    return [
-        (g.host, g.database, g.user, g.table, "", None,
-         ",".join(sorted(p.title() for p in g.privileges) + ["Grant"] * g.grant_option), "")
-        for g in services.engine.catalog.grants.values()
-        if g.table
     ]  # fmt: skip
 
 
@@ -185,20 +138,13 @@ def _zones(ctx: SessionContext, services: InstanceServices) -> list[Row]:
 
 MYSQL: dict[str, VirtualRelation] = {
     **empty.MYSQL,
+    **grants.MYSQL,
     "user": VirtualRelation(
-        columns_of("Host", "User", *(f"{name}_priv" for name in _PRIVILEGE_COLUMNS), "ssl_type",
+        columns_of("Host", "User", *(f"{name}_priv" for name in PRIVILEGE_COLUMNS), "ssl_type",
                    ("max_questions", big()), ("max_updates", big()), ("max_connections", big()),
                    ("max_user_connections", big()), "plugin", ("authentication_string", longtext()), "password_expired",
                    ("password_last_changed", moment()), ("password_lifetime", integer()), "account_locked"),
         _users,
-    ),
-    "db": VirtualRelation(
-        columns_of("Host", "Db", "User", *(f"{name}_priv" for name in _DATABASE_PRIVILEGE_COLUMNS)), _databases
-    ),
-    "tables_priv": VirtualRelation(
-        columns_of("Host", "Db", "User", "Table_name", "Grantor", ("Timestamp", moment()), ("Table_priv", text(256)),
-                   ("Column_priv", text(256))),
-        _table_grants,
     ),
     "time_zone_name": VirtualRelation(columns_of("Name", ("Time_zone_id", big())), _zones),
 }  # fmt: skip
