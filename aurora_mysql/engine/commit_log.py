@@ -24,6 +24,9 @@ ENCODE_ASIDE_ROWS = 10_000
 #: Commits that share a batch's cost well enough: no more are waited for.
 ENOUGH_FOR_A_BATCH = 16
 
+#: What the slowest copies that are not lost take: a commit of gigabytes may wait longer than one of a row.
+SLOWEST_BYTES_PER_S = 10 << 20
+
 
 class WritableVolume(Protocol):
     """What the engine needs of storage's Volume."""
@@ -150,7 +153,7 @@ class CommitLog:
     def _append_gathered(self) -> None:
         """Hand what was gathered to the volume."""
         items, self._gathered = self._gathered, []
-        expires_s = self._loop.time() + self._timeout_s
+        earliest_s = self._loop.time() + self._timeout_s
         while items:
             try:
                 lsns = self._volume.append_group([item.parts for item in items])
@@ -161,7 +164,8 @@ class CommitLog:
                 return
             for item, lsn in zip(items, lsns, strict=False):
                 item.commit.lsn, item.commit.epoch = lsn, self._volume.epoch
-                item.expires_s = expires_s
+                before_s = self._in_flight[-1].expires_s if self._in_flight else 0.0
+                item.expires_s = max(earliest_s, before_s) + sum(map(len, item.parts)) / SLOWEST_BYTES_PER_S
                 self._in_flight.append(item)
             self.commits += len(lsns)
             items = items[len(lsns) :]

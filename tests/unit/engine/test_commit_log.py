@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aurora_mysql.engine import commit_log
 from aurora_mysql.engine.commit_log import ENOUGH_FOR_A_BATCH, CommitLog, InFlight
 from aurora_mysql.errors import FencedError, MySQLError, QuorumLostError, StorageError
 from aurora_mysql.redo.record import Commit, TableChange
@@ -57,6 +58,25 @@ def test_visible_when_durable_and_in_order() -> None:
         assert p.visible == [1, 2] and p.finished == ["0", "1"] and not tasks[2].done()
         p.volume.let_go()
         assert await tasks[2] == 3
+
+    run(work)
+
+
+def test_a_large_commit_may_take_longer_and_so_may_those_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_log, "SLOWEST_BYTES_PER_S", 0.1)
+
+    async def work(p: Pipeline) -> None:
+        p.volume.holding = True
+        tasks = [p.commit("one")]
+        await until(lambda: p.volume.next == 1)
+        tasks.append(p.commit("behind"))
+        await until(lambda: p.volume.next == 2)
+        first, second = p.log._in_flight
+        written_s = 10.0 * sum(map(len, first.parts))
+        assert written_s > 100 and second.expires_s > first.expires_s + 100
+        assert written_s < first.expires_s - asyncio.get_running_loop().time() <= 5.0 + written_s
+        p.volume.let_go()
+        assert [await task for task in tasks] == [1, 2]
 
     run(work)
 
