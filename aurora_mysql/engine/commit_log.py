@@ -40,16 +40,29 @@ class WritableVolume(Protocol):
     def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]: ...
 
 
+#: Tells a commit's client how it went: None, or why it has failed or can't be waited for any more.
+Done = Callable[[Exception | None], None]
+
+
 @dataclass(slots=True)
 class InFlight:
     """A commit on its way: `parts` are its encoded records, the last of which has `commit.lsn`. At `expires_s` (the
-    loop's time) its client is told that the outcome is open."""
+    loop's time) its client is told that the outcome is open. `done` is None once the client was told."""
 
     commit: Commit
     parts: list[bytes]
-    durable: asyncio.Future[None] = field(repr=False)
     finish: Callable[[], None] | None = None
+    done: Done | None = field(default=None, repr=False)
     expires_s: float = 0.0
+
+    def tell(self, error: Exception | None) -> None:
+        """Tell the client, unless it was told before. What goes wrong with one must not keep it from the others."""
+        done, self.done = self.done, None
+        if done is not None:
+            try:
+                done(error)
+            except Exception:
+                log.exception("the client of commit %d was not told of its end", self.commit.lsn)
 
 
 class CommitLog:
@@ -105,8 +118,7 @@ class CommitLog:
         items = [*self._in_flight, *self._gathered]
         self._in_flight.clear()
         self._gathered.clear()
-        for item in items:
-            _fail(item, mysql_error(1836))
+        _fail(items, lambda: mysql_error(1836))
 
     async def commit(self, commit: Commit, finish: Callable[[], None] | None = None) -> int:
         """Make `commit` durable and visible; returns its LSN. `finish` runs on the loop at the moment it is visible
@@ -120,26 +132,45 @@ class CommitLog:
         """
         try:
             changes = None
-            if _is_large(commit):
+            if is_large(commit):
                 changes = await self._loop.run_in_executor(None, encode_changes, commit.changes)
             if not self._writable.is_set():
                 await self._wait_writable()
             if self._fenced is not None:
                 raise mysql_error(1836)
-            # Times grow with LSNs, whatever the clock does: "everything until T" is a prefix of the log.
-            commit.commit_time_us = self._last_time_us = max(time.time_ns() // 1000, self._last_time_us + 1)
-            parts = encode_commit(commit, changes)
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._submit(commit, finish, _resolving(future), changes)
         except BaseException:
             if finish is not None:
                 finish()
             raise
-        item = InFlight(commit, parts, self._loop.create_future(), finish)
+        await future
+        return commit.lsn
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether :meth:`submit` may be called: there is a write quorum, and no newer epoch."""
+        return self._fenced is None and self._writable.is_set()
+
+    def submit(self, commit: Commit, finish: Callable[[], None] | None, done: Done) -> None:
+        """As :meth:`commit`, for a commit that is not large while :attr:`takes_at_once`; it never waits.
+
+        `done` is called on the loop, in a later turn, after `finish` (1180 apart: see :meth:`commit`), and after the
+        `finish` of all commits that became visible together.
+
+        Raises:
+            TypeError: a row has something that is not a storage value; neither is called then.
+        """
+        self._submit(commit, finish, done, None)
+
+    def _submit(self, commit: Commit, finish: Callable[[], None] | None, done: Done, changes: bytes | None) -> None:
+        # Times grow with LSNs, whatever the clock does: "everything until T" is a prefix of the log.
+        commit.commit_time_us = self._last_time_us = max(time.time_ns() // 1000, self._last_time_us + 1)
+        item = InFlight(commit, encode_commit(commit, changes), finish, done)
         if not self._gathered:
             self._seen = 0
             self._loop.call_soon(self._turn_ended)
         self._gathered.append(item)
-        await item.durable
-        return commit.lsn
 
     def _turn_ended(self) -> None:
         """Wait for more commits while every turn brings some, up to a number that shares a batch's cost well."""
@@ -158,9 +189,7 @@ class CommitLog:
             try:
                 lsns = self._volume.append_group([item.parts for item in items])
             except Exception as error:
-                refusal = _refusal(error)
-                for item in items:
-                    _fail(item, refusal())
+                _fail(items, _refusal(error))
                 return
             for item, lsn in zip(items, lsns, strict=False):
                 item.commit.lsn, item.commit.epoch = lsn, self._volume.epoch
@@ -177,18 +206,22 @@ class CommitLog:
         self._timer = None
         now_s = self._loop.time()
         for item in self._in_flight:
-            if item.durable.done():
+            if item.done is None:
                 continue
             if item.expires_s > now_s:
                 self._timer = self._loop.call_at(item.expires_s, self._expire)
                 return
-            item.durable.set_exception(
+            item.tell(
                 mysql_error(1180, 5, "the volume has lost its write quorum; the transaction commits when copies return")
             )
 
     async def settled(self) -> None:
         """Wait until what is in flight now is decided."""
-        waiting = [item.durable for item in (*self._in_flight, *self._gathered)]
+        waiting: list[asyncio.Future[None]] = []
+        for item in (*self._in_flight, *self._gathered):
+            if item.done is not None:
+                waiting.append(self._loop.create_future())
+                item.done = _also(item.done, waiting[-1])
         if waiting:
             await asyncio.wait(waiting)
 
@@ -215,14 +248,19 @@ class CommitLog:
         for item in done:
             if item.finish is not None:
                 item.finish()
-            if not item.durable.done():
-                item.durable.set_result(None)
+        # All locks are free before a client's next command may run.
+        for item in done:
+            item.tell(None)
 
 
-def _is_large(commit: Commit) -> bool:
+def is_large(commit: Commit) -> bool:
     """Whether its rows take long to encode."""
-    rows = sum(len(change.upserts) + len(change.deletes) for change in commit.changes)
-    return rows > ENCODE_ASIDE_ROWS or any(isinstance(change.upserts, ColumnRows) for change in commit.changes)
+    rows = 0
+    for change in commit.changes:
+        if isinstance(change.upserts, ColumnRows):
+            return True
+        rows += len(change.upserts) + len(change.deletes)
+    return rows > ENCODE_ASIDE_ROWS
 
 
 def _refusal(error: Exception) -> Callable[[], Exception]:
@@ -237,17 +275,35 @@ def _refusal(error: Exception) -> Callable[[], Exception]:
     return lambda: error
 
 
-def _fail(item: InFlight, error: Exception) -> None:
-    """`item` is not committed, or nobody here will learn whether it is."""
-    if not item.durable.done():
-        item.durable.set_exception(error)
-        # A client that was told 1180, or has left, waits for it no more.
-        item.durable.add_done_callback(_retrieve)
-    if item.finish is not None:
-        item.finish()
+def _fail(items: Sequence[InFlight], refusal: Callable[[], Exception]) -> None:
+    """`items` are not committed, or nobody here will learn whether they are."""
+    for item in items:
+        if item.finish is not None:
+            item.finish()
+    for item in items:
+        item.tell(refusal())
 
 
-def _retrieve(future: asyncio.Future[None]) -> None:
-    """Mark a future's exception as seen: nobody may be waiting for it any more."""
-    if not future.cancelled():
-        future.exception()
+def _resolving(future: asyncio.Future[None]) -> Done:
+    """What tells a client that awaits `future`, if it still does."""
+
+    def done(error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+    return done
+
+
+def _also(done: Done, future: asyncio.Future[None]) -> Done:
+    """`done`, and `future` tells that it was called."""
+
+    def both(error: Exception | None) -> None:
+        if not future.done():
+            future.set_result(None)
+        done(error)
+
+    return both

@@ -35,6 +35,7 @@ from aurora_mysql.engine.table_sizes import TableSizes
 from aurora_mysql.engine.temporary import TemporaryRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.engine.transaction.read_view import TransactionView
+from aurora_mysql.engine.transaction.row_write import RowWrite
 from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
 from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 
@@ -76,7 +77,7 @@ class Engine:
         self.row_store = RowStore(self._keys_of_id, options.row_store_bytes)
         self.locks = LockManager()
         self.freeze = Freeze(self.locks)
-        self.transactions: dict[int, Transaction] = {}
+        self.transactions: dict[int, Transaction | RowWrite] = {}
         self._transaction_ids = itertools.count(1)
         self._keys: dict[int, TableKeys] = {}
         self._layouts: dict[int, ArrowLayout] = {}
@@ -131,6 +132,11 @@ class Engine:
             raise mysql_error(1836)
         return self._log
 
+    @property
+    def log(self) -> CommitLog | None:
+        """The writer's pipeline; None on a reader."""
+        return self._log
+
     def keys_of(self, table: Table) -> TableKeys:
         keys = self._keys.get(table.id)
         if keys is None or keys.table is not table:
@@ -176,6 +182,9 @@ class Engine:
         )
         self.transactions[transaction.id] = transaction
         return transaction
+
+    def next_transaction_id(self) -> int:
+        return next(self._transaction_ids)
 
     def _oldest_view_lsn(self) -> int | None:
         views = self.read_views

@@ -63,6 +63,7 @@ class _Contexts(threading.local):
     """zstd contexts can't be shared by threads."""
 
     def __init__(self) -> None:
+        self.pack = msgpack.Packer(default=pack_value).pack
         self.compressor = zstandard.ZstdCompressor(level=1, write_content_size=False)
         self.decompressor = zstandard.ZstdDecompressor()
 
@@ -85,13 +86,15 @@ def encode_changes(changes: Sequence[TableChange]) -> bytes:
 def _packable(changes: Sequence[TableChange]) -> list[Any]:
     packable: list[Any] = []
     for change in changes:
-        bulk = len(change.upserts) > COLUMNAR_ROWS or isinstance(change.upserts, ColumnRows)
+        upserts: Any = change.upserts
         columns: Any = None
-        if isinstance(change.upserts, ColumnRows):
-            columns = pack_arrow(change.upserts)
-        elif bulk:
-            columns = pack_columns(change.upserts)
-        upserts = None if bulk else change.upserts
+        bulk = True
+        if isinstance(upserts, ColumnRows):
+            upserts, columns = None, pack_arrow(upserts)
+        elif len(upserts) > COLUMNAR_ROWS:
+            upserts, columns = None, pack_columns(upserts)
+        else:
+            bulk = False
         if change.before is not None:
             before = (change.before.upserts, change.before.deletes)
             packable.append((change.table_id, upserts, change.deletes, columns, before))
@@ -110,9 +113,12 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
     Raises:
         TypeError: a row has something that is not a storage value.
     """
-    flags = _BEFORE if any(change.before is not None for change in commit.changes) else 0
-    if any(isinstance(change.upserts, ColumnRows) for change in commit.changes):
-        flags |= _ARROW
+    flags = 0
+    for change in commit.changes:
+        if change.before is not None:
+            flags |= _BEFORE
+        if isinstance(change.upserts, ColumnRows):
+            flags |= _ARROW
     schema: tuple[Any, ...] | None = None
     if commit.schema is not None:
         schema = (encode_delta(commit.schema.delta), list(commit.schema.statements))
@@ -121,7 +127,7 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
             flags |= _BEFORE
     body: bytes
     if changes is None:
-        body = _packb((commit.commit_time_us, _packable(commit.changes), commit.counters, schema), default=pack_value)
+        body = _contexts.pack((commit.commit_time_us, _packable(commit.changes), commit.counters, schema))
     else:
         tail = _packb(commit.counters, default=pack_value) + _packb(schema, default=pack_value)
         body = b"".join((_ARRAY_OF_4, _packb(commit.commit_time_us), changes, tail))

@@ -103,7 +103,7 @@ class CommandHandler:
 
     def dispatch(self, payload: bytes) -> bytes | None:
         """Start one command. Returns its whole answer when there is nothing to wait for; else it is written when it is
-        there, and what takes longer runs as the connection's task.
+        there: the connection is busy until then, with a task or with a commit.
 
         Raises:
             MySQLError: the command's answer.
@@ -113,16 +113,16 @@ class CommandHandler:
             data = self.statements.at_once(payload)
             if data is not None:
                 self._status["Questions"] += 1
-                return data
+                return data or None
         elif code == 0x03:
             # Some clients count the C string's end as part of the text.
             sql = self.decode(payload[1:].rstrip(b"\0"))
             found = cut(sql)
             if found is not None:
-                data = self.replies.to_text(found)
+                data = self.replies.to_text(sql, found)
                 if data is not None:
                     self._status["Questions"] += 1
-                    return data
+                    return data or None
             self._begin()
             self.run_text(sql, found)
             return None

@@ -309,6 +309,26 @@ class Connection(asyncio.Protocol):
         finally:
             self._eager = False
 
+    def answer_later(self) -> None:
+        """The running command's answer comes by :meth:`answer`; nothing else is read from the client meanwhile."""
+        self.busy = True
+
+    def answer(self, outcome: bytes | Exception) -> None:
+        """The packets that answer the command, or why it has failed."""
+        self.sequence = 1
+        try:
+            if isinstance(outcome, bytes):
+                self.write(outcome)
+            elif isinstance(outcome, MySQLError):
+                self.send_error(outcome)
+            else:
+                self.send_internal_error(outcome)
+        finally:
+            self.busy = False
+            self.command_done()
+        if self.phase == Phase.COMMAND and (self._buffer or self._reading_paused):
+            self.process()
+
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
@@ -359,9 +379,10 @@ class Connection(asyncio.Protocol):
         codec = self.handler.results_codec() if self.handler is not None else "utf-8"
         self.send(packets.error(exc, codec))
 
-    def send_internal_error(self) -> None:
-        """For an exception nobody expected: the log gets all of it, the client that it happened."""
-        log.exception("connection %d: command failed unexpectedly", self.connection_id)
+    def send_internal_error(self, error: Exception | None = None) -> None:
+        """For an exception nobody expected (None: the one being handled): the log gets all of it, the client that it
+        happened."""
+        log.error("connection %d: command failed unexpectedly", self.connection_id, exc_info=error or True)
         self.send_error(mysql_error(1815, "unexpected failure, see the server's log"))
 
     def write(self, data: bytes | bytearray) -> None:

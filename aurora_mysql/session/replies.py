@@ -6,10 +6,11 @@ What does not depend on the rows is made once: the packets that announce the col
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aurora_mysql.session import binary_encoding, packets, text_encoding
 from aurora_mysql.session import constants as c
@@ -18,9 +19,9 @@ from aurora_mysql.session.results import ColumnsPlan
 from aurora_mysql.session.wire import frame
 from aurora_mysql.sql import shortcuts
 from aurora_mysql.sql.known_statements import Cut
-from aurora_mysql.sql.plan import EncoderOf
-from aurora_mysql.sql.result import ResultColumn, Value
-from aurora_mysql.sql.shortcuts import Shortcut, Shortcuts
+from aurora_mysql.sql.plan import LATER, EncoderOf
+from aurora_mysql.sql.result import Ok, ResultColumn, Value
+from aurora_mysql.sql.shortcuts import Action, Shortcut, Shortcuts
 from aurora_mysql.sql.transaction_verbs import transaction_flags
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ class WireEncoding:
         first, make = self._first(columns), _binary_encoder if self._binary else _text_encoder
         return lambda positions: make(tuple(zip(positions, kinds, strict=True)), codec, first)
 
-    def finish(self, shortcut: Shortcut) -> Reply | Shortcut:
-        if shortcut.columns is None:
-            return shortcut
+    def finish(self, shortcut: Shortcut) -> Reply:
         announcement, _ = ColumnsPlan(shortcut.columns, self._charset).announce(1)
         return Reply(shortcut, announcement, self._first(shortcut.columns), deprecate_eof=self._deprecate_eof)
 
@@ -161,24 +160,35 @@ def _binary_encoder(kinds: _Kinds, codec: str, first: int) -> _Encode:
     return encode
 
 
+#: What stands for an answer that is written when its commit is durable.
+PENDING: Final = b""
+
+
+@lru_cache(1024)
+def _ok(status: int, affected_rows: int, info: str) -> bytes:
+    return frame(packets.ok(status, affected_rows=affected_rows, info=info.encode()), 1)
+
+
 class Replies:
     """One session's answers at once. Each method gives the packets of the answer, None for the long way: nothing has
-    happened then. :meth:`forget` must be called whenever a command takes that way."""
+    happened then; :data:`PENDING` when the answer is written later, and the connection is busy until then.
+    :meth:`forget` must be called whenever a command takes the long way."""
 
-    __slots__ = ("_binary", "_handler", "_status", "_text")
+    __slots__ = ("_binary", "_handler", "_settings_flags", "_status", "_text")
 
     def __init__(self, handler: CommandHandler) -> None:
         self._handler = handler
         self._status = handler.server.services.status
         self._text: Shortcuts | None = None
         self._binary: Shortcuts | None = None
+        self._settings_flags = 0
 
     def forget(self) -> None:
         """A command may have changed the session's settings."""
         self._text = self._binary = None
 
-    def to_text(self, found: Cut) -> bytes | None:
-        """The answer to a text (COM_QUERY)."""
+    def to_text(self, sql: str, found: Cut) -> bytes | None:
+        """The answer to a text (COM_QUERY), of which `found` was cut."""
         table = self._text
         if table is None or not table.hold():
             table = self._text = self._table(binary=False)
@@ -186,7 +196,7 @@ class Replies:
                 return None
         ctx = self._handler.ctx
         reply = table.of_text(ctx, found[0])
-        return None if reply is None else self._answer(table, reply, found[1])
+        return None if reply is None else self._answer(table, reply, found[1], sql)
 
     def to_execution(self, statement: Statement, payload: bytes) -> bytes | None:
         """The answer to COM_STMT_EXECUTE."""
@@ -199,7 +209,7 @@ class Replies:
         if short is None or short.table is not table:
             return None
         params = short.params(payload)
-        return None if params is None else self._answer(table, short.reply, params)
+        return None if params is None else self._answer(table, short.reply, params, statement.sql)
 
     def learn(self, statement: Statement, params: Sequence[Value]) -> None:
         """A prepared statement has been executed the long way: next time it may be shorter."""
@@ -218,24 +228,55 @@ class Replies:
         encoding = WireEncoding.of(ctx.variables.get("character_set_results"), handler.deprecate_eof, binary)
         return handler.executor.shortcuts(ctx, encoding)
 
-    def _answer(self, table: Shortcuts, reply: Any, params: Sequence[Value]) -> bytes | None:
+    def _answer(self, table: Shortcuts, reply: Reply | Action, params: Sequence[Value], sql: str) -> bytes | None:
         ctx = self._handler.ctx
-        shortcut = reply.shortcut if reply.__class__ is Reply else reply
-        rows = shortcut.run(ctx, params)
+        if isinstance(reply, Action):
+            return self._act(table, reply, params, sql)
+        rows = reply.shortcut.run(ctx, params)
         if rows is None:
             return None
         status = table.status_flags
         if ctx.transaction is not None:
             status |= transaction_flags(ctx.transaction)
-        if shortcut is reply:
-            tracker = self._handler.tracker
-            data: bytes | None = frame(packets.ok(status, state=tracker.changes() if tracker is not None else b""), 1)
-        else:
-            data = reply.answer(rows, status)
-            if data is None:
-                return None
-        shortcuts.done(shortcut, ctx, len(rows), self._status)
+        data = reply.answer(rows, status)
+        if data is not None:
+            shortcuts.done(reply.shortcut, ctx, len(rows), self._status)
         return data
+
+    def _act(self, table: Shortcuts, action: Action, params: Sequence[Value], sql: str) -> bytes | None:
+        handler = self._handler
+        ctx = handler.ctx
+        done = action.run(ctx, params, self._ended)
+        if done is None:
+            return None
+        shortcuts.begun(action, ctx, self._status)
+        self._settings_flags = table.status_flags
+        if done is not LATER:
+            ctx.row_count = done.affected_rows
+            return self._of_ok(done)
+        ctx.command, ctx.state, ctx.info = "Query", "executing", sql
+        ctx.command_started_s = time.time()
+        handler.connection.answer_later()
+        return PENDING
+
+    def _ended(self, ok: Ok, error: Exception | None) -> None:
+        """A commit is durable, or has failed."""
+        handler = self._handler
+        error = shortcuts.ended(handler.ctx, ok, error)
+        handler.connection.answer(self._of_ok(ok) if error is None else error)
+
+    def _of_ok(self, ok: Ok) -> bytes:
+        handler = self._handler
+        status, transaction = self._settings_flags, handler.ctx.transaction
+        if transaction is not None:
+            status |= transaction_flags(transaction)
+        state = handler.tracker.changes() if handler.tracker is not None else b""
+        if not state and not ok.insert_id:
+            return _ok(status, ok.affected_rows, ok.info)
+        payload = packets.ok(
+            status, affected_rows=ok.affected_rows, insert_id=ok.insert_id, info=ok.info.encode(), state=state
+        )
+        return frame(payload, 1)
 
 
 #: Binary sizes of integer parameters, and what reads them.

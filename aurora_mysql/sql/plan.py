@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from aurora_mysql.catalog.model import Catalog
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
-from aurora_mysql.sql.result import Result, ResultColumn, Value
+from aurora_mysql.sql.result import Ok, Result, ResultColumn, Value
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -105,4 +106,29 @@ class MemoryPlan(Plan, Protocol):
     def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
         """The read of this plan, its rows encoded; None when it has none. What it gives is what :meth:`run` would, in
         an open transaction as well as without one; the levels that lock or read dirty rows are excluded before."""
+        ...
+
+
+class Later(Enum):
+    """The answer is not there yet."""
+
+    LATER = 0
+
+
+LATER: Final = Later.LATER
+
+#: Gets the answer that was to come later, and why the client gets an error instead of it (None: it does not).
+Told = Callable[[Ok, Exception | None], None]
+#: A write, given its parameters and the session's isolation level: its answer; LATER when it is on its way (then `Told`
+#: is called once, in a later turn of the loop); None when it takes the long way, and nothing has happened but locks of
+#: an open transaction.
+Write = Callable[[SessionContext, Sequence[Value], str, Told], Ok | Later | None]
+
+
+class WritePlan(Plan, Protocol):
+    """A plan that may be carried out in the turn in which the statement arrives."""
+
+    @property
+    def at_once(self) -> Write | None:
+        """What does, and tells, what :meth:`run` would; None when nothing can."""
         ...

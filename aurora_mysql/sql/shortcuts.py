@@ -1,4 +1,5 @@
-"""Statements that are answered in the turn in which they arrive: known text, plan compiled once, rows in memory.
+"""Statements that are answered in the turn in which they arrive: known text, plan compiled once, rows in memory. Writes
+are carried out in that turn, as far as the commit log; their answer comes when they are durable.
 
 Sessions that are alike (user, settings, schema) share one table of shortcuts. It holds as long as
 :meth:`Shortcuts.hold` says so and the session has run nothing else in between: whatever may change a session's settings
@@ -8,14 +9,14 @@ begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aurora_mysql.errors import MySQLError
+from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql import transaction_verbs as verbs
-from aurora_mysql.sql.plan import EncoderOf, Read
-from aurora_mysql.sql.result import ResultColumn
+from aurora_mysql.sql.plan import EncoderOf, Later, Read, Told, Write
+from aurora_mysql.sql.result import Ok, ResultColumn, Value
 
 if TYPE_CHECKING:
     from aurora_mysql.catalog.model import Catalog
@@ -34,12 +35,24 @@ _PLAIN_LEVELS = ("REPEATABLE-READ", "READ-COMMITTED")
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """`run` answers: encoded rows, nothing for a statement without rows, None for the long way. `columns` is None for
-    a statement without rows. `counter`: its status variable."""
+    """`run` gives the encoded rows, None for the long way. `counter`: the statement's status variable."""
 
     run: Read
-    columns: list[ResultColumn] | None
+    columns: list[ResultColumn]
     counter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A statement without rows. `isolation` is the session's level."""
+
+    write: Write
+    isolation: str
+    counter: str
+
+    def run(self, ctx: SessionContext, params: Sequence[Value], told: Told) -> Ok | Later | None:
+        """See :data:`aurora_mysql.sql.plan.Write`."""
+        return self.write(ctx, params, self.isolation, told)
 
 
 class Encoding(Protocol):
@@ -57,7 +70,9 @@ class Encoding(Protocol):
 class Shortcuts:
     """The shortcuts of sessions that are alike, found by the key of a text (:func:`known_statements.cut`)."""
 
-    def __init__(self, executor: Executor, ctx: SessionContext, environment: Hashable, encoding: Encoding) -> None:
+    def __init__(
+        self, executor: Executor, ctx: SessionContext, environment: Hashable, encoding: Encoding, ways: _Ways
+    ) -> None:
         self._executor = executor
         self._engine = executor.engine
         self._variables = executor.services.variables
@@ -66,6 +81,7 @@ class Shortcuts:
         self.environment = environment
         self.status_flags = executor.settings_flags(ctx)
         self.encoding = encoding
+        self._ways = ways
         self._found: dict[Hashable, Any] = {}
 
     def hold(self) -> bool:
@@ -92,26 +108,32 @@ class Shortcuts:
 
     def _make(self, ctx: SessionContext, known: KnownStatement) -> Any:
         """False when there is none."""
+        isolation, read_only = self._ways
         if known.found is None:
             assert known.statement is not None
-            act = verbs.at_once(self._executor.services, known.statement)
-            return False if act is None else self.encoding.finish(Shortcut(_without_rows(act), None, known.counter))
-        if known.nulls:
-            return False
+            act = verbs.at_once(self._executor.services, known.statement, read_only=read_only)
+            return False if act is None else Action(act, isolation, known.counter)
         plan: Any = known.found.plan
-        make = getattr(plan, "reader", None)
-        if make is None or plan.columns is None:
+        write: Write | None = None if read_only else getattr(plan, "at_once", None)
+        make: Any = getattr(plan, "reader", None)
+        if write is None and (make is None or plan.columns is None or known.nulls):
             return False
         try:
             self._executor.check_privileges(ctx, known.found)
         except MySQLError:
             return False  # the long way tells
+        if write is not None:
+            return Action(_with_nulls(known, write) if known.nulls else write, isolation, known.counter)
         read: Read | None = make(self._engine, self.encoding.encoder_of(plan.columns))
         return False if read is None else self.encoding.finish(Shortcut(read, plan.columns, known.counter))
 
 
-def _without_rows(act: Callable[[SessionContext], bool]) -> Read:
-    return lambda ctx, params: () if act(ctx) else None
+def _with_nulls(known: KnownStatement, write: Write) -> Write:
+    return lambda ctx, literals, isolation, told: write(ctx, known.params(literals), isolation, told)
+
+
+#: A session's isolation level, and whether its transactions are READ ONLY.
+_Ways = tuple[str, bool]
 
 
 class ShortcutTables:
@@ -125,34 +147,51 @@ class ShortcutTables:
         """The table for the session as it is now; None when it can't have one."""
         executor = self._executor
         transaction = ctx.transaction
+        isolation = verbs.isolation_of(executor.services, ctx)
         if (
             ctx.table_locks
             or ctx.temporary.tables
             or ctx.programs
             or ctx.next_isolation is not None
             or ctx.next_read_only is not None
-            or verbs.isolation_of(executor.services, ctx) not in _PLAIN_LEVELS
+            or isolation not in _PLAIN_LEVELS
             or (transaction is not None and transaction.isolation not in _PLAIN_LEVELS)
         ):
             return None
         environment = executor.environment(ctx)
-        key = (environment, ctx.user.user, ctx.user.host, ctx.roles, ctx.autocommit, encoding)
+        ways = (isolation, verbs.read_only_of(executor.services, ctx))
+        key = (environment, ctx.user.user, ctx.user.host, ctx.roles, ctx.autocommit, encoding, ways)
         table = self._tables.get(key)
         if table is None or not table.hold():
             if len(self._tables) >= _MOST_TABLES:
                 self._tables.clear()
-            table = self._tables[key] = Shortcuts(executor, ctx, environment, encoding)
+            table = self._tables[key] = Shortcuts(executor, ctx, environment, encoding, ways)
         return table
 
 
 def done(shortcut: Shortcut, ctx: SessionContext, rows: int, status: dict[str, int]) -> None:
     """Afterwards, what surrounds every statement: as the executor does it on the long way."""
+    begun(shortcut, ctx, status)
+    ctx.row_count = -1
+    ctx.found_rows = rows
+
+
+def begun(statement: Shortcut | Action, ctx: SessionContext, status: dict[str, int]) -> None:
+    """As :func:`done`, of a statement whose answer comes later; :func:`ended` tells how it went."""
     ctx.kill_query = False
     if ctx.warnings:
         ctx.warnings.clear()
-    if shortcut.columns is None:
-        ctx.row_count = 0
-    else:
+    status[statement.counter] += 1
+
+
+def ended(ctx: SessionContext, ok: Ok, error: Exception | None) -> Exception | None:
+    """The end of an action: what the client is told instead of `ok`, if anything."""
+    if error is None:
+        ctx.row_count = ok.affected_rows
+        return None
+    if isinstance(error, MySQLError):
+        if ctx.kill_query:
+            error = mysql_error(1317)
+        ctx.warn("Error", error.errno, error.message)
         ctx.row_count = -1
-        ctx.found_rows = rows
-    status[shortcut.counter] += 1
+    return error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aurora_mysql.errors import mysql_error, unsupported
@@ -11,7 +12,8 @@ from aurora_mysql.sql.admin import privileges
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.fingerprint import Statement
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.result import Ok
+from aurora_mysql.sql.plan import LATER, Later, Told, Write
+from aurora_mysql.sql.result import Ok, Value
 
 if TYPE_CHECKING:
     from aurora_mysql.engine.transaction import Transaction
@@ -20,6 +22,9 @@ VERBS = frozenset(("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE
 
 _IN_TRANS = 1
 _IN_TRANS_READONLY = _IN_TRANS | 8192
+
+#: Nobody changes it.
+_OK = Ok()
 
 _LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
 
@@ -46,11 +51,15 @@ def reads_lock(services: InstanceServices, ctx: SessionContext) -> bool:
     return not ctx.autocommit and isolation_of(services, ctx) == "SERIALIZABLE"
 
 
-def begin(services: InstanceServices, ctx: SessionContext, *, read_only: bool | None = None) -> None:
+def begin(
+    services: InstanceServices, ctx: SessionContext, *, read_only: bool | None = None, isolation: str | None = None
+) -> None:
     """Open the session's transaction."""
     if read_only is None:
         read_only = read_only_of(services, ctx)
-    ctx.transaction = services.engine.begin(ctx, isolation=isolation_of(services, ctx), read_only=read_only)
+    if isolation is None:
+        isolation = isolation_of(services, ctx)
+    ctx.transaction = services.engine.begin(ctx, isolation=isolation, read_only=read_only)
     ctx.next_isolation = ctx.next_read_only = None
 
 
@@ -110,27 +119,39 @@ async def run_verb(services: InstanceServices, ctx: SessionContext, statement: S
     return Ok()
 
 
-def at_once(services: InstanceServices, statement: Statement) -> Callable[[SessionContext], bool] | None:
-    """What carries out a plain BEGIN, COMMIT or ROLLBACK without waiting; it is False when there is something to wait
-    for (and nothing has happened). None for any other statement."""
+def at_once(services: InstanceServices, statement: Statement, *, read_only: bool) -> Write | None:
+    """What carries out a plain BEGIN, COMMIT or ROLLBACK without waiting; None for any other statement. `read_only` is
+    what transactions of the session are."""
     words = " ".join(piece.upper() for piece in statement.pieces)
     if words in ("BEGIN", "BEGIN WORK", "START TRANSACTION"):
 
-        def begin_at_once(ctx: SessionContext) -> bool:
+        def begin_at_once(ctx: SessionContext, params: Sequence[Value], isolation: str, told: Told) -> Ok | None:
             if ctx.table_locks or (ctx.transaction is not None and not ctx.transaction.end_at_once()):
-                return False
+                return None
             ctx.transaction = None
-            begin(services, ctx)
-            return True
+            begin(services, ctx, read_only=read_only, isolation=isolation)
+            return _OK
 
         return begin_at_once
-    if words in ("COMMIT", "COMMIT WORK", "ROLLBACK", "ROLLBACK WORK"):
+    if words in ("COMMIT", "COMMIT WORK"):
 
-        def end_at_once(ctx: SessionContext) -> bool:
-            if ctx.transaction is not None and not ctx.transaction.end_at_once():
-                return False
+        def commit_at_once(
+            ctx: SessionContext, params: Sequence[Value], isolation: str, told: Told
+        ) -> Ok | Later | None:
+            over = True if ctx.transaction is None else ctx.transaction.commit_at_once(partial(told, _OK))
+            if over is None:
+                return None
             ctx.transaction = None
-            return True
+            return _OK if over else LATER
+
+        return commit_at_once
+    if words in ("ROLLBACK", "ROLLBACK WORK"):
+
+        def end_at_once(ctx: SessionContext, params: Sequence[Value], isolation: str, told: Told) -> Ok | None:
+            if ctx.transaction is not None and not ctx.transaction.end_at_once():
+                return None
+            ctx.transaction = None
+            return _OK
 
         return end_at_once
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,20 +18,7 @@ from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.sql.show import plan_show
-
-
-class MemoryVolume:
-    epoch = 1
-
-    def __init__(self) -> None:
-        self.vdl = 0
-        self.log: Any = None
-
-    def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]:
-        lsns = list(itertools.accumulate(map(len, commits), initial=self.vdl))[1:]
-        self.vdl = lsns[-1]
-        self.log.vdl_advanced(self.vdl)
-        return lsns
+from tests.support.engine_world import MemoryVolume
 
 
 class Cluster:
@@ -71,8 +57,8 @@ class Services:
 class SchemaSession:
     """`run(sql)` gives the rows of a SHOW, None for a schema statement."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, volume: MemoryVolume) -> None:
+        self.engine, self.volume = engine, volume
         self.ctx = SessionContext(1, User("admin"), database="d")
         self.services: Any = Services(engine)
         self.headings: list[str] = []
@@ -112,8 +98,8 @@ def with_session(path: Path, work: Any) -> Any:
         options = EngineOptions(memory_limit_bytes=256 << 20)
         engine = await Engine.open(path, instance_id="instance-1", options=options, bootstrap=bootstrap)
         volume = MemoryVolume()
-        volume.log = engine.become_writer(volume)  # type: ignore[arg-type]
-        session = SchemaSession(engine)
+        volume.log = engine.become_writer(volume)
+        session = SchemaSession(engine, volume)
         try:
             grant = Grant("admin", "%", "", "", frozenset({"ALL PRIVILEGES"}), True)
             delta = CatalogDelta(users={("admin", "%"): User("admin")}, grants={("admin", "%", "", ""): grant})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.executor import Executor
 from aurora_mysql.sql.known_statements import Cut, cut
-from aurora_mysql.sql.plan import EncoderOf
+from aurora_mysql.sql.plan import LATER, EncoderOf
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet
-from aurora_mysql.sql.shortcuts import Shortcut, done
+from aurora_mysql.sql.shortcuts import Shortcut, begun, done, ended
 from tests.support.schema_session import SchemaSession, with_session
 
 #: (statement, answer): an int is affected rows, (affected, insert id) a pair, a list rows, a str "errno".
@@ -33,21 +34,35 @@ class PlainEncoding:
 PLAIN = PlainEncoding()
 
 
-def run_shortcut(executor: Executor, ctx: SessionContext, found: Cut) -> Result | None:
-    """The answer at once, if the text has a shortcut that serves it now."""
+async def run_shortcut(executor: Executor, ctx: SessionContext, found: Cut) -> Result | None:
+    """The answer at once, if the text has a shortcut that serves it now; what is to be durable is waited for."""
     table = executor.shortcuts(ctx, PLAIN)
     shortcut = None if table is None else table.of_text(ctx, found[0])
-    rows = None if shortcut is None else shortcut.run(ctx, found[1])
-    if rows is None:
+    if shortcut is None:
         return None
-    done(shortcut, ctx, len(rows), executor.services.status)
-    return Ok() if shortcut.columns is None else ResultSet(shortcut.columns, list(rows))
+    status = executor.services.status
+    if isinstance(shortcut, Shortcut):
+        rows = shortcut.run(ctx, found[1])
+        if rows is None:
+            return None
+        done(shortcut, ctx, len(rows), status)
+        return ResultSet(shortcut.columns, list(rows))
+    told: asyncio.Future[tuple[Ok, Exception | None]] = asyncio.get_running_loop().create_future()
+    ok = shortcut.run(ctx, found[1], lambda *outcome: told.set_result(outcome))
+    if ok is None:
+        return None
+    begun(shortcut, ctx, status)
+    ok, error = await told if ok is LATER else (ok, None)
+    error = ended(ctx, ok, error)
+    if error is not None:
+        raise error
+    return ok
 
 
 async def run_text(executor: Executor, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
     """As the session layer runs a text: a statement seen before takes the short ways."""
     found = cut(sql)
-    at_once = None if found is None else run_shortcut(executor, ctx, found)
+    at_once = None if found is None else await run_shortcut(executor, ctx, found)
     if at_once is not None:
         yield at_once
         return

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from aurora_mysql.catalog.model import Table
 from aurora_mysql.engine.gaps import gap_resource
-from aurora_mysql.engine.key_leaves import all_integers
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.row_store import TableRows
+from aurora_mysql.engine.transaction.row_write import newest_in_memory
 from aurora_mysql.engine.transaction.unique_values import TransactionUnique
 from aurora_mysql.redo.record import KeyValues, Row
 
@@ -83,19 +83,4 @@ class TransactionAtOnce(TransactionUnique):
             written, own = self._buffer.find(stored.keys.table.id, normal)
             if written:
                 return True, own
-        store = self._engine.row_store
-        if stored.pages is not None and normal[0].__class__ is int:
-            page = stored.pages.find(normal[0])
-            if page is not None:
-                store.hits += 1
-                return True, page.rows.get(normal[0])
-        if stored.leaves is not None and all_integers(normal):
-            leaf = stored.leaves.find(normal)
-            if leaf is not None:
-                store.hits += 1
-                return True, leaf.rows.get(normal)
-        version = stored.find(normal)
-        if version is None:
-            return False, None
-        store.hits += 1
-        return True, version.row
+        return newest_in_memory(self._engine.row_store, stored, normal)

@@ -14,6 +14,7 @@ from aurora_mysql.catalog.physical import quote
 from aurora_mysql.engine.fetched import bindable, fetched
 from aurora_mysql.engine.snapshot import Overlay, QueryResult, Snapshot, describe, install_overlay
 from aurora_mysql.engine.transaction.read_view import TransactionView
+from aurora_mysql.engine.transaction.row_write import RowWrite
 from aurora_mysql.engine.transaction.state import TransactionState
 from aurora_mysql.redo.record import Row
 
@@ -247,7 +248,7 @@ class TransactionQueries(TransactionView):
         if wanted > engine.applied_lsn:
             await engine.apply_queue.wait(wanted)
         dirty = self.isolation == "READ-UNCOMMITTED" and not latest
-        writers: list[TransactionState] = [*engine.transactions.values()] if dirty else [self]
+        writers: list[TransactionState | RowWrite] = [*engine.transactions.values()] if dirty else [self]
         own = [t for t in tables if t.temporary or any(tx.writes_to(t) for tx in writers)]
         cursor = await self._borrow_with_overlay(own, writers)
         try:
@@ -259,7 +260,7 @@ class TransactionQueries(TransactionView):
                 engine.duck.give_back(cursor)
 
     async def _borrow_with_overlay(
-        self, own: Sequence[Table], writers: Sequence[TransactionState]
+        self, own: Sequence[Table], writers: Sequence[TransactionState | RowWrite]
     ) -> duckdb.DuckDBPyConnection:
         """A cursor that sees the uncommitted rows of `writers` in the tables `own`."""
         engine = self._engine

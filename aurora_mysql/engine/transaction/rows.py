@@ -50,7 +50,7 @@ class TransactionRows(TransactionView):
         if table.temporary or not self._consistent:
             if self.isolation == "READ-UNCOMMITTED" and not table.temporary:
                 for other in self._engine.transactions.values():
-                    written, row = other._buffer.find(table.id, normal)
+                    written, row = other.own_row(table, normal)
                     if written:
                         return row
             return await self._latest(keys, normal)

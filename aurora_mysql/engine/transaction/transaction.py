@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aurora_mysql.catalog.model import Table
+from aurora_mysql.engine.commit_log import ENCODE_ASIDE_ROWS, Done, is_large
 from aurora_mysql.engine.temporary import FIRST_ID
 from aurora_mysql.engine.transaction.at_once import TransactionAtOnce
 from aurora_mysql.engine.transaction.bulk_rows import TransactionBulk
@@ -128,6 +129,31 @@ class Transaction(TransactionQueries, TransactionBulk, TransactionAtOnce):
             self._ctx.temporary.apply(temporary)
         self._ctx.seen_lsn = max(self._ctx.seen_lsn, lsn)
         return lsn
+
+    def commit_at_once(self, done: Done) -> bool | None:
+        """As :meth:`commit`, without waiting. True: it is over, with nothing to log. False: `done` will be called, see
+        :meth:`CommitLog.submit`. None: something must be waited for first, and nothing has happened."""
+        engine = self._engine
+        if not self._buffer or not self.active:
+            return True if self.end_at_once() else None
+        log = engine.log
+        if log is None or not log.takes_at_once or engine.freeze.is_wanted or not engine.apply_queue.has_room:
+            return None
+        if any(table_id >= FIRST_ID for table_id in self._buffer.tables) or self.rows_written > ENCODE_ASIDE_ROWS:
+            return None
+        changes = self._buffer.changes()
+        commit = Commit(changes=changes, counters=engine.counters_for([c.table_id for c in changes]))
+        if is_large(commit):
+            return None
+
+        def told(error: Exception | None) -> None:
+            if error is None:
+                self._ctx.seen_lsn = max(self._ctx.seen_lsn, commit.lsn)
+            done(error)
+
+        log.submit(commit, self._close, told)
+        self._deactivate()
+        return False
 
     async def rollback(self) -> None:
         """Drop everything. Never fails."""

@@ -13,9 +13,10 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
+from aurora_mysql.sql.dml.one_row import OneRowDelete
 from aurora_mysql.sql.dml.row_changes import delete_row
 from aurora_mysql.sql.dml.table_writer import ignorable
-from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan import Plan, PlanContext, Write
 from aurora_mysql.sql.query import RowsSql, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.key_access import Access
 from aurora_mysql.sql.query.memory_select import written_rows_access
@@ -41,21 +42,19 @@ class DeletePlan:
         self.access: Access | None = None
         self.cacheable = True
         #: A row found by key is deleted without a look at other rows, unless somebody must be waited for.
-        self.at_once = False
+        self.one_row: OneRowDelete | None = None
+
+    @property
+    def at_once(self) -> Write | None:
+        """See :class:`aurora_mysql.sql.plan.WritePlan`."""
+        return None if self.one_row is None else self.one_row.at_once
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
-        if self.at_once and not ctx.busy_tables:
-            assert self.keys is not None
-            table = self.targets[0][0]
-            key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
-            known, row = tx.lock_row_now(table, key)
-            if known and row is None:
-                tx.unlock_absent(table, key)
-                return Ok(0)
-            if row is not None:
-                tx.delete(table, row)
-                return Ok(1)
+        if self.one_row is not None:
+            done_at_once = self.one_row.inside(ctx, tx, params)
+            if done_at_once is not None:
+                return done_at_once
         for table, _ in self.targets:
             refuse_busy(table, ctx)
         rows: list[Row]
@@ -127,7 +126,8 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
             plan.keys = key_sources(where.this, table, source.alias_or_name)
             name = (table.database, table.name)
             reaches_others = table.temporary or TableTriggers(table, pc) or name in pc.engine.catalog.referencing
-            plan.at_once = plan.keys is not None and not plan.ignore and not reaches_others
+            if plan.keys is not None and not plan.ignore and not reaches_others:
+                plan.one_row = OneRowDelete(pc.engine, table, plan.keys)
             if plan.keys is None:
                 plan.access = written_rows_access(where.this, source, table, pc)
         names = [source.alias_or_name]

@@ -17,7 +17,7 @@ from aurora_mysql.sql.dml.proposed_row import ProposedRow
 from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, RowInserter
 from aurora_mysql.sql.dml.row_value import RowExpression
 from aurora_mysql.sql.dml.table_writer import TableWriter, generated_error, is_strict
-from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan import Plan, PlanContext, Write
 from aurora_mysql.sql.query import plan_select, resolve_table
 from aurora_mysql.sql.query.statement import SelectPlan
 from aurora_mysql.sql.result import Ok, Result, ResultColumn, ResultSet, Value
@@ -83,7 +83,7 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
     elif len(plan.rows) == 1 and not plan.replace and not plan.ignore and OneRowInsert.fits(plan.writer, plan.targets):
         sources = [source.constant if isinstance(source, RowExpression) else source for source in plan.rows[0]]
         if len(sources) == len(plan.targets):
-            plan.one_row = OneRowInsert.of(plan.writer, plan.targets, sources)
+            plan.one_row = OneRowInsert.of(plan.writer, plan.targets, sources, plan.params_per_row)
     return plan
 
 
@@ -158,10 +158,15 @@ class InsertPlan:
             for position, _ in generated:
                 sources[position] = None
 
+    @property
+    def at_once(self) -> Write | None:
+        """See :class:`aurora_mysql.sql.plan.WritePlan`."""
+        return None if self.one_row is None else self.one_row.at_once
+
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
-        if self.one_row is not None and len(params) == (self.params_per_row or len(params)):
-            done = self.one_row.run(ctx, tx, params)
+        if self.one_row is not None:
+            done = self.one_row.inside(ctx, tx, params)
             if done is not None:
                 return done
         if any(self.given_generated) and is_strict(ctx):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -59,7 +60,8 @@ class TableWriter:
             (index for index in table.indexes if index.unique), key=lambda index: index is not table.key_index
         )
         self._positions = {i.name: [table.position[c.lower()] for c in i.columns] for i in self.unique}
-        self._converters: dict[tuple[bool, str, DateRules], list[Converter]] = {}
+        #: By sql_mode, time_zone and whether problems are only warned of.
+        self._converters: dict[tuple[Any, Any, bool], list[Converter]] = {}
         self._defaults: dict[str, Value] = {}
         self._default_expressions: dict[str, RowExpression] = {}
         self._pc = pc
@@ -81,13 +83,14 @@ class TableWriter:
                 self._defaults[column.name] = _default_literal(column)
 
     def converters(self, ctx: SessionContext, *, lenient: bool = False) -> list[Converter]:
-        dates = date_rules(ctx).noting(self._note_unordered)
-        key = (is_strict(ctx) and not lenient, session_zone(ctx), dates)
+        get = ctx.variables.get
+        key = (get("sql_mode"), get("time_zone"), lenient)
         found = self._converters.get(key)
         if found is None:
+            strict, tz = is_strict(ctx) and not lenient, zone(session_zone(ctx))
+            dates = date_rules(ctx).noting(self._note_unordered)
             found = [
-                converter(column, strict=key[0], zone=zone(key[1]), table=self.table.name, dates=key[2])
-                for column in self.columns
+                converter(column, strict=strict, zone=tz, table=self.table.name, dates=dates) for column in self.columns
             ]
             self._converters[key] = found
         return found

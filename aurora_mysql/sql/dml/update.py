@@ -15,10 +15,11 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
+from aurora_mysql.sql.dml.one_row import KeySources, OneRowUpdate, changes_no_others
 from aurora_mysql.sql.dml.row_changes import replace_row
 from aurora_mysql.sql.dml.row_value import remember_id, without_memory
 from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
-from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan import Plan, PlanContext, Write
 from aurora_mysql.sql.query import RowsSql, compile_row_expression, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.key_access import Access
 from aurora_mysql.sql.query.memory_select import written_rows_access
@@ -65,14 +66,19 @@ class UpdatePlan:
         self.access: Access | None = None
         self.cacheable = True
         #: A row found by key is changed without a look at other rows, unless somebody must be waited for.
-        self.at_once = False
+        self.one_row: OneRowUpdate | None = None
+
+    @property
+    def at_once(self) -> Write | None:
+        """See :class:`aurora_mysql.sql.plan.WritePlan`."""
+        return None if self.one_row is None else self.one_row.at_once
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
-        if self.at_once and not ctx.busy_tables and not self.targets[0].writer.checks:
-            at_once = self._run_at_once(ctx, tx, params)
-            if at_once is not None:
-                return at_once
+        if self.one_row is not None:
+            done_at_once = self.one_row.inside(ctx, tx, params)
+            if done_at_once is not None:
+                return done_at_once
         for target in self.targets:
             refuse_busy(target.writer.table, ctx)
         rows: list[Row]
@@ -112,45 +118,6 @@ class UpdatePlan:
                     ctx.warn("Warning", error.errno, error.message)
         return _told(ctx, matched, changed)
 
-    def _run_at_once(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Ok | None:
-        """The update of one row whose lock is free and which is in memory, else None."""
-        assert self.keys is not None
-        target = self.targets[0]
-        table = target.writer.table
-        key = tuple([params[k] if isinstance(k, int) else k[0] for k in self.keys])
-        known, old = tx.lock_row_now(table, key)
-        if not known:
-            return None
-        ctx.id_from_function = 0
-        if old is None:
-            tx.unlock_absent(table, key)
-            return _told(ctx, 0, 0)
-        warnings = len(ctx.warnings)
-        new = self._assigned(target, old, params, ctx)
-        if new == old:
-            return _told(ctx, 1, 0)
-        if not tx.update_now(table, old, new):
-            del ctx.warnings[warnings:]
-            return None
-        return _told(ctx, 1, 1)
-
-    def _assigned(self, target: _Target, old: Row, params: Sequence[Value], ctx: SessionContext) -> Row:
-        """`old` after assignments that are all `fast`."""
-        writer = target.writer
-        converters = writer.converters(ctx)
-        new = list(old)
-        for assignment in target.assignments:
-            position = assignment.position
-            assert assignment.fast is not None
-            value = assignment.fast(tuple(new), params, ctx)
-            if assignment.remembers:
-                remember_id(ctx, value)
-            if value is None:
-                new[position] = writer.null(writer.columns[position], ctx, lenient=not is_strict(ctx))
-            else:
-                new[position] = converters[position](value, 1, ctx.warn)
-        return writer.stamped(old, tuple(new), target.assigned, ctx)
-
     async def _changed(
         self,
         target: _Target,
@@ -187,20 +154,16 @@ def _told(ctx: SessionContext, matched: int, changed: int) -> Ok:
     return Ok(matched if ctx.found_rows_flag else changed, ctx.id_from_function, info)
 
 
-def _concerns_one_row(target: _Target, pc: PlanContext) -> bool:
-    """Whether a change of a row of `target` needs no look at any other row, nor code of its own, as far as the table's
-    definition tells. CHECKs may still be added to the writer: by a view that the statement goes through."""
-    writer = target.writer
-    table = writer.table
-    if writer.triggers or writer.generated or table.temporary:
-        return False
-    if (table.database, table.name) in pc.engine.catalog.referencing:
-        return False
-    if any(assignment.fast is None or assignment.default for assignment in target.assignments):
-        return False
-    changing = {p for p, column in enumerate(writer.columns) if p in target.assigned or column.on_update is not None}
-    meaning = [*(index.columns for index in writer.unique), *(fk.columns for fk in table.foreign_keys)]
-    return changing.isdisjoint(table.position[name.lower()] for columns in meaning for name in columns)
+def _one_row(target: _Target, keys: KeySources, pc: PlanContext) -> OneRowUpdate | None:
+    """The short way of an update by full key, if it concerns nothing but that row."""
+    assignments: list[tuple[int, RowFunction, bool]] = []
+    for assignment in target.assignments:
+        if assignment.fast is None or assignment.default:
+            return None
+        assignments.append((assignment.position, assignment.fast, assignment.remembers))
+    if not changes_no_others(target.writer, pc.engine, target.assigned):
+        return None
+    return OneRowUpdate(target.writer, keys, assignments)
 
 
 def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
@@ -255,9 +218,8 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         table = next(iter(tables.values()))
         if table.key_index is not None:
             plan.keys = key_sources(where.this, table, source.alias_or_name)
-            plan.at_once = (
-                plan.keys is not None and not plan.ignore and _concerns_one_row(next(iter(targets.values())), pc)
-            )
+            if plan.keys is not None and not plan.ignore:
+                plan.one_row = _one_row(next(iter(targets.values())), plan.keys, pc)
     if plan.keys is None:
         names = list(targets)
         query = translate_rows_query(

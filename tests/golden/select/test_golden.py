@@ -23,8 +23,9 @@ from aurora_mysql.sql.query import plan_select
 from aurora_mysql.sql.query.statement import PACKED_FROM_ROWS, SelectPlan
 from aurora_mysql.sql.result import PackedResult, PackedRows, ResultColumn
 from tests.golden.select.data import ROWS, TABLES
+from tests.support.engine_world import MemoryVolume
 from tests.support.query_session import QuerySession, parse
-from tests.support.schema_session import MemoryVolume, SchemaSession
+from tests.support.schema_session import SchemaSession
 
 HERE = Path(__file__).parent
 EXPECTED = dict(json.loads(line) for line in (HERE / "expected.jsonl").read_text().splitlines())
@@ -42,8 +43,8 @@ class Golden:
         options = EngineOptions(memory_limit_bytes=256 << 20)
         engine = await Engine.open(path, instance_id="instance-1", options=options, bootstrap=bootstrap)
         volume = MemoryVolume()
-        volume.log = engine.become_writer(volume)  # type: ignore[arg-type]
-        self.session = SchemaSession(engine)
+        volume.log = engine.become_writer(volume)
+        self.session = SchemaSession(engine, volume)
         await self.session.run("CREATE DATABASE d")
         for name, definition in TABLES.items():
             await self.session.run(definition)
