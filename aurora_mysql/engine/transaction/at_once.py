@@ -44,11 +44,16 @@ class TransactionAtOnce(TransactionUnique):
         normal = stored.keys.of_values(key)
         return self._latest_now(stored, normal) if self._lock_now(table, normal) else (False, None)
 
+    def insertable_now(self, table: Table) -> TableRows | None:
+        """As :meth:`writable_now`, and no range of the table is kept free of new rows."""
+        stored = self.writable_now(table)
+        return None if stored is None or self._engine.locks.is_held(gap_resource(table)) else stored
+
     def insert_now(self, table: Table, row: Row, *, fresh: bool) -> bool:
         """Lock and buffer a new row of a table that has no unique values but its key; False when something must be
         waited for or its key is taken. `fresh`: the key was just generated, so nobody has it."""
-        stored = self.writable_now(table)
-        if stored is None or self._engine.locks.is_held(gap_resource(table)):
+        stored = self.insertable_now(table)
+        if stored is None:
             return False
         keys = stored.keys
         if keys.has_hidden_key:
@@ -65,8 +70,8 @@ class TransactionAtOnce(TransactionUnique):
     def update_now(self, table: Table, old: Row, new: Row) -> bool:
         """Buffer a new image of a locked row that keeps its unique values; False when its new place must be waited
         for."""
-        stored = self.writable_now(table)
-        if stored is None or self._engine.locks.is_held(gap_resource(table)):
+        stored = self.insertable_now(table)
+        if stored is None:
             return False
         self._buffer.put(stored.keys, new, old)
         return True

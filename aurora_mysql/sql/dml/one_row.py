@@ -243,7 +243,6 @@ class OneRowInsert(OneRowWrite):
         self._missing = [
             (p, c) for p, c in enumerate(writer.columns) if p not in positions and p != writer.auto_position
         ]
-        self._auto_is_key = writer.auto is not None and self._table.key_columns == (writer.auto.name,)
         #: The row before it gets its values, and the converters that its defaults went through.
         self._blank: list[Any] = []
         self._blank_for: Sequence[Converter] = ()
@@ -265,18 +264,20 @@ class OneRowInsert(OneRowWrite):
             return False
         if any(index is not table.key_index for index in writer.unique):
             return False
+        if writer.auto is not None and table.key_columns != (writer.auto.name,):
+            return False  # a duplicate would have taken a number in vain
         missing = [c for c in writer.columns if c not in targets and not c.auto_increment]
         return all(writer.constant_default(column) is not None for column in missing)
 
     def inside(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Ok | None:
         row = self._values(ctx, params)
-        if row is None or tx.writable_now(self._table) is None:
+        if row is None or tx.insertable_now(self._table) is None:
             return None
         numbered = self._number(ctx, params, row)
         if numbered is None:
             return None
         insert_id, generated = numbered
-        if not tx.insert_now(self._table, tuple(row), fresh=generated and self._auto_is_key):
+        if not tx.insert_now(self._table, tuple(row), fresh=generated):
             return None
         return self._inserted(ctx, insert_id, generated=generated)
 
@@ -295,7 +296,7 @@ class OneRowInsert(OneRowWrite):
             row.append(engine.next_auto_increment(table))
         new = tuple(row)
         key = keys.of_row(new)
-        fresh = keys.has_hidden_key or (generated and self._auto_is_key)
+        fresh = generated or keys.has_hidden_key
         if not fresh and newest_in_memory(engine.row_store, stored, key) != (True, None):
             return None
         change = TableChange(table.id, (new,), (), RowsBefore(None, ()))

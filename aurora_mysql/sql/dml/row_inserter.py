@@ -367,6 +367,9 @@ class RowInserter:
             self.deleted += 1
             self.duplicates += 1
         await self._parents_exist(row)
+        if not writer.unique:
+            # Nothing of the row was locked; whoever has the whole table must still be waited for.
+            await tx.lock_table(table, "IX")
         await tx.enter_gap(table, row)
         tx.insert(table, row)
         if writer.triggers.has("AFTER", "INSERT"):

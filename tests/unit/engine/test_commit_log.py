@@ -242,3 +242,48 @@ def test_commits_are_gathered_as_long_as_each_turn_brings_more() -> None:
         assert groups[0] == ENOUGH_FOR_A_BATCH and sum(groups) == ENOUGH_FOR_A_BATCH + 3
 
     run(work)
+
+
+def test_a_submitted_commit_tells_after_all_locks_are_free() -> None:
+    async def work(p: Pipeline) -> None:
+        p.volume.holding = True
+        events: list[Any] = []
+
+        def submit(name: str) -> None:
+            commit = Commit(changes=[TableChange(1, [(1, "a", 1)])])
+            p.log.submit(commit, lambda: events.append(f"free {name}"), lambda error: events.append((name, error)))
+
+        def told_badly(error: Exception | None) -> None:
+            raise ValueError("a client's fault")
+
+        assert p.log.takes_at_once
+        submit("a")
+        p.log.submit(Commit(changes=[TableChange(1, [(1, "a", 1)])]), None, told_badly)
+        submit("b")
+        settled = asyncio.create_task(p.log.settled())
+        await until(lambda: p.volume.next == 3)
+        assert events == [] and not settled.done()
+        p.volume.let_go()
+        await settled
+        assert events == ["free a", "free b", ("a", None), ("b", None)] and p.visible == [1, 2, 3]
+        events.clear()
+        submit("c")
+        p.log.fenced()
+        assert events[0] == "free c" and events[1][1].errno == 1836
+        assert not p.log.takes_at_once
+
+    run(work)
+
+
+def test_a_submitted_commit_that_takes_too_long_is_told_once() -> None:
+    async def work(p: Pipeline) -> None:
+        p.volume.holding = True
+        told: list[Any] = []
+        p.log.submit(Commit(changes=[TableChange(1, [(1, "a", 1)])]), lambda: p.finished.append("late"), told.append)
+        await until(lambda: bool(told))
+        assert told[0].errno == 1180 and p.finished == []
+        p.volume.let_go()
+        await until(lambda: p.finished == ["late"])
+        assert len(told) == 1
+
+    run(work, timeout_s=0.05)
