@@ -28,6 +28,7 @@ LEAF_ROWS = 128
 #: A leaf with more is cut in two.
 MOST_LEAF_ROWS = 192
 _ALIGNED = 63
+_INTEGERS = {int}
 
 
 def after(key: IntKey) -> IntKey:
@@ -235,4 +236,4 @@ class KeyLeaves(TablePages[KeyLeaf, LeafLoad]):
 
 def all_integers(key: Iterable[Any]) -> bool:
     """Whether a key can be looked for in leaves: values of other types compare otherwise."""
-    return all(value.__class__ is int for value in key)
+    return set(map(type, key)) == _INTEGERS

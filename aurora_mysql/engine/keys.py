@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Index, Table
@@ -53,10 +54,7 @@ def _picker(positions: tuple[int, ...]) -> Callable[[Row], KeyValues]:
     if len(positions) == 1:
         only = positions[0]
         return lambda row: (row[only],)
-    if len(positions) == 2:
-        first, second = positions
-        return lambda row: (row[first], row[second])
-    return lambda row: tuple(row[p] for p in positions)
+    return itemgetter(*positions)
 
 
 def normaliser(table: Table, columns: Sequence[str]) -> Callable[[Sequence[Any]], Key]:

@@ -20,6 +20,9 @@ SETUP = [
     "CREATE DATABASE app",
     "CREATE USER raw IDENTIFIED WITH mysql_native_password BY ''",
     "GRANT SELECT ON app.* TO raw",
+    "CREATE TABLE app.w (a INT, b INT, n SMALLINT, d DECIMAL(6,2), PRIMARY KEY (a, b))",
+    "INSERT INTO app.w VALUES (1, 1, 5, 1.5), (1, 2, 6, NULL)",
+    "GRANT ALL ON app.w TO raw",
     """CREATE TABLE app.t (id INT PRIMARY KEY, k INT, s VARCHAR(400), d DECIMAL(9,2), w DATETIME(3), b VARBINARY(10),
        u BIGINT UNSIGNED, f DOUBLE, y DATE, KEY by_k (k))""",
 ]
@@ -114,6 +117,28 @@ def test_executions_are_answered_alike(cluster: Cluster, capabilities: int) -> N
         minus = head + b"\0" + struct.pack(f"<{params}q", *[-1] * params)
         assert len(answer(client, minus, capabilities)) > 1, "a negative number takes the long way"
         assert answer(client, head + b"\0" + data, capabilities) == first, text
+    client.socket.close()
+
+
+@pytest.mark.parametrize("capabilities", [CAPABILITIES, CAPABILITIES | DEPRECATE_EOF])
+def test_changes_are_answered_alike(cluster: Cluster, capabilities: int) -> None:
+    """The first time the long way, then at once: the same bytes, and the same rows afterwards."""
+    client = raw_client(cluster, capabilities)
+    texts = [
+        "UPDATE app.w SET n = n + 1, d = d + 0.25 WHERE a = 1 AND b = 1",
+        "SELECT * FROM app.w WHERE a = 1 AND b = 2 FOR UPDATE",
+        "INSERT INTO app.w VALUES (2, 1, 7, NULL)",
+        "UPDATE app.w SET n = 3 WHERE a = 9 AND b = 9",
+        "SELECT SUM(n), COUNT(d) FROM app.w WHERE a = 1",
+        "DELETE FROM app.w WHERE a = 2 AND b = 1",
+        "SELECT * FROM app.w WHERE a = 1 AND b = 1",
+    ]
+    rounds = []
+    for _ in range(4):
+        client.command(b"\3BEGIN")
+        rounds.append([answer(client, b"\3" + text.encode(), capabilities) for text in texts])
+        client.command(b"\3ROLLBACK")
+    assert rounds[1:] == rounds[:1] * 3
     client.socket.close()
 
 

@@ -39,11 +39,24 @@ class PointSelect:
 
     def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
         """See :class:`aurora_mysql.sql.shortcuts.MemoryPlan`."""
-        if self.lock is not None or self.columns is None:
+        lock = self.lock
+        if self.columns is None or (lock is not None and (lock.implied or lock.mode != "X")):
             return None
         table, encode = self.table, encoder(self.positions)
         keys = self.keys
         only = keys[0] if len(keys) == 1 and isinstance(keys[0], int) else None
+
+        def read_locking(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
+            transaction = ctx.transaction
+            if transaction is None:
+                return None
+            key = tuple([params[k] if isinstance(k, int) else k[0] for k in keys])
+            known, row = transaction.lock_row_now(table, key)
+            if row is not None:
+                return (encode(row),)
+            if known and lock is not None and not lock.skip_locked:
+                transaction.unlock_absent(table, key)
+            return () if known else None
 
         def read(ctx: SessionContext, params: Sequence[Value]) -> Sequence[Any] | None:
             if only is not None:
@@ -55,7 +68,7 @@ class PointSelect:
                 return ()
             return None if row is UNKNOWN else (encode(row),)
 
-        return read
+        return read if lock is None else read_locking
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None and self.columns is not None
