@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 def commit_rows(commit: Commit) -> int:
     """Row images in a commit; what queue bounds are counted in."""
-    return sum(len(c.upserts) + len(c.deletes) for c in commit.changes)
+    rows = 0
+    for change in commit.changes:
+        rows += len(change.upserts) + len(change.deletes)
+    return rows
 
 
 class ApplyQueue:

@@ -257,7 +257,7 @@ def is_large(commit: Commit) -> bool:
     """Whether its rows take long to encode."""
     rows = 0
     for change in commit.changes:
-        if isinstance(change.upserts, ColumnRows):
+        if type(change.upserts) is ColumnRows:
             return True
         rows += len(change.upserts) + len(change.deletes)
     return rows > ENCODE_ASIDE_ROWS

@@ -301,8 +301,8 @@ class Engine:
             commit = item.commit
             if commit.counters:
                 self._learn_counters(commit)
-            self.row_store.install(commit.lsn, commit.changes)
             self.apply_queue.add(commit)
+        self.row_store.install_all([(item.commit.lsn, item.commit.changes) for item in items])
         self.visible_lsn = items[-1].commit.lsn
         self.last_commit_time_us = items[-1].commit.commit_time_us
         if self.on_durable is not None:

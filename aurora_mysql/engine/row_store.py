@@ -65,7 +65,7 @@ class TableRows:
 
 
 def is_bulk(change: TableChange) -> bool:
-    return isinstance(change.upserts, ColumnRows) or len(change.upserts) + len(change.deletes) > BULK_ROWS
+    return type(change.upserts) is ColumnRows or len(change.upserts) + len(change.deletes) > BULK_ROWS
 
 
 class RowStore:
@@ -120,7 +120,15 @@ class RowStore:
 
     def install(self, lsn: int, changes: Iterable[TableChange]) -> None:
         """Make a commit's rows the newest (dirty) ones. LSNs only grow."""
+        self.install_all(((lsn, changes),))
+
+    def install_all(self, commits: Iterable[tuple[int, Iterable[TableChange]]]) -> None:
+        """As :meth:`install`, for commits (LSN, changes) that become visible together."""
         oldest_view_lsn = self.oldest_view_lsn()
+        for lsn, changes in commits:
+            self._install(lsn, changes, oldest_view_lsn)
+
+    def _install(self, lsn: int, changes: Iterable[TableChange], oldest_view_lsn: int | None) -> None:
         for change in changes:
             table = self.table(change.table_id)
             if table is None:
@@ -175,7 +183,7 @@ class RowStore:
             key = of_values(values)
             if key in table.dirty:
                 table.dirty[key] = Version(lsn, None)
-        if isinstance(change.upserts, ColumnRows):
+        if type(change.upserts) is ColumnRows:
             positions = table.keys.table.key_positions
             columns = [change.upserts.column(position).to_pylist() for position in positions]
             for number, values in enumerate(zip(*columns, strict=True)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgpack
@@ -30,6 +30,9 @@ PART_BYTES = 4 << 20
 
 #: Bodies below this are never compressed (bytes).
 COMPRESS_FROM_BYTES = 1024
+
+#: A packer's buffer may stay as large as this (bytes).
+_MOST_KEPT_BYTES = 4 << 20
 
 #: Bodies from here on are decoded change by change (bytes).
 _STREAM_FROM_BYTES = 1 << 20
@@ -63,9 +66,13 @@ class _Contexts(threading.local):
     """zstd contexts can't be shared by threads."""
 
     def __init__(self) -> None:
-        self.pack = msgpack.Packer(default=pack_value).pack
+        self.renew_packer()
         self.compressor = zstandard.ZstdCompressor(level=1, write_content_size=False)
         self.decompressor = zstandard.ZstdDecompressor()
+
+    def renew_packer(self) -> None:
+        """A packer keeps its buffer, as large as the largest body was."""
+        self.pack: Callable[[Any], bytes] = msgpack.Packer(default=pack_value).pack
 
 
 _contexts = _Contexts()
@@ -89,7 +96,7 @@ def _packable(changes: Sequence[TableChange]) -> list[Any]:
         upserts: Any = change.upserts
         columns: Any = None
         bulk = True
-        if isinstance(upserts, ColumnRows):
+        if type(upserts) is ColumnRows:
             upserts, columns = None, pack_arrow(upserts)
         elif len(upserts) > COLUMNAR_ROWS:
             upserts, columns = None, pack_columns(upserts)
@@ -117,7 +124,7 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
     for change in commit.changes:
         if change.before is not None:
             flags |= _BEFORE
-        if isinstance(change.upserts, ColumnRows):
+        if type(change.upserts) is ColumnRows:
             flags |= _ARROW
     schema: tuple[Any, ...] | None = None
     if commit.schema is not None:
@@ -128,6 +135,8 @@ def encode_commit(commit: Commit, changes: bytes | None = None, *, part_bytes: i
     body: bytes
     if changes is None:
         body = _contexts.pack((commit.commit_time_us, _packable(commit.changes), commit.counters, schema))
+        if len(body) > _MOST_KEPT_BYTES:
+            _contexts.renew_packer()
     else:
         tail = _packb(commit.counters, default=pack_value) + _packb(schema, default=pack_value)
         body = b"".join((_ARRAY_OF_4, _packb(commit.commit_time_us), changes, tail))

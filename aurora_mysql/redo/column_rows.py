@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, final, overload
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from aurora_mysql.redo.record import Row
 _STEP_ROWS = 2048
 
 
+@final
 class ColumnRows(Sequence[Row]):
     """Rows in `table`, one column for each of the catalog's, in its order and in its storage type.
 

@@ -25,7 +25,7 @@ _INT_SIZES = {
     c.TYPE_LONGLONG: 8,
 }
 _TEMPORAL = frozenset((c.TYPE_DATE, c.TYPE_NEWDATE, c.TYPE_DATETIME, c.TYPE_TIMESTAMP))
-_TEXT_PARAMS = frozenset((c.TYPE_VARCHAR, c.TYPE_VAR_STRING, c.TYPE_STRING, c.TYPE_JSON, 0xF7, 0xF8))
+TEXT_PARAMS = frozenset((c.TYPE_VARCHAR, c.TYPE_VAR_STRING, c.TYPE_STRING, c.TYPE_JSON, 0xF7, 0xF8))
 _BINARY_PARAMS = frozenset((c.TYPE_TINY_BLOB, c.TYPE_MEDIUM_BLOB, c.TYPE_LONG_BLOB, c.TYPE_BLOB, c.TYPE_BIT, 0xFF))
 UNSIGNED_PARAM = 0x8000
 
@@ -186,7 +186,7 @@ def _read_value(reader: Reader, code: int, codec: str) -> Value:
     size = _INT_SIZES.get(kind)
     if size is not None:
         return reader.uint(size) if code & UNSIGNED_PARAM else reader.sint(size)
-    if kind in _TEXT_PARAMS:
+    if kind in TEXT_PARAMS:
         return reader.lenenc_bytes().decode(codec, "surrogateescape")
     if kind in _BINARY_PARAMS:
         return reader.lenenc_bytes()

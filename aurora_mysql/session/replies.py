@@ -5,7 +5,6 @@ What does not depend on the rows is made once: the packets that announce the col
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -13,9 +12,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from aurora_mysql.session import binary_encoding, packets, text_encoding
-from aurora_mysql.session import constants as c
 from aurora_mysql.session.charsets import codec_of
 from aurora_mysql.session.results import ColumnsPlan
+from aurora_mysql.session.short_execution import ShortExecution
 from aurora_mysql.session.wire import frame
 from aurora_mysql.sql import shortcuts
 from aurora_mysql.sql.known_statements import Cut
@@ -174,7 +173,7 @@ class Replies:
     happened then; :data:`PENDING` when the answer is written later, and the connection is busy until then.
     :meth:`forget` must be called whenever a command takes the long way."""
 
-    __slots__ = ("_binary", "_handler", "_settings_flags", "_status", "_text")
+    __slots__ = ("_binary", "_handler", "_settings_flags", "_state_told", "_status", "_text")
 
     def __init__(self, handler: CommandHandler) -> None:
         self._handler = handler
@@ -182,10 +181,12 @@ class Replies:
         self._text: Shortcuts | None = None
         self._binary: Shortcuts | None = None
         self._settings_flags = 0
+        self._state_told = False
 
     def forget(self) -> None:
         """A command may have changed the session's settings."""
         self._text = self._binary = None
+        self._state_told = False
 
     def to_text(self, sql: str, found: Cut) -> bytes | None:
         """The answer to a text (COM_QUERY), of which `found` was cut."""
@@ -270,61 +271,15 @@ class Replies:
         status, transaction = self._settings_flags, handler.ctx.transaction
         if transaction is not None:
             status |= transaction_flags(transaction)
-        state = handler.tracker.changes() if handler.tracker is not None else b""
+        state = b""
+        if not self._state_told:
+            # What may change it takes the long way: see :meth:`forget`.
+            self._state_told = True
+            if handler.tracker is not None:
+                state = handler.tracker.changes()
         if not state and not ok.insert_id:
             return _ok(status, ok.affected_rows, ok.info)
         payload = packets.ok(
             status, affected_rows=ok.affected_rows, insert_id=ok.insert_id, info=ok.info.encode(), state=state
         )
         return frame(payload, 1)
-
-
-#: Binary sizes of integer parameters, and what reads them.
-_INTEGERS = {c.TYPE_TINY: "bB", c.TYPE_SHORT: "hH", c.TYPE_LONG: "iI", c.TYPE_INT24: "iI", c.TYPE_LONGLONG: "qQ"}
-#: Command, statement, flags, iterations.
-_HEAD_BYTES = 10
-_LEAST_LONG = 10**18
-
-
-class ShortExecution:
-    """A prepared statement's shortcut for integer parameters of known types, read in one go."""
-
-    __slots__ = ("_bare", "_count", "_full", "_merge", "_read", "_types", "reply", "table")
-
-    def __init__(self, table: Shortcuts, reply: Any, types: Sequence[int], merge: Any) -> None:
-        self.table, self.reply = table, reply
-        self._merge: Callable[[Sequence[Value]], Sequence[Value]] = merge
-        self._count = len(types)
-        self._types = struct.pack(f"<{self._count}H", *types)
-        self._read = struct.Struct("<" + "".join(_INTEGERS[t & 0xFF][t >> 15] for t in types))
-        bitmap = bytes((self._count + 7) // 8)
-        #: What stands before the values, when the types come along and when they don't.
-        self._full = b"\0\1\0\0\0" + bitmap + b"\1" + self._types if types else b""
-        self._bare = b"\0\1\0\0\0" + bitmap + b"\0" if types else b""
-
-    @classmethod
-    def of(
-        cls, table: Shortcuts, handler: CommandHandler, statement: Statement, params: Sequence[Value]
-    ) -> ShortExecution | None:
-        """None when the statement has no shortcut, or one of its parameters is no integer."""
-        types = statement.types or ()
-        if len(types) != len(params) or not all((t & 0xFF) in _INTEGERS for t in types):
-            return None
-        reply = table.of_prepared(handler.ctx, statement.prepared, ("i",) * len(types))
-        return None if reply is None else cls(table, reply, types, statement.prepared.values)
-
-    def params(self, payload: bytes) -> Sequence[Value] | None:
-        """All literals of the statement, in order; None when a value needs the long way."""
-        if not self._count:
-            return self._merge(()) if len(payload) == _HEAD_BYTES and payload[5] == 0 else None
-        at = 5 + len(self._bare)
-        if payload[5:at] != self._bare:
-            at = 5 + len(self._full)
-            if payload[5:at] != self._full:
-                return None
-        if len(payload) != at + self._read.size:
-            return None
-        values = self._read.unpack_from(payload, at)
-        if not 0 <= min(values) <= max(values) < _LEAST_LONG:
-            return None
-        return self._merge(values)

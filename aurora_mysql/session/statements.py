@@ -11,8 +11,8 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session import packets
 from aurora_mysql.session.binary_encoding import read_parameters
 from aurora_mysql.session.charsets import codec_of
-from aurora_mysql.session.replies import ShortExecution
 from aurora_mysql.session.results import Buffer
+from aurora_mysql.session.short_execution import ShortExecution
 from aurora_mysql.session.wire import Reader, frame
 from aurora_mysql.sql.result import LocalInfile, ResultSet, Value
 

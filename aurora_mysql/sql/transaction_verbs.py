@@ -31,14 +31,14 @@ _LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABL
 
 def isolation_of(services: InstanceServices, ctx: SessionContext) -> str:
     """The level of the next transaction."""
-    return ctx.next_isolation or str(services.variables.get("transaction_isolation", ctx))
+    return ctx.next_isolation or str(services.variables.of_session("transaction_isolation", ctx))
 
 
 def read_only_of(services: InstanceServices, ctx: SessionContext) -> bool:
     """Whether the next transaction is READ ONLY."""
     if ctx.next_read_only is not None:
         return ctx.next_read_only
-    return bool(services.variables.get("transaction_read_only", ctx))
+    return bool(services.variables.of_session("transaction_read_only", ctx))
 
 
 def reads_lock(services: InstanceServices, ctx: SessionContext) -> bool:

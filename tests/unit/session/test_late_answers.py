@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -232,5 +233,32 @@ def test_a_pipeline_of_writes_is_bounded(tmp_path: Path) -> None:
         await until(lambda: not client.connection.busy)
         assert [packet[:3] for packet in client.answers()] == [b"\1\0\1"] * 100
         assert not client.connection._reading_paused
+
+    serve(tmp_path, work)
+
+
+def test_prepared_writes_with_texts(tmp_path: Path) -> None:
+    async def work(server: SqlServer, session: SchemaSession, client: Client) -> None:
+        def execute(text: str, key: int) -> None:
+            types = struct.pack("<HH", c.TYPE_STRING, c.TYPE_LONG)
+            body = b"\x17" + struct.pack("<IBI", 1, 0, 1) + b"\0\1" + types
+            body += bytes([len(text)]) + text.encode() + struct.pack("<i", key)
+            client.connection.data_received(len(body).to_bytes(3, "little") + b"\0" + body)
+
+        await client.ask("ALTER TABLE t ADD COLUMN s VARCHAR(3)")
+        payload = b"\x16UPDATE t SET s = ? WHERE id = ?"
+        client.connection.data_received(len(payload).to_bytes(3, "little") + b"\0" + payload)
+        await until(lambda: not client.connection.busy)
+        for number, key in enumerate((1, 1, 2, 1, 9)):
+            client.answers()
+            execute(f"v{number}", key)
+            if number > 2:
+                assert client.connection.busy == (key == 1), "it takes the short way once it is known"
+            await until(lambda: not client.connection.busy)
+            assert client.answers()[0][:3] == bytes((1, 0, key != 9))
+        execute("long", 1)
+        await until(lambda: not client.connection.busy)
+        assert int.from_bytes(client.answers()[0][2:4], "little") == 1406
+        assert any(b"\x02v3" in row for row in await client.ask("SELECT s FROM t WHERE id = 1"))
 
     serve(tmp_path, work)
