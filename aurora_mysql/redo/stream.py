@@ -36,6 +36,9 @@ from aurora_mysql.redo.stream_faults import StreamFaults
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.1
+#: What becomes durable so soon after redo was sent is sent together: a frame costs every reader a turn of its loop, and
+#: the writer a system call for each of them.
+FRAMES_APART_S = 0.002
 #: The topology is made anew with every n-th heartbeat.
 _TOPOLOGY_BEATS = 5
 _HANDSHAKE_S = 5.0
@@ -89,6 +92,7 @@ class RedoStreamServer:
         self._first_lsn = vdl + 1
         self._pending: list[tuple[int, int, bool, bytes]] = []
         self._flush_scheduled = False
+        self._flushed_s = 0.0
         self._beat: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.epoch = epoch
@@ -121,19 +125,26 @@ class RedoStreamServer:
         if not self._flush_scheduled:
             # At the end of this loop turn: commits that became durable together travel together.
             self._flush_scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            wait_s = self._flushed_s + FRAMES_APART_S - loop.time()
+            if wait_s > 0:
+                loop.call_later(wait_s, self._flush)
+            else:
+                loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_scheduled = False
         pending, self._pending = self._pending, []
+        if not pending:
+            return
+        self._flushed_s = asyncio.get_running_loop().time()
         start = size = 0
         for i, record in enumerate(pending):
             if size and size + len(record[3]) > self._frame_bytes:
                 self._send_redo(pending[start:i])
                 start, size = i, 0
             size += len(record[3])
-        if start < len(pending):
-            self._send_redo(pending[start:])
+        self._send_redo(pending[start:])
 
     def _send_redo(self, records: list[tuple[int, int, bool, bytes]]) -> None:
         data = frame(REDO, [self.vdl, records])
