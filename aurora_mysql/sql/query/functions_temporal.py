@@ -45,9 +45,10 @@ _DATE_UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "YEAR_MONTH"}
 _UNITS = _DATE_UNITS | {"HOUR", "MINUTE", "SECOND", "MICROSECOND", "DAY_HOUR", "DAY_MINUTE", "DAY_SECOND"}
 _UNITS |= {"DAY_MICROSECOND", "HOUR_MINUTE", "HOUR_SECOND", "HOUR_MICROSECOND", "MINUTE_SECOND"}
 _UNITS |= {"MINUTE_MICROSECOND", "SECOND_MICROSECOND"}
-#: Units in which a text such as '90' is as good as the number.
-_WHOLE_UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE"}
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
+#: Units in which a text such as '90' is as good as the number, and how many of them are a year, at least.
+_PER_YEAR = {"YEAR": 1, "QUARTER": 4, "MONTH": 12, "WEEK": 52, "DAY": 365, "HOUR": 8760, "MINUTE": 525600}
+_WRITTEN_DATE = re.compile(r"CAST\('([0-9]{4})-[0-9]{2}-[0-9]{2}' AS DATE\)")
 
 
 def unit_name(value: Any) -> str:
@@ -138,9 +139,13 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
         whole_days = e.t.kind == "date" and unit in _DATE_UNITS
         t = types.STRING if not e.t.temporal else types.DATE if whole_days else types.datetime(e.t.scale)
         return Ex(f"CAST(NULL AS {types.duckdb_type(t)})", t)
-    if amount.is_literal and unit in _WHOLE_UNITS and _WHOLE.fullmatch(str(amount.value)):
+    stays = False
+    if amount.is_literal and unit in _PER_YEAR and _WHOLE.fullmatch(str(amount.value)):
         # INTERVAL '90' DAY: a number, so that the rows need no function.
-        amount = Ex(f"CAST({int(tr.constant(amount))} AS BIGINT)", types.INT)
+        # Beyond these years DuckDB has no timestamps, and MySQL has none long before.
+        most = 20_000 * _PER_YEAR[unit]
+        count = max(-most, min(int(tr.constant(amount)), most))
+        amount, stays = Ex(f"CAST({count} AS BIGINT)", types.INT), _stays_within_years(e, count, unit)
     # Only whole and fractional seconds add digits; a text or a double may have any number of them.
     digits = amount.t.scale if amount.t.kind == "decimal" else 6 if amount.t.kind in ("double", "string") else 0
     fraction = 6 if "MICROSECOND" in unit else min(digits, 6) if unit == "SECOND" else 0
@@ -158,10 +163,12 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
             value = f"TRY_CAST({value} AS INTEGER)"
         interval = f"{native[unit]}({value})"
         if e.t.kind == "date" and unit in _DATE_UNITS:
-            moved = _within_years(f"({start} {'+' if sign > 0 else '-'} {interval})")
+            moved = f"({start} {'+' if sign > 0 else '-'} {interval})"
+            moved = moved if stays else _within_years(moved)
             return Ex(f"CAST({moved} AS DATE)", types.DATE)
         if e.t.kind in ("date", "datetime"):
-            moved = _within_years(f"({start} {'+' if sign > 0 else '-'} {interval})")
+            moved = f"({start} {'+' if sign > 0 else '-'} {interval})"
+            moved = moved if stays else _within_years(moved)
             return Ex(moved, types.datetime(e.t.scale))
     if e.t.kind == "date":
         moved = f"my_date_add({start}, {how}, {end}"
@@ -175,6 +182,16 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
             return Ex(f"my_date_add({moment(e)}, {how}, {end}", types.datetime(e.t.scale))
         return Ex(f"my_time_add({e.sql}, {how}, {end}", types.time(max(e.t.scale, fraction)))
     return Ex(f"my_date_add_text({text(e)}, {how}, {end}", types.STRING)
+
+
+def _stays_within_years(e: Ex, count: int, unit: str) -> bool:
+    """Whether a date that is written out, and so far moved, needs no look at its year: a constant for DuckDB, which it
+    compares with what it knows of whole blocks of rows."""
+    written = _WRITTEN_DATE.fullmatch(e.sql)
+    if written is None:
+        return False
+    years = abs(count) // _PER_YEAR[unit] + 1
+    return int(written[1]) - years >= 1 and int(written[1]) + years <= 9999
 
 
 def _within_years(moved: str) -> str:

@@ -21,7 +21,6 @@ from aurora_mysql.sql.query import aggregates, operators, types, wide_decimals
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
 from aurora_mysql.sql.query.expression import (
-    CONNECTION_COLLATION,
     Ex,
     blob_literal,
     boolean,
@@ -35,6 +34,7 @@ from aurora_mysql.sql.query.expression import (
     zero_literal,
 )
 from aurora_mysql.sql.query.function_table import FUNCTIONS, NODE_FUNCTIONS, RAW_FUNCTIONS, call
+from aurora_mysql.sql.query.like import folded_like, native_pattern
 from aurora_mysql.sql.query.scope import RelationColumn, Scope, display_name, note_read
 from aurora_mysql.sql.query.sources import pads_char, session_zone
 from aurora_mysql.sql.query.stored_functions import stored_call
@@ -449,14 +449,13 @@ class Translator:
         sensitive = not is_ci(operators.collation_of(e, pattern)) or "binary" in (e.t.kind, pattern.t.kind)
         sql = f"my_like({text(e)}, {text(pattern)}, {text_literal(escape)}, {str(sensitive).upper()})"
         if pattern.t.kind == "string" and pattern.is_literal and escape == "\\":
-            fast = _native_like(pattern.value)
+            fast = native_pattern(pattern.value)
             if fast is not None and e.t.kind == "string":
                 if pattern.lit is not None:
                     self.b.pc.baked.add(pattern.lit)
                 subject = text(e)
                 if not sensitive:
-                    folded = collation_fold(fast)
-                    sql = f"(strip_accents(lower({subject})) LIKE {text_literal(folded)})"
+                    sql = folded_like(subject, fast)
                 else:
                     sql = f"(encode({subject}) = encode({subject}) AND CAST({subject} AS VARCHAR) LIKE {text_literal(fast)})"  # noqa: E501
                     if e.collated:
@@ -624,17 +623,6 @@ def unwrap(node: exp.Expression) -> exp.Expression:
     ):
         node = node.this
     return node
-
-
-def collation_fold(pattern: str) -> str:
-    from aurora_mysql.catalog.collation import collation_key
-
-    return collation_key(pattern, CONNECTION_COLLATION)
-
-
-def _native_like(pattern: str) -> str | None:
-    """The pattern when DuckDB's LIKE means the same: no escapes, ASCII only."""
-    return pattern if "\\" not in pattern and pattern.isascii() else None
 
 
 Handler = Callable[[Any, Any, Scope], Ex]
