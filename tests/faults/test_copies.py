@@ -35,8 +35,7 @@ def test_two_lost_copies_are_not_noticed_and_refilled(tmp_path: Path) -> None:
         ledger.wait_for_commit_after(time.monotonic() + 0.5, 20)
         wait_for(lambda: all(c["state"] == "ok" for c in copies(cluster)), 30, "both copies to be refilled")
         ledger.stop()
-        # Two transfers between the same accounts in opposite directions are a deadlock, whatever the copies do.
-        assert not any(set(r.errors) - {1213} for r in ledger.results), [r.errors for r in ledger.results]
+        assert not any(r.errors for r in ledger.results), [r.errors for r in ledger.results]
         assert first.exists()
         # The refilled copies are as good as the others: recovery from them and one more loses nothing.
         cluster.kill_everything()
@@ -105,7 +104,7 @@ def test_a_copy_is_replaced_under_load(tmp_path: Path) -> None:
         assert "no copy is being replaced" in cluster.cli("copy", "cancel").stderr
         ledger.wait_for_commit_after(time.monotonic(), 20)
         ledger.stop()
-        assert not any(set(r.errors) - {1213} for r in ledger.results), [r.errors for r in ledger.results]
+        assert not any(r.errors for r in ledger.results), [r.errors for r in ledger.results]
         cluster.kill_everything()
         cluster.start()
         assert str(new) in [copy["path"] for copy in copies(cluster)]

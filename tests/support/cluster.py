@@ -183,7 +183,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+def wait_for(condition: Callable[[], Any], timeout_s: float, what: str, *, every_s: float = 0.02) -> Any:
     """Poll until `condition` is true. Raises AssertionError after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while True:
@@ -191,4 +191,4 @@ def wait_for(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
         if found:
             return found
         assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)

@@ -25,9 +25,11 @@ OPENING_BALANCE = 1000
 
 @dataclass
 class Acknowledged:
-    """What one worker knows: ids it got an OK for, and the times of its OKs (monotonic seconds)."""
+    """What one worker knows: ids it got an OK for, and the times of its OKs (monotonic seconds). `commits` are those
+    and how long each COMMIT took, in seconds."""
 
     ids: list[str] = field(default_factory=list)
+    commits: list[tuple[float, float]] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
     last_ok_s: float = 0.0
     errors: dict[int, int] = field(default_factory=dict)
@@ -35,9 +37,16 @@ class Acknowledged:
 
 
 class Ledger:
-    """`workers` threads transfer between `accounts` until :meth:`stop`; they reconnect as an application would."""
+    """`workers` threads transfer between `accounts` until :meth:`stop`; they reconnect as an application would.
 
-    def __init__(self, connect: Connect, *, accounts: int = 40, workers: int = 8, seed: int = 1) -> None:
+    Accounts are locked in order, so there are no deadlocks. With `pace_s` a worker begins a transfer so many seconds
+    after the one before, or when that is done.
+    """
+
+    def __init__(
+        self, connect: Connect, *, accounts: int = 40, workers: int = 8, seed: int = 1, pace_s: float = 0.0
+    ) -> None:
+        self._pace_s = pace_s
         self._connect = connect
         self._accounts = accounts
         self._workers = workers
@@ -123,7 +132,9 @@ class Ledger:
         result = self.results[number]
         connection: pymysql.connections.Connection | None = None
         sequence = 0
+        next_s = time.monotonic()
         while not self._stop.is_set():
+            next_s = max(next_s + self._pace_s, time.monotonic() - self._pace_s)
             try:
                 if connection is None:
                     connection = self._connect()
@@ -141,6 +152,8 @@ class Ledger:
             except OSError:
                 connection = None
                 self._stop.wait(0.01)
+            if self._pace_s:
+                self._stop.wait(max(0.0, next_s - time.monotonic()))
         if connection is not None:
             _abandon(connection)
 
@@ -151,14 +164,16 @@ class Ledger:
         amount = rng.randint(1, 20)
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute("UPDATE ledger.account SET balance = balance - %s WHERE id = %s", (amount, source))
-            cursor.execute("UPDATE ledger.account SET balance = balance + %s WHERE id = %s", (amount, target))
+            for account, change in sorted([(source, -amount), (target, amount)]):
+                cursor.execute("UPDATE ledger.account SET balance = balance + %s WHERE id = %s", (change, account))
             cursor.execute("INSERT INTO ledger.journal VALUES (%s, %s, %s, %s)", (transfer, source, target, amount))
             result.in_doubt.append(transfer)
+            began_s = time.monotonic()
             cursor.execute("COMMIT")
         result.in_doubt.pop()
         result.ids.append(transfer)
         result.last_ok_s = time.monotonic()
+        result.commits.append((result.last_ok_s, result.last_ok_s - began_s))
 
 
 def _abandon(connection: pymysql.connections.Connection) -> None:
