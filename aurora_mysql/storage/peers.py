@@ -162,5 +162,5 @@ class Peers:
 
 def _bytes_between(sizes: Sequence[tuple[int, int]], from_lsn: int, to_lsn: int) -> int:
     """What the segments with records from_lsn..to_lsn-1 take; the last may go on behind them."""
-    ends = [start for start, _ in sizes[1:]] + [to_lsn]
-    return sum(size for (start, size), end in zip(sizes, ends, strict=True) if end > from_lsn and start < to_lsn)
+    ends = [*(start for start, _ in sizes[1:]), to_lsn]
+    return sum(size for (start, size), end in zip(sizes, ends, strict=False) if end > from_lsn and start < to_lsn)

@@ -31,7 +31,7 @@ def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
         ledger.create()
         ledger.start()
         cluster.query("ALTER SYSTEM SIMULATE 100 PERCENT DISK FAILURE IN DISK 0 FOR INTERVAL 3 SECOND")
-        wait_for(lambda: copies()[0] != "ok", 10, "the disk to be noticed")
+        wait_for(lambda: "copy 1 of the volume is lost" in cluster.logs(), 10, "the disk to be noticed")
         ledger.wait_for_commit_after(time.monotonic(), 20)
         wait_for(all_ok, 30, "the copy to come back")
         cluster.query(
