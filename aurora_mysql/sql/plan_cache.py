@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from aurora_mysql.sql.plan import Plan, Privilege
@@ -74,8 +75,13 @@ class PlanCache:
 
 
 def _variant(shape: _Shape, params: Sequence[Value]) -> tuple[Any, ...]:
-    values = tuple((type(params[i]), params[i]) for i in shape.baked)
+    values = tuple(_exact(params[i]) for i in shape.baked)
     return (*values, *(digits(params[i]) for i in shape.sized)) if shape.sized else values
+
+
+def _exact(value: Value) -> tuple[type, Any]:
+    """Equal only for equal literals: 1.50 is not 1.5 (it has more decimals), nor -0e0 0e0."""
+    return type(value), str(value) if isinstance(value, Decimal | float) else value
 
 
 def digits(value: Value) -> int:

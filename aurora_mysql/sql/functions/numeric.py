@@ -38,17 +38,29 @@ def string_number(text: str, warn: int) -> float:
     return value
 
 
+#: No DECIMAL has a digit so far from its point.
+_FAR = 100
+
+
+def _decimal_of(number: str) -> Decimal:
+    """`number`, but no larger or smaller than matters for a DECIMAL: '1e999999999' has a gigabyte of digits."""
+    value = Decimal(number)
+    if value.adjusted() > _FAR and value:
+        return Decimal(1).scaleb(_FAR).copy_sign(value)
+    return value if value and value.adjusted() >= -_FAR else Decimal(0)
+
+
 def leading_number_text(text: str) -> str:
     """The decimal number at the start of a text, '0' when there is none."""
     found = _LEADING_NUMBER.match(text)
-    return format(Decimal(found.group(1)), "f") if found else "0"
+    return format(_decimal_of(found.group(1)), "f") if found else "0"
 
 
 @udf("my_dec", ["VARCHAR", "BIGINT", "BIGINT", "BIGINT"], "VARCHAR")
 def leading_decimal(text: str, precision: int, scale: int, warn: int) -> str:
     """CAST(string AS DECIMAL(p,s)) as text: rounded half up, clamped to the range."""
     found = _LEADING_NUMBER.match(text)
-    value = Decimal(found.group(1)) if found else Decimal(0)
+    value = _decimal_of(found.group(1)) if found else Decimal(0)
     if found is None or text[found.end() :].strip():
         conversion_warning(warn, 1292, f"Truncated incorrect DECIMAL value: '{text[:128]}'")
     with localcontext() as exact:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import calendar, types, wide_decimals
+from aurora_mysql.sql.query.collation_mix import joined
 from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     Ex,
@@ -230,11 +231,12 @@ def _group_concat(tr: Translator, node: exp.GroupConcat, scope: Scope) -> Ex:
         # DuckDB sorts a DISTINCT aggregate by nothing but its own value: the first of equal texts is kept here.
         sensitive = not any(i.t.kind == "string" and is_ci(i.t.collation) for i in items)
         listed = f"list({value}{order}) FILTER (WHERE {value} IS NOT NULL)"
-        return Ex(f"left(my_join_distinct({listed}, {text_literal(divider)}, {sensitive}), {limit})", types.STRING)
+        sql = f"my_join_distinct({listed}, {text_literal(divider)}, {sensitive})"
+        return joined(tr.b, items, Ex(f"left({sql}, {limit})", types.STRING))
     if distinct and any(i.t.kind == "string" for i in items):
         value = value if items[0].collated and len(items) == 1 else f"({value} COLLATE NOCASE.NOACCENT)"
     sql = f"string_agg({'DISTINCT ' if distinct else ''}{value}, {text_literal(divider)}{order})"
-    return Ex(f"left({sql}, {limit})", types.STRING)
+    return joined(tr.b, items, Ex(f"left({sql}, {limit})", types.STRING))
 
 
 def position_of(tr: Translator, node: exp.Expression, count: int, clause: str) -> int | None:

@@ -9,6 +9,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.builder import date_rules, may_be_zero
+from aurora_mysql.sql.query.collation_mix import connection_collation
 from aurora_mysql.sql.query.expression import WARN, Ex, blob, clock, day, double, moment, number, text, unsigned
 from aurora_mysql.sql.query.types import T
 
@@ -36,7 +37,8 @@ def cast(tr: Translator, e: Ex, target: exp.DataType) -> Ex:
             sql = text(e)
             if arguments:
                 sql = f"my_char_cast({sql}, {arguments[0]}, {WARN})"
-            return Ex(sql, T("string", collation=e.t.collation), collated=e.collated and e.t.kind == "string")
+            collation = connection_collation(tr.b) if charset is None else e.t.collation
+            return Ex(sql, T("string", collation=collation), collated=e.collated and e.t.kind == "string")
         case "BINARY" | "VARBINARY" | "BLOB":
             sql = blob(e)
             if arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation, pads_space
@@ -353,6 +353,9 @@ def sort_key(e: Ex) -> str:
     if e.t.zero == 2:
         return calendar.order(e.sql, e.t.kind)
     function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
+    if e.t.kind == "string" and pads_space(e.t.collation):
+        # Spaces at the end make no difference, so what comes behind in ORDER BY decides.
+        e = replace(e, sql=f"rtrim({e.sql}, ' ')")
     return collated(e) if function is None else f"{function}({e.sql})"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.errors import mysql_error
+from aurora_mysql.sql.query.collation_mix import check_call, of_call
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.scope import Scope
 
@@ -80,4 +81,5 @@ def call(tr: Translator, name: str, arguments: list[Ex], scope: Scope) -> Ex:
     if len(arguments) < low or (high >= 0 and len(arguments) > high):
         raise mysql_error(1582, name.upper())
     del scope
-    return handler(tr, arguments)
+    check_call(tr.b, name, arguments)
+    return of_call(tr.b, name, arguments, handler(tr, arguments))

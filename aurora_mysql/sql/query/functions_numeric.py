@@ -238,16 +238,16 @@ def _rand(tr: Any, a: list[Ex]) -> Ex:
 
 
 @function("greatest", low=2, high=-1)
-def _greatest(_: Any, a: list[Ex]) -> Ex:
-    return _extreme("greatest", a)
+def _greatest(tr: Any, a: list[Ex]) -> Ex:
+    return _extreme(tr, "greatest", a)
 
 
 @function("least", low=2, high=-1)
-def _least(_: Any, a: list[Ex]) -> Ex:
-    return _extreme("least", a)
+def _least(tr: Any, a: list[Ex]) -> Ex:
+    return _extreme(tr, "least", a)
 
 
-def _extreme(name: str, a: list[Ex]) -> Ex:
+def _extreme(tr: Any, name: str, a: list[Ex]) -> Ex:
     if any(i.t.kind == "null" for i in a):
         t = types.unify([i.t for i in a]).plain()
         return Ex("NULL" if t.kind == "null" else f"CAST(NULL AS {types.duckdb_type(t)})", t)
@@ -255,7 +255,7 @@ def _extreme(name: str, a: list[Ex]) -> Ex:
         t = types.DOUBLE
         texts = [double(i) for i in a]
     else:
-        texts, t = operators.branches(a)
+        texts, t = operators.branches(tr.b, a)
     if t.kind == "bool":
         texts, t = [number(i).sql for i in a], types.INT
     if t.kind == "string":
@@ -276,8 +276,8 @@ def _ifnull(tr: Any, a: list[Ex]) -> Ex:
 
 
 @function("coalesce", low=1, high=-1)
-def _coalesce(_: Any, a: list[Ex]) -> Ex:
-    texts, t = operators.branches(a)
+def _coalesce(tr: Any, a: list[Ex]) -> Ex:
+    texts, t = operators.branches(tr.b, a)
     if t.kind == "null":
         return Ex("NULL", types.NULL)
     return Ex(f"COALESCE({', '.join(texts)})", t.plain())

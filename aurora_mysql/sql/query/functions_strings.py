@@ -9,6 +9,7 @@ from sqlglot import exp
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.casts import cast
+from aurora_mysql.sql.query.collation_mix import check_mix
 from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     Ex,
@@ -213,7 +214,9 @@ def _trim(tr: Any, n: exp.Trim, scope: Scope) -> Ex:
     side = str(n.args.get("position") or "BOTH").upper()
     if what is None and side == "BOTH":
         return string(f"trim({text(e)}, ' ')", e)
-    pattern = "' '" if what is None else text(tr.expr(what, scope))
+    removed = None if what is None else tr.expr(what, scope)
+    check_mix(tr.b, [e] if removed is None else [removed, e], "trim")
+    pattern = "' '" if removed is None else text(removed)
     return string(f"my_trim({text(e)}, {pattern}, '{side}')", e)
 
 
@@ -440,6 +443,7 @@ def _flags(tr: Any, items: list[Ex], given: Ex | None) -> str:
 @node("regexplike")
 def _regexp(tr: Any, n: exp.RegexpLike, scope: Scope) -> Ex:
     a = [tr.expr(n.this, scope), tr.expr(n.expression, scope)]
+    check_mix(tr.b, a, "regexp_like")
     return Ex(f"my_regexp({text(a[0])}, {text(a[1])}, {_flags(tr, a, None)})", types.BOOL)
 
 

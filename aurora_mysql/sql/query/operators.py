@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from aurora_mysql.catalog.collation import collation_key, pads_space
-from aurora_mysql.catalog.zero_date import ZeroDate, as_duckdb
-from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.catalog.zero_date import ZERO_DATETIME, ZeroDate, as_duckdb
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.functions.numeric import leading_number_text
 from aurora_mysql.sql.functions.temporal import number_to_datetime
 from aurora_mysql.sql.query import calendar, types, wide_decimals
 from aurora_mysql.sql.query.builder import Builder, date_rules
+from aurora_mysql.sql.query.collation_mix import common_collation, connection_collation, joined
 from aurora_mysql.sql.query.expression import (
     CI,
     CONNECTION_COLLATION,
@@ -64,55 +64,6 @@ def collation_of(a: Ex, c: Ex) -> str | None:
     return binary or (collations[0] if collations else None)
 
 
-def _strength(e: Ex) -> int:
-    """Coercibility: the lower, the more it says: COLLATE 0, columns 2, constants of the system 3, literals 4."""
-    if e.explicit:
-        return 0
-    return 4 if e.is_literal or not e.t.collation else 3 if e.system else 2
-
-
-_STRENGTHS = {0: "EXPLICIT", 2: "IMPLICIT", 3: "SYSCONST", 4: "COERCIBLE"}
-
-
-def common_collation(a: Ex, c: Ex, operation: str, connection: str) -> str:
-    """The collation in which two strings are compared.
-
-    Raises:
-        MySQLError: 1267 when both have one of their own, of equal strength, and neither gives way.
-    """
-    left, right = a.t.collation or connection, c.t.collation or connection
-    mine, yours = _strength(a), _strength(c)
-    if mine == 4 and yours == 4:
-        return connection
-    if left == right or mine != yours:
-        return left if mine <= yours else right
-    of_left, of_right = left.split("_")[0], right.split("_")[0]
-    if mine and of_left != of_right and "binary" not in (left, right):
-        # The smaller repertoire is converted to the larger one.
-        return left if _REPERTOIRE.get(of_left, 0) > _REPERTOIRE.get(of_right, 0) else right
-    if mine and left.endswith("_bin") != right.endswith("_bin"):
-        return left if left.endswith("_bin") else right
-    raise mysql_error(1267, left, _STRENGTHS[mine], right, _STRENGTHS[yours], operation)
-
-
-_REPERTOIRE = {"ascii": 0, "latin1": 1, "utf8mb3": 2, "utf8mb4": 3}
-
-
-def check_mix(b: Builder, operands: Sequence[Ex], operation: str) -> None:
-    """Raise 1270 (three operands) or 1271 (more) when their collations don't mix; two are looked at as they meet."""
-    if len(operands) < 3 or any(e.t.kind != "string" for e in operands):
-        return
-    connection = str(b.pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
-    try:
-        for other in operands[1:]:
-            common_collation(operands[0], other, operation, connection)
-    except MySQLError:
-        if len(operands) > 3:
-            raise mysql_error(1271, operation) from None
-        named = [x for e in operands for x in (e.t.collation or connection, _STRENGTHS[_strength(e)])]
-        raise mysql_error(1270, *named, operation) from None
-
-
 _ORDERED = ("<", "<=", ">", ">=")
 
 
@@ -126,7 +77,8 @@ def string_pair(a: Ex, c: Ex, operation: str = "=", connection: str = CONNECTION
             left, right = f"rtrim({left}, ' ')", f"rtrim({right}, ' ')"
         return f"{function}({left})", f"{function}({right})"
     if not is_ci(collation):
-        if a.collated or c.collated:
+        # What DuckDB makes of a collated column has its collation, too.
+        if a.collated or c.collated or is_ci(a.t.collation) or is_ci(c.t.collation):
             left, right = f"decode(encode({left}))", f"decode(encode({right}))"
     elif not (a.collated or c.collated):
         left = f"({left} COLLATE {CI})"
@@ -162,8 +114,7 @@ def comparable(b: Builder, a: Ex, c: Ex, operation: str = "=") -> tuple[str, str
         return _numeric_side(b, a, c), _numeric_side(b, c, a)
     if a.t.kind == "binary" or c.t.kind == "binary":
         return blob(a), blob(c)
-    connection = str(b.pc.ctx.variables.get("collation_connection", CONNECTION_COLLATION))
-    return string_pair(a, c, operation, connection)
+    return string_pair(a, c, operation, connection_collation(b))
 
 
 def _wide_side(b: Builder, e: Ex, other: Ex) -> str:
@@ -214,7 +165,9 @@ def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
         return f"my_int_datetime({double(e)}, {WARN})" if kind != "time" and _date_literal(b, e) else number(e).sql
     if kind == "time":
         return f"my_time({text(e)}, {WARN})"
-    return moment(e)
+    # A text that is no date is compared as the zero date.
+    zero = f"CAST('{as_duckdb(ZERO_DATETIME)}' AS TIMESTAMP)"
+    return f"COALESCE({moment(e)}, CASE WHEN {text(e)} IS NOT NULL THEN {zero} END)" if e.t.textual else moment(e)
 
 
 def _date_literal(b: Builder, e: Ex) -> bool:
@@ -482,9 +435,11 @@ def logic(op: str, a: Ex, c: Ex) -> Ex:
     return Ex(f"({left} {op} {right})", types.BOOL)
 
 
-def branches(items: list[Ex]) -> tuple[list[str], T]:
+def branches(b: Builder, items: list[Ex]) -> tuple[list[str], T]:
     """CASE/COALESCE/IF branches in their common type."""
     t = types.unify([e.t for e in items])
+    if t.kind == "string":
+        t = joined(b, items, Ex("", t)).t
     if t.kind == "null":
         return ["NULL" for _ in items], t
     return [cast_to(e, t) for e in items], t

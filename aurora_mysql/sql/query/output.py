@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aurora_mysql.catalog.model import Column, Table
+from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.expression import Ex, as_shown, cast_to, collated, is_ci, number
 from aurora_mysql.sql.query.scope import Relation, RelationColumn
@@ -84,6 +85,8 @@ def converted(query: Query, targets: list[OutputColumn], alias: str) -> str:
             text = cast_to(e, target.t)
         if target.collated and not (column.collated and text == e.sql):
             text = collated(Ex(text, target.t))
+        elif column.collated and not target.collated and text == e.sql:
+            text = f"decode(encode({text}))"
         same = same and text == e.sql
         items.append(f"{text} AS c{i}")
     if same:
@@ -93,9 +96,11 @@ def converted(query: Query, targets: list[OutputColumn], alias: str) -> str:
     return f"SELECT {', '.join(items)} FROM ({query.sql}) AS {alias}"
 
 
-def unified(name: str, sides: list[OutputColumn]) -> OutputColumn:
-    """The column of a set operation."""
+def unified(name: str, sides: list[OutputColumn], operation: str = "UNION") -> OutputColumn:
+    """The column of a set operation. Raises 1271 for texts whose collations don't agree."""
     t = types.unify([s.t for s in sides])
+    if t.conflict:
+        raise mysql_error(1271, operation)
     if all(s.t == sides[0].t for s in sides):
         t = sides[0].t
     ci = t.kind == "string" and is_ci(t.collation)

@@ -343,6 +343,11 @@ class SelectTranslator:
         word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(node)]
         everything = not node.args.get("distinct")
         sides = [converted(q, columns, self.b.alias("u")) for q in (left, right)]
+        if word == "UNION" and not everything and any(may_be_padded(_as_ex("", c)) for c in columns):
+            alias = self.b.alias("u")
+            keys = [group_key(_as_ex(f"{alias}.c{i}", c)) for i, c in enumerate(columns, 1)]
+            united = f"({sides[0]}) UNION ALL ({sides[1]})"
+            return Query(f"SELECT DISTINCT ON ({', '.join(keys)}) * FROM ({united}) AS {alias}", columns)
         if word == "UNION" or everything or not any(c.collated for c in columns):
             sql = f"({sides[0]}) {word}{' ALL' if everything else ''} ({sides[1]})"
             return Query(sql, columns)
@@ -450,6 +455,10 @@ def _aggregates(text: str) -> bool:
     lowered = text.lower()
     words = ("count(", "sum(", "avg(", "min(", "max(", "any_value(", "first(", "list(", "string_agg(", "bit_")
     return any(w in lowered for w in (*words, "stddev", "var_"))
+
+
+def _as_ex(sql: str, column: OutputColumn) -> Ex:
+    return Ex(sql, column.t, collated=column.collated)
 
 
 def new_translator(ast: exp.Expression, pc: PlanContext) -> SelectTranslator:

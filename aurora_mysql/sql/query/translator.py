@@ -20,6 +20,7 @@ from aurora_mysql.sql.plan_cache import digits
 from aurora_mysql.sql.query import aggregates, operators, types, wide_decimals
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
+from aurora_mysql.sql.query.collation_mix import check_mix
 from aurora_mysql.sql.query.expression import (
     Ex,
     blob_literal,
@@ -384,7 +385,7 @@ class Translator:
     def between(self, node: exp.Between, scope: Scope) -> Ex:
         e = self.expr(node.this, scope)
         low, high = self.expr(node.args["low"], scope), self.expr(node.args["high"], scope)
-        operators.check_mix(self.b, [e, low, high], "between")
+        check_mix(self.b, [e, low, high], "between")
         first = operators.compare(self.b, ">=", e, low).sql
         return Ex(f"({first} AND {operators.compare(self.b, '<=', e, high).sql})", types.BOOL)
 
@@ -401,7 +402,7 @@ class Translator:
         values = [self.expr(i, scope) for i in items]
         if not values:
             raise mysql_error(1064, ")", 1)
-        operators.check_mix(self.b, [e, *values], " IN ")
+        check_mix(self.b, [e, *values], " IN ")
         simple = e.t.integral and all(v.t.kind == "int" and v.is_literal for v in values)
         if simple:
             return Ex(f"({number(e).sql} IN ({', '.join(v.sql for v in values)}))", types.BOOL)
@@ -419,17 +420,17 @@ class Translator:
 
     def case(self, node: exp.Case, scope: Scope) -> Ex:
         subject = None if node.this is None else self.expr(node.this, scope)
-        conditions, results = [], []
-        for branch in node.args["ifs"]:
-            if subject is None:
-                conditions.append(self.condition(branch.this, scope))
-            else:
-                sides = _as_compared_by_case(subject, self.expr(branch.this, scope))
-                conditions.append(operators.compare(self.b, "=", *sides).sql)
-            results.append(self.expr(branch.args["true"], scope))
+        if subject is None:
+            conditions = [self.condition(branch.this, scope) for branch in node.args["ifs"]]
+        else:
+            cases = [self.expr(branch.this, scope) for branch in node.args["ifs"]]
+            check_mix(self.b, [subject, *cases], "case")
+            sides = [_as_compared_by_case(subject, e) for e in cases]
+            conditions = [operators.compare(self.b, "=", *pair).sql for pair in sides]
+        results = [self.expr(branch.args["true"], scope) for branch in node.args["ifs"]]
         default = node.args.get("default")
         results.append(Ex("NULL", types.NULL) if default is None else self.expr(default, scope))
-        texts, t = operators.branches(results)
+        texts, t = operators.branches(self.b, results)
         body = " ".join(f"WHEN {c} THEN {r}" for c, r in zip(conditions, texts, strict=False))
         return Ex(f"CASE {body} ELSE {texts[-1]} END", t.plain())
 
@@ -437,7 +438,7 @@ class Translator:
         false = node.args.get("false")
         if false is None:
             raise mysql_error(1582, "IF")
-        texts, t = operators.branches([self.expr(node.args["true"], scope), self.expr(false, scope)])
+        texts, t = operators.branches(self.b, [self.expr(node.args["true"], scope), self.expr(false, scope)])
         return Ex(f"CASE WHEN {self.condition(node.this, scope)} THEN {texts[0]} ELSE {texts[1]} END", t.plain())
 
     def like(self, node: exp.Expression, scope: Scope) -> Ex:
@@ -446,6 +447,7 @@ class Translator:
             escape = str(self.constant(self.expr(node.expression, scope)) or "")
             node = node.this
         e, pattern = self.expr(node.this, scope), self.expr(node.args["expression"], scope)
+        check_mix(self.b, [e, pattern], "like")
         sensitive = not is_ci(operators.collation_of(e, pattern)) or "binary" in (e.t.kind, pattern.t.kind)
         sql = f"my_like({text(e)}, {text(pattern)}, {text_literal(escape)}, {str(sensitive).upper()})"
         if pattern.t.kind == "string" and pattern.is_literal and escape == "\\":

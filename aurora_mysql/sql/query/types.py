@@ -22,7 +22,8 @@ class T:
     `collation` is a string's, None for the connection's. `declared` is the column's type when it is a bare column.
     `shown` is the scale that a decimal is announced and shown with when it has more digits: a quotient is kept with
     whole words of nine digits, as in MySQL, until it is shown. `zero`: a date or datetime may be a zero date (1), and
-    may be one that DuckDB sorts otherwise than MySQL (2, see :mod:`aurora_mysql.sql.query.calendar`)."""
+    may be one that DuckDB sorts otherwise than MySQL (2, see :mod:`aurora_mysql.sql.query.calendar`). `conflict`: a
+    string made of strings whose collations don't agree."""
 
     kind: str
     precision: int = 0
@@ -31,6 +32,7 @@ class T:
     declared: ColumnType | None = None
     shown: int | None = None
     zero: int = 0
+    conflict: bool = False
 
     @property
     def decimals(self) -> int:
@@ -142,10 +144,7 @@ def unify(types: list[T]) -> T:
         if first.kind == "decimal":
             return _decimals(known)
         if first.kind == "string":
-            collations = {t.collation for t in known}
-            collation = next((c for c in collations if c and c.endswith("_bin")), None)
-            named = next((c for c in collations if c), None)
-            return T("string", collation=collation or named)
+            return _strings(known)
         if first.temporal:
             return T(first.kind, scale=max(t.scale for t in known), zero=max(t.zero for t in known))
         if first.kind in ("double", "float") and any(t.scale != first.scale for t in known):
@@ -167,7 +166,34 @@ def unify(types: list[T]) -> T:
         return T("datetime", scale=max(t.scale for t in known), zero=max(t.zero for t in known))
     if kinds <= {"binary", "string"} or "binary" in kinds:
         return BINARY
-    return STRING
+    return _strings([t for t in known if t.kind == "string"])
+
+
+def _strings(known: list[T]) -> T:
+    """Branches without a collation are literals, which have nothing to say."""
+    found: tuple[str, int] | None = None
+    for t in known:
+        if t.collation:
+            own = (t.collation, 1 if t.conflict else 2)
+            found = own if found is None else mixed(found, own)
+    return STRING if found is None else T("string", collation=found[0], conflict=found[1] == 1)
+
+
+_REPERTOIRE = {"ascii": 0, "latin1": 1, "utf8mb3": 2, "utf8mb4": 3}
+
+
+def mixed(one: tuple[str, int], other: tuple[str, int]) -> tuple[str, int]:
+    """Two strings' collations and strengths (the lower, the stronger) as one; strength 1 where they don't agree."""
+    (first, mine), (second, yours) = one, other
+    if mine != yours or first == second:
+        return one if mine <= yours else other
+    charset, others = first.split("_")[0], second.split("_")[0]
+    if mine and charset != others and "binary" not in (first, second):
+        # The smaller repertoire is converted to the larger one.
+        return one if _REPERTOIRE.get(charset, 0) > _REPERTOIRE.get(others, 0) else other
+    if mine and first.endswith("_bin") != second.endswith("_bin"):
+        return one if first.endswith("_bin") else other
+    return f"{charset}_bin", 1
 
 
 def _decimals(known: list[T]) -> T:

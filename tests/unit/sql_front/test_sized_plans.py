@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 from aurora_mysql.sql.plan import Plan
@@ -39,3 +40,16 @@ def test_what_was_found_before_a_literal_was_known_to_matter_is_forgotten() -> N
     plans.put(key, [42], set(), two, {0})
     assert plans.get(key, [7]) is None
     assert plans.get(key, [41]) is two
+
+
+def test_a_literal_is_its_digits() -> None:
+    """1.50 has two decimals and 1.5 one, though they are equal."""
+    plans, one, two = PlanCache(), plan(), plan()
+    key: tuple[Any, ...] = ("SELECT ?",)
+    plans.put(key, [Decimal("1.50")], {0}, one)
+    assert plans.get(key, [Decimal("1.5")]) is None
+    plans.put(key, [Decimal("1.5")], {0}, two)
+    assert plans.get(key, [Decimal("1.50")]) is one
+    assert plans.get(key, [Decimal("1.5")]) is two
+    plans.put(key, [0.0], {0}, one)
+    assert plans.get(key, [-0.0]) is None

@@ -65,3 +65,13 @@ def test_conversions_warn_once_for_each_value(tmp_path: Path) -> None:
 def test_a_branch_that_is_not_taken_does_not_warn_of_a_division(tmp_path: Path) -> None:
     _, warnings = rows(tmp_path, "SELECT NULL / 0, 1 / 2 FROM n")
     assert warnings == []
+
+
+def test_a_text_with_a_huge_exponent_is_a_number_as_any_other(tmp_path: Path) -> None:
+    found, _ = rows(
+        tmp_path,
+        "SELECT CAST(CONCAT(s, 'e1') AS DECIMAL(5,2)), CAST('1e999999999' AS DECIMAL(5,2)), "
+        "CAST('-1e99999999' AS DECIMAL(7,2)), CAST('1e-99999999' AS DECIMAL(5,2)), "
+        "CAST('0e999999999' AS DECIMAL(9,2)), d < '1e99999999' FROM n WHERE id = 1",
+    )
+    assert [str(v) for v in found[0]] == ["12.00", "999.99", "-99999.99", "0.00", "0.00", "1"]
