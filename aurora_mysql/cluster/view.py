@@ -31,9 +31,10 @@ class CpuMeter:
         self._percent = 0.0
 
     def percent(self) -> float:
-        now_s, used_s = time.monotonic(), sum(os.times()[:2])
+        now_s = time.monotonic()
         elapsed_s = now_s - self._seen[0]
         if elapsed_s >= 0.5:
+            used_s = sum(os.times()[:2])
             self._percent = round(100 * (used_s - self._seen[1]) / elapsed_s, 2)
             self._seen = (now_s, used_s)
         return self._percent

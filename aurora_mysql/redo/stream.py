@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aurora_mysql.errors import StorageError
+from aurora_mysql.redo.direct_write import write_through
 from aurora_mysql.redo.frames import (
     ACK,
     GONE,
@@ -57,6 +58,7 @@ class Follower:
     cpu_percent: float = 0.0
     session_id: str = ""
     heard_us: int = 0
+    descriptor: int = -1
 
 
 class RedoStreamServer:
@@ -164,7 +166,7 @@ class RedoStreamServer:
             elif self.faults.strike(follower.id):
                 self._drop(follower)
             else:
-                follower.writer.write(data)
+                write_through(follower.writer.transport, follower.descriptor, data)
 
     def _drop(self, follower: Follower) -> None:
         follower.writer.transport.abort()
@@ -230,7 +232,9 @@ class RedoStreamServer:
         if self.faults.strike(follower.id):
             return None
         from_lsn = int(hello["from_lsn"])
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected = writer.get_extra_info("socket")
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        follower.descriptor = connected.fileno()
         self._flush()
         missed = [data for last_lsn, data in self._ring if last_lsn >= from_lsn]
         if from_lsn < self._first_lsn or from_lsn > self.vdl + 1 or sum(map(len, missed)) > self._backlog_bytes // 2:

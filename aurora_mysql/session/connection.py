@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import ssl
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aurora_mysql import MYSQL_VERSION
 from aurora_mysql.errors import MySQLError, mysql_error
+from aurora_mysql.redo.direct_write import write_through
 from aurora_mysql.session import packets
 from aurora_mysql.session.auth import new_scramble
 from aurora_mysql.session.client_packets import is_tls_request
@@ -393,16 +393,7 @@ class Connection(asyncio.Protocol):
         self._status["Bytes_sent"] += len(data)
         if self._tls is not None:
             data = self._tls.encrypt(data)
-        if self._descriptor >= 0 and not transport.get_write_buffer_size():
-            # Straight into the socket: the transport would do it at the end of the loop's turn, at twice the price.
-            try:
-                sent = os.write(self._descriptor, data)
-            except OSError:
-                sent = 0  # full, or broken: the transport knows what to do
-            if sent == len(data):
-                return
-            data = data[sent:]
-        transport.write(data)
+        write_through(transport, self._descriptor, data)
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written.

@@ -33,6 +33,9 @@ class Socket(asyncio.Transport):
         self.data = b""
         self.closed = False
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def get_write_buffer_size(self) -> int:
         return 0
 
