@@ -59,6 +59,31 @@ class KeyRange:
             return True  # values of different types have no order here: rather hold one row too many
 
 
+class Leading:
+    """The leading `columns` of an index, over which there are ranges."""
+
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._positions = [table.position[c.lower()] for c in columns]
+        self._normalise = [normaliser(table, columns[:count]) for count in range(len(columns) + 1)]
+
+    def _key_of(self, row: Row) -> Key:
+        return self._normalise[-1]([row[p] for p in self._positions])
+
+    def between(
+        self,
+        low: Sequence[Any] | None,
+        high: Sequence[Any] | None,
+        *,
+        low_open: bool = False,
+        high_open: bool = False,
+    ) -> KeyRange:
+        """Bounds are storage values and may be shorter than the columns."""
+        least = None if low is None else self._normalise[len(low)](low)
+        most = least if high is low else None if high is None else self._normalise[len(high)](high)
+        return KeyRange(self._columns, least, most, low_open, high_open, self._key_of)
+
+
 def key_range(
     table: Table,
     columns: Sequence[str],
@@ -69,16 +94,7 @@ def key_range(
     high_open: bool = False,
 ) -> KeyRange:
     """A range over the leading `columns` of an index; bounds are storage values and may be shorter than `columns`."""
-    normalise = normaliser(table, columns)
-    positions = [table.position[c.lower()] for c in columns]
-
-    def key_of(row: Row) -> Key:
-        return normalise([row[p] for p in positions])
-
-    def bound(values: Sequence[Any] | None) -> Key | None:
-        return None if values is None else normaliser(table, columns[: len(values)])(values)
-
-    return KeyRange(tuple(columns), bound(low), bound(high), low_open, high_open, key_of)
+    return Leading(table, columns).between(low, high, low_open=low_open, high_open=high_open)
 
 
 def _above(a: Key, b: Key) -> bool:

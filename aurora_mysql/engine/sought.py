@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from aurora_mysql.engine.hash_index import Positions
 from aurora_mysql.engine.key_leaves import IntKey
 from aurora_mysql.engine.key_pages import PAGE_BITS, KeyPage, RowsFound
-from aurora_mysql.engine.keys import Key, TableKeys
+from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.redo.record import Row
 
@@ -24,6 +24,10 @@ class Missing:
     keys: Sequence[Key]
 
 
+#: Own rows by key: an image that the key had, and its newest one (None: it is deleted).
+Own = Mapping[Key, tuple[Row, Row | None]]
+
+
 class Sought(Protocol):
     """One search, bound to values."""
 
@@ -32,8 +36,8 @@ class Sought(Protocol):
         when memory can't tell."""
         ...
 
-    def fits(self, row: Row) -> bool:
-        """`row` is one of those that are looked for."""
+    def among(self, own: Own) -> list[Row]:
+        """The uncommitted rows that are looked for, in any order."""
         ...
 
 
@@ -41,7 +45,6 @@ class Sought(Protocol):
 class KeySpan:
     """Rows with `low` <= key <= `high`; bounds may be shorter than the key (key_leaves.IntKey)."""
 
-    keys: TableKeys
     low: IntKey
     high: IntKey
 
@@ -52,8 +55,9 @@ class KeySpan:
         found = leaves.between(self.low, self.high, lsn, MOST_ROWS, enough)
         return Missing((found,)) if isinstance(found, tuple) else found
 
-    def fits(self, row: Row) -> bool:
-        return self.low <= self.keys.of_row(row) <= self.high
+    def among(self, own: Own) -> list[Row]:
+        low, high = self.low, self.high
+        return [row for key, (_, row) in own.items() if low <= key <= high and row is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class IndexedValues:
             known, row = (True, page.rows.get(at)) if current else page.row_at(at, lsn)
             if not known:
                 return None
-            if row is None or not self.fits(row):
+            if row is None or not self._fits(row):
                 continue
             if current:
                 found.add_key(page, at)
@@ -93,7 +97,10 @@ class IndexedValues:
                 found.add_rows([row])
         return Missing(missing) if missing else found
 
-    def fits(self, row: Row) -> bool:
+    def among(self, own: Own) -> list[Row]:
+        return [row for _, row in own.values() if row is not None and self._fits(row)]
+
+    def _fits(self, row: Row) -> bool:
         return self.normal([row[position] for position in self.positions]) == self.values
 
 
@@ -107,12 +114,12 @@ def _place(stored: TableRows, key: Key) -> tuple[KeyPage[Any], Any] | None:
 
 
 class MemoryTable:
-    """A table's rows in memory as one reader sees them: at `lsn`, with its own uncommitted ones laid over (as a buffer
-    has them: the newest image is the second of each pair, None for a deleted row)."""
+    """A table's rows in memory as one reader sees them: at `lsn`, with its own uncommitted ones laid over. Holds
+    until the next wait."""
 
     __slots__ = ("_own", "lsn", "stored")
 
-    def __init__(self, stored: TableRows, lsn: int, own: Mapping[Key, tuple[Row, Row | None]]) -> None:
+    def __init__(self, stored: TableRows, lsn: int, own: Own) -> None:
         self.stored, self.lsn, self._own = stored, lsn, own
 
     def rows(self, sought: Sought, enough: int | None = None) -> RowsFound | Missing | None:
@@ -126,7 +133,7 @@ class MemoryTable:
     def _with_own(self, found: RowsFound, sought: Sought) -> list[Row]:
         own, of_row = self._own, self.stored.keys.of_row
         rows = [row for row in found.rows() if of_row(row) not in own]
-        more = [row for _, row in own.values() if row is not None and sought.fits(row)]
+        more = sought.among(own)
         if more:
             rows += more
             rows.sort(key=of_row)

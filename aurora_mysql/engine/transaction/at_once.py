@@ -5,10 +5,14 @@ Each step either does all it says or tells that the long way must be taken; that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aurora_mysql.catalog.model import Table
-from aurora_mysql.engine.gaps import gap_resource
+from aurora_mysql.engine.gaps import Entering, KeyRange, gap_resource
+from aurora_mysql.engine.key_pages import NEWEST
 from aurora_mysql.engine.keys import Key
 from aurora_mysql.engine.row_store import TableRows
+from aurora_mysql.engine.sought import MemoryTable
 from aurora_mysql.engine.transaction.row_write import newest_in_memory
 from aurora_mysql.engine.transaction.unique_values import TransactionUnique
 from aurora_mysql.redo.record import KeyValues, Row
@@ -44,10 +48,47 @@ class TransactionAtOnce(TransactionUnique):
         normal = stored.keys.of_values(key)
         return self._latest_now(stored, normal) if self._lock_now(table, normal) else (False, None)
 
-    def insertable_now(self, table: Table) -> TableRows | None:
-        """As :meth:`writable_now`, and no range of the table is kept free of new rows."""
+    def memory_now(self, table: Table) -> MemoryTable | None:
+        """The newest committed and own rows of a table with a key of integers, with the locks on the table that a write
+        of a row needs; None as for :meth:`writable_now`, and for other tables."""
         stored = self.writable_now(table)
-        return None if stored is None or self._engine.locks.is_held(gap_resource(table)) else stored
+        if stored is None or (stored.pages is None and stored.leaves is None):
+            return None
+        return MemoryTable(stored, NEWEST, self.own_images(table))
+
+    def keep_ranges_now(self, table: Table, ranges: Sequence[KeyRange] | None) -> bool:
+        """As :meth:`lock_ranges` for writing; False when something must be waited for. The caller has the locks on the
+        table (:meth:`memory_now`)."""
+        if ranges is None:
+            return False
+        engine = self._engine
+        if self.locks_ranges:
+            for wanted in ranges:
+                engine.locks.add_gap(self.owner, gap_resource(table), wanted)
+        else:
+            ranges = [r for r in ranges if r.is_point]
+        for other in engine.transactions.values():
+            if other is not self and other.writes_to(table):
+                for _, row, before in other.rows_to_come(table):
+                    if any(r.covers(Entering(row, before)) for r in ranges):
+                        return False
+        return True
+
+    def lock_rows_now(self, table: Table, rows: Sequence[Row]) -> bool:
+        """Lock rows that were found in this turn of the loop; False when one must be waited for."""
+        stored = self.writable_now(table)
+        if stored is None:
+            return False
+        of_row = stored.keys.of_row
+        return all(self._lock_now(table, of_row(row)) for row in rows)
+
+    def insertable_now(self, table: Table) -> TableRows | None:
+        """As :meth:`writable_now`, and nobody else keeps a range of the table free of new rows."""
+        stored = self.writable_now(table)
+        if stored is None:
+            return None
+        keepers = self._engine.locks.holders(gap_resource(table))
+        return stored if not keepers or keepers == [self.owner] else None
 
     def insert_now(self, table: Table, row: Row, *, fresh: bool) -> bool:
         """Lock and buffer a new row of a table that has no unique values but its key; False when something must be

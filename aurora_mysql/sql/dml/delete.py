@@ -15,6 +15,7 @@ from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
 from aurora_mysql.sql.dml.one_row import OneRowDelete
 from aurora_mysql.sql.dml.row_changes import delete_row
+from aurora_mysql.sql.dml.some_rows import SomeRowsDelete
 from aurora_mysql.sql.dml.table_writer import ignorable
 from aurora_mysql.sql.plan import Plan, PlanContext, Write
 from aurora_mysql.sql.query import RowsSql, resolve_table, translate_rows_query
@@ -41,7 +42,7 @@ class DeletePlan:
         #: The rows of `query` from memory.
         self.access: Access | None = None
         self.cacheable = True
-        #: A row found by key is deleted without a look at other rows, unless somebody must be waited for.
+        #: Rows that are found in memory are deleted without a look at others, unless somebody must be waited for.
         self.one_row: OneRowDelete | None = None
 
     @property
@@ -117,6 +118,7 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
     joins = source.args.get("joins") or []
     where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
     plan = DeletePlan(pc, ignore=bool(ast.meta.get("ignore")))
+    reaches_others: object = True
     if names is None and not joins:
         bare = exp.Table(this=source.this.copy(), db=source.args["db"].copy() if source.args.get("db") else None)
         table = resolve_table(bare, pc)
@@ -137,6 +139,8 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
         query = translate_rows_query(inner, where, order, limit, [], pc, joins=joins, targets=names, with_=with_)
         plan.query, plan.cacheable = query, query.cacheable
         plan.targets = [(target.table, target.start) for target in query.targets]
+        if plan.access is not None and not plan.ignore and not reaches_others:
+            plan.one_row = SomeRowsDelete(pc.engine, plan.targets[0][0], plan.access, query.searched)
         for target in query.targets:
             pc.need("DELETE", target.table.database, target.table.name)
     return plan

@@ -118,14 +118,14 @@ class OneRowUpdate(OneRowWrite):
         ctx.id_from_function = 0
         if old is None:
             tx.unlock_absent(table, key)
-            return _updated(ctx, 0, 0)
+            return updated(ctx, 0, 0)
         new = self._image(old, params, ctx)
         if new == old:
-            return _updated(ctx, 1, 0)
+            return updated(ctx, 1, 0)
         if new is None or not tx.update_now(table, old, new):
             ctx.last_insert_id = ids
             return None
-        return _updated(ctx, 1, 1)
+        return updated(ctx, 1, 1)
 
     def alone(self, ctx: SessionContext, params: Sequence[Value], isolation: str, told: Told) -> Ok | Later | None:
         engine, table = self._engine, self._table
@@ -139,20 +139,20 @@ class OneRowUpdate(OneRowWrite):
         ids = ctx.last_insert_id
         ctx.id_from_function = 0
         if old is None:
-            return _updated(ctx, 0, 0) if is_writable_now(engine, table, key) else None
+            return updated(ctx, 0, 0) if is_writable_now(engine, table, key) else None
         new = self._image(old, params, ctx)
         done: Ok | Later | None
         if new is None:
             done = None
         elif new == old:
-            done = _updated(ctx, 1, 0) if is_writable_now(engine, table, key) else None
+            done = updated(ctx, 1, 0) if is_writable_now(engine, table, key) else None
         else:
             before: list[Any] = []
             for position in self._changing:
                 if old[position] != new[position]:
                     before += (position, old[position])
             change = TableChange(table.id, (new,), (), RowsBefore((tuple(before),), ()))
-            done = self._log(ctx, key, (old, new), change, isolation, partial(told, _updated(ctx, 1, 1)))
+            done = self._log(ctx, key, (old, new), change, isolation, partial(told, updated(ctx, 1, 1)))
         if done is None:
             ctx.last_insert_id = ids
         return done
@@ -383,6 +383,7 @@ def changes_no_others(writer: TableWriter, engine: Engine, positions: Collection
     return changing.isdisjoint(table.position[name.lower()] for columns in meaning for name in columns)
 
 
-def _updated(ctx: SessionContext, matched: int, changed: int) -> Ok:
+def updated(ctx: SessionContext, matched: int, changed: int) -> Ok:
+    """What an UPDATE without warnings answers."""
     info = f"Rows matched: {matched}  Changed: {changed}  Warnings: 0"
     return Ok(matched if ctx.found_rows_flag else changed, ctx.id_from_function, info)

@@ -18,10 +18,12 @@ from aurora_mysql.sql.dml.locked_rows import locked_rows
 from aurora_mysql.sql.dml.one_row import KeySources, OneRowUpdate, changes_no_others
 from aurora_mysql.sql.dml.row_changes import replace_row
 from aurora_mysql.sql.dml.row_value import remember_id, without_memory
+from aurora_mysql.sql.dml.some_rows import SomeRowsUpdate
 from aurora_mysql.sql.dml.table_writer import TableWriter, ignorable, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext, Write
 from aurora_mysql.sql.query import RowsSql, compile_row_expression, resolve_table, translate_rows_query
 from aurora_mysql.sql.query.key_access import Access
+from aurora_mysql.sql.query.lock_ranges import SearchedRanges
 from aurora_mysql.sql.query.memory_select import written_rows_access
 from aurora_mysql.sql.query.point import key_sources
 from aurora_mysql.sql.query.row_expression import RowFunction
@@ -65,7 +67,7 @@ class UpdatePlan:
         #: The rows of `query` from memory.
         self.access: Access | None = None
         self.cacheable = True
-        #: A row found by key is changed without a look at other rows, unless somebody must be waited for.
+        #: Rows that are found in memory are changed without a look at others, unless somebody must be waited for.
         self.one_row: OneRowUpdate | None = None
 
     @property
@@ -154,8 +156,10 @@ def _told(ctx: SessionContext, matched: int, changed: int) -> Ok:
     return Ok(matched if ctx.found_rows_flag else changed, ctx.id_from_function, info)
 
 
-def _one_row(target: _Target, keys: KeySources, pc: PlanContext) -> OneRowUpdate | None:
-    """The short way of an update by full key, if it concerns nothing but that row."""
+def _short_way(
+    target: _Target, found: KeySources | Access, pc: PlanContext, searched: SearchedRanges | None = None
+) -> OneRowUpdate | None:
+    """Of an update by full key, or of the rows of an access, if it concerns nothing but these rows."""
     assignments: list[tuple[int, RowFunction, bool]] = []
     for assignment in target.assignments:
         if assignment.fast is None or assignment.default:
@@ -163,7 +167,9 @@ def _one_row(target: _Target, keys: KeySources, pc: PlanContext) -> OneRowUpdate
         assignments.append((assignment.position, assignment.fast, assignment.remembers))
     if not changes_no_others(target.writer, pc.engine, target.assigned):
         return None
-    return OneRowUpdate(target.writer, keys, assignments)
+    if isinstance(found, Access):
+        return SomeRowsUpdate(target.writer, found, searched, assignments)
+    return OneRowUpdate(target.writer, found, assignments)
 
 
 def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
@@ -219,7 +225,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         if table.key_index is not None:
             plan.keys = key_sources(where.this, table, source.alias_or_name)
             if plan.keys is not None and not plan.ignore:
-                plan.one_row = _one_row(next(iter(targets.values())), plan.keys, pc)
+                plan.one_row = _short_way(next(iter(targets.values())), plan.keys, pc)
     if plan.keys is None:
         names = list(targets)
         query = translate_rows_query(
@@ -228,6 +234,8 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         plan.query, plan.cacheable = query, query.cacheable
         if single and not extras and where is not None and order is None and limit is None:
             plan.access = written_rows_access(where.this, source, next(iter(tables.values())), pc)
+            if plan.access is not None and not plan.ignore:
+                plan.one_row = _short_way(next(iter(targets.values())), plan.access, pc, query.searched)
         for found in query.targets:
             targets[_same(found.alias, targets)].start = found.start
         for target in targets.values():

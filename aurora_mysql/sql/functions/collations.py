@@ -22,6 +22,9 @@ _UCA_WEIGHT = {character: chr(weight) for weight, character in enumerate(_UCA_OR
 #: Letters that weigh as others, or as several, in the Unicode collation algorithm.
 _UCA_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ħ": "h"}
 
+#: So few texts are not worth a vector.
+_FEW = 8
+
 #: Between the texts of a vector; no text has it.
 _BETWEEN = "\U0010ffff"
 
@@ -123,6 +126,9 @@ def install_sort_keys(connection: duckdb.DuckDBPyConnection) -> None:
 def sort_keys(texts: Sequence[str | None], collation: str) -> Sequence[Any]:
     """For rows that are in memory: what `texts` sort by in `collation`; None stays None."""
     name = sort_key_function(collation)
+    if len(texts) < _FEW and name in _ONE_WEIGHT:
+        weights = _ONE_WEIGHT[name]
+        return [None if text is None else text.translate(weights).encode() for text in texts]
     keys: Sequence[Any] = texts if name is None else _KEYS[name](pa.array(texts, pa.string())).to_pylist()
     return keys
 

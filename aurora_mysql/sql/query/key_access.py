@@ -15,7 +15,7 @@ from aurora_mysql.engine.key_leaves import after
 from aurora_mysql.engine.key_pages import RowsFound
 from aurora_mysql.engine.keys import INTEGER_TYPES, TableKeys, normaliser
 from aurora_mysql.engine.memory_reads import rows_at_once
-from aurora_mysql.engine.sought import IndexedValues, KeySpan, Sought
+from aurora_mysql.engine.sought import IndexedValues, KeySpan, MemoryTable, Sought
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
@@ -84,6 +84,12 @@ class Access(ABC):
         self, ctx: SessionContext, tx: Transaction, params: Sequence[Value], latest: bool, enough: int | None
     ) -> list[Row] | None: ...
 
+    def now(
+        self, memory: MemoryTable, ctx: SessionContext, params: Sequence[Value], enough: int | None = None
+    ) -> list[Row] | None:
+        """The rows that a locking read or a write finds in `memory`; None when it can't tell."""
+        return None
+
     @abstractmethod
     def at_once(self, engine: Engine) -> FindAtOnce:
         """What finds them for a plain read without waiting, inside a transaction or not."""
@@ -124,6 +130,15 @@ class KeyAccess(Access):
         if rest is None or found is None:
             return found
         return [row for row in found if rest(row, params, ctx)]
+
+    def now(
+        self, memory: MemoryTable, ctx: SessionContext, params: Sequence[Value], enough: int | None = None
+    ) -> list[Row] | None:
+        rest = self._rest
+        found = memory.rows(self._bind(params), None if rest is not None else enough)
+        if not isinstance(found, RowsFound):
+            return None
+        return found.rows() if rest is None else [row for row in found.rows() if rest(row, params, ctx)]
 
     def at_once(self, engine: Engine) -> FindAtOnce:
         table, bind, rest = self.table, self._bind, self._rest
@@ -232,12 +247,12 @@ def bound_span(
     def bind(params: Sequence[Value]) -> KeySpan:
         prefix = tuple([source(params) for source in sources])
         if whole:
-            return KeySpan(keys, prefix, prefix)
+            return KeySpan(prefix, prefix)
         least = prefix if low is None else (*prefix, low(params))
         if high is None:
-            return KeySpan(keys, least, after(prefix))
+            return KeySpan(least, after(prefix))
         most = high(params)
-        return KeySpan(keys, least, (*prefix, most if last else most + 1))
+        return KeySpan(least, (*prefix, most if last else most + 1))
 
     return bind
 

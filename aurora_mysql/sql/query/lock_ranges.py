@@ -10,9 +10,9 @@ from typing import Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Table
-from aurora_mysql.catalog.values import converter
+from aurora_mysql.catalog.values import Converter, converter
 from aurora_mysql.catalog.zero_date import ANY_DATE
-from aurora_mysql.engine.gaps import KeyRange, key_range
+from aurora_mysql.engine.gaps import KeyRange, Leading
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.functions.temporal import zone
@@ -45,31 +45,32 @@ class SearchedRanges:
     columns: tuple[str, ...] = ()
     equal: list[_Bound] = field(default_factory=list)
     last: _Wanted | None = None
+    _leading: Leading | None = None
 
     def bind(self, params: Sequence[Value], ctx: SessionContext) -> list[KeyRange] | None:
         """The ranges of one execution, None for the whole table: no index serves the condition, or the index column
         can't hold a value as it is."""
         if not self.columns:
             return None
-        table, last = self.table, self.last
+        last, leading = self.last, self._leading
+        if leading is None:
+            leading = self._leading = Leading(self.table, self.columns)
         try:
             prefix = [bound(params, ctx) for bound in self.equal]
             if last is None:
-                return [key_range(table, self.columns, prefix, prefix)]
+                return [leading.between(prefix, prefix)]
             if last.points is not None:
                 points = [bound(params, ctx) for bound in last.points]
                 if len(points) > _MAX_POINTS:
                     points.sort()
-                    return [key_range(table, self.columns, [*prefix, points[0]], [*prefix, points[-1]])]
-                return [key_range(table, self.columns, [*prefix, p], [*prefix, p]) for p in points]
+                    return [leading.between([*prefix, points[0]], [*prefix, points[-1]])]
+                return [leading.between([*prefix, p], [*prefix, p]) for p in points]
             low = prefix if last.low is None else [*prefix, last.low(params, ctx)]
             high = prefix if last.high is None else [*prefix, last.high(params, ctx)]
         except (MySQLError, ValueError, TypeError):
             return None
         return [
-            key_range(
-                table,
-                self.columns,
+            leading.between(
                 low or None,
                 high or None,
                 low_open=last.low_open and last.low is not None,
@@ -185,12 +186,18 @@ def _bound(column: Column | None, node: exp.Expression) -> _Bound | None:
     text = str(literal.this)
     fixed: Value = text if literal.is_string else Decimal(text)
     found: Column = column
+    #: By time zone.
+    converters: dict[str, Converter] = {}
 
     def value(params: Sequence[Value], ctx: SessionContext) -> Any:
         given = fixed if index is None else params[index]
         if negative:
             given = -given
-        stored = converter(found, strict=True, zone=zone(session_zone(ctx)), dates=ANY_DATE)(given, 1, _never)
+        tz = session_zone(ctx)
+        convert = converters.get(tz)
+        if convert is None:
+            convert = converters[tz] = converter(found, strict=True, zone=zone(tz), dates=ANY_DATE)
+        stored = convert(given, 1, _never)
         if isinstance(stored, int) and not isinstance(given, str) and stored != given:
             raise ValueError("rounded")
         return stored

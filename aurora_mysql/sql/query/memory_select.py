@@ -18,7 +18,7 @@ from aurora_mysql.redo.record import Row
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import EncoderOf, PlanContext, Read, ReadPlan
 from aurora_mysql.sql.query.derived import SORTABLE, Fold, Place, each, fold, picker, row_keys_of, sort_keys_of
-from aurora_mysql.sql.query.key_access import Access, KeyAccess, key_access
+from aurora_mysql.sql.query.key_access import Access, FindAtOnce, KeyAccess, key_access
 from aurora_mysql.sql.query.key_range import RangeAccess, range_access
 from aurora_mysql.sql.query.key_sets import Bound, integer
 from aurora_mysql.sql.query.lock_ranges import SearchedRanges, searched_ranges
@@ -116,11 +116,37 @@ class MemorySelect:
             locked.update(fresh)
         raise mysql_error(1205)
 
+    def _locked_at_once(self, locking: Locking) -> FindAtOnce | None:
+        """As :meth:`_locked`, where nothing must be waited for, in an open transaction."""
+        table, searched = locking.table, locking.searched
+        if locking.wish.mode != "X":
+            return None
+
+        def find(ctx: SessionContext, params: Sequence[Value], enough: int | None) -> RowsFound | None:
+            transaction = ctx.transaction
+            if transaction is None:
+                return None
+            if self.limit is None:
+                rows = locked_now(table, self.access, searched, ctx, transaction, params)
+                return None if rows is None else RowsFound.of(rows)
+            memory = transaction.memory_now(table)
+            found = None if memory is None else self.access.now(memory, ctx, params, enough)
+            if found is None:
+                return None
+            wanted = self._arranged(RowsFound.of(found), list, params)
+            if not transaction.lock_rows_now(table, wanted):
+                return None
+            # As they were found: they are arranged when they are encoded.
+            kept = set(map(id, wanted))
+            return RowsFound.of([row for row in found if id(row) in kept])
+
+        return find
+
     def reader(self, engine: Engine, encoder: EncoderOf) -> Read | None:
         """See :class:`aurora_mysql.sql.plan.MemoryPlan`."""
-        if self.locking is not None:
+        find = self.access.at_once(engine) if self.locking is None else self._locked_at_once(self.locking)
+        if find is None:
             return None
-        find = self.access.at_once(engine)
         if self.folds:
             encode = encoder(range(len(self.folds)))
 
@@ -214,6 +240,24 @@ def memory_select(
         searched = searched_ranges(where, table, tables[0][0]) if plan.limit is None else None
         plan.locking = Locking(table, lock, searched)
     return plan
+
+
+def locked_now(
+    table: Table,
+    access: Access,
+    searched: SearchedRanges | None,
+    ctx: SessionContext,
+    tx: Transaction,
+    params: Sequence[Value],
+) -> list[Row] | None:
+    """The rows that `access` finds, locked for writing, with what was `searched` kept free of new ones; None when
+    something must be waited for or is not in memory. Locks may have been taken then, which the long way wants as well.
+    """
+    memory = tx.memory_now(table)
+    if memory is None or (searched is not None and not tx.keep_ranges_now(table, searched.bind(params, ctx))):
+        return None
+    rows = access.now(memory, ctx, params)
+    return rows if rows is not None and tx.lock_rows_now(table, rows) else None
 
 
 def written_rows_access(where: exp.Expression, node: exp.Table, table: Table, pc: PlanContext) -> Access | None:

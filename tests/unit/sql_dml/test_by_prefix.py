@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 
+from aurora_mysql.catalog.model import User
 from aurora_mysql.engine.transaction import Transaction
+from aurora_mysql.errors import MySQLError
+from aurora_mysql.sql.admin.variables import SystemVariables
+from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.sql.executor import Executor
+from aurora_mysql.sql.result import Ok
 from tests.support.outcomes import Outcome, outcomes_of
+from tests.support.schema_session import SchemaSession, with_session
+from tests.support.scripts import run_text
 
 TABLES = (
     "CREATE TABLE line (w INT, d INT, o INT, n INT, v INT, s VARCHAR(5), PRIMARY KEY (w, d, o, n), KEY by_v (v, s))",
@@ -77,3 +85,47 @@ def test_memory_changes_what_duckdb_would(seed: int, tmp_path: Path, monkeypatch
     monkeypatch.setattr(Transaction, "rows_in", nothing)
     monkeypatch.setattr(Transaction, "writable_now", lambda *_: None)
     assert from_memory == outcomes(tmp_path / "duckdb", seed)
+
+
+@pytest.mark.parametrize("change", ["UPDATE line SET v = 1", "DELETE FROM line"])
+def test_what_is_searched_is_kept_free(change: str, tmp_path: Path) -> None:
+    """Rows that others have put there are waited for, and theirs wait afterwards; at once, too."""
+    change += " WHERE w = 1 AND d = 1"
+
+    async def work(session: SchemaSession) -> None:
+        session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
+        executor = Executor(session.services)
+        one, other = (
+            SessionContext(n, User("admin"), database="d", variables={"innodb_lock_wait_timeout": 0.02}) for n in (8, 9)
+        )
+
+        async def run(ctx: SessionContext, sql: str) -> int:
+            """The affected rows; the error, negative."""
+            try:
+                (result,) = [r async for r in run_text(executor, ctx, sql)]
+            except MySQLError as error:
+                return -error.errno
+            assert isinstance(result, Ok)
+            return result.affected_rows
+
+        await run(one, TABLES[0])
+        await run(one, "INSERT INTO line VALUES (1, 1, 1, 1, 0, NULL), (1, 2, 1, 1, 0, NULL)")
+        for _ in range(3):  # so that it is known, and its rows are in memory
+            await run(one, "BEGIN")
+            assert await run(one, change) == 1
+            await run(one, "ROLLBACK")
+        await run(other, "BEGIN")
+        assert await run(other, "INSERT INTO line VALUES (1, 1, 2, 1, 0, NULL)") == 1
+        await run(one, "BEGIN")
+        assert await run(one, change) == -1205
+        await run(other, "ROLLBACK")
+        assert await run(one, change) == 1
+        await run(other, "BEGIN")
+        assert await run(other, "INSERT INTO line VALUES (1, 1, 2, 1, 0, NULL)") == -1205
+        assert await run(other, "INSERT INTO line VALUES (1, 2, 2, 1, 0, NULL)") == 1
+        assert await run(one, "INSERT INTO line VALUES (1, 1, 3, 1, 0, NULL)") == 1
+        assert await run(other, "UPDATE line SET v = 5 WHERE w = 1 AND d = 1 AND o = 1 AND n = 1") == -1205
+        await run(one, "COMMIT")
+        await run(other, "COMMIT")
+
+    with_session(tmp_path, work)
