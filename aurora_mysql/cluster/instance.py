@@ -36,12 +36,13 @@ from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.storage.checkpoint import CheckpointStore
-from aurora_mysql.storage.disk import LOCAL_DISK
+from aurora_mysql.storage.disk import LocalDisk
 from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
 from aurora_mysql.storage.layout import VolumeOptions, default_layout
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.retention import Retention, floor_of_log
 from aurora_mysql.storage.volume import Volume
+from aurora_mysql.storage.write_ring import WriteRing
 from replicas import topology
 from replicas.checkpointer import Checkpointer
 from replicas.lag import LagMeter
@@ -76,6 +77,7 @@ class Instance:
         self.cpu = CpuMeter()
         self.lag = LagMeter()
         self.volume: Volume | None = None
+        self._ring: WriteRing | None = None
         self.disk_faults = FaultBoard()
         self.stream: RedoStreamServer | None = None
         self.stream_port = 0
@@ -257,8 +259,14 @@ class Instance:
         volume, self.volume = self.volume, None
         if volume is not None:
             await asyncio.to_thread(volume.close)
+        self._close_ring()
         if stream is not None:
             await stream.stop()
+
+    def _close_ring(self) -> None:
+        ring, self._ring = self._ring, None
+        if ring is not None:
+            ring.close()
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -325,6 +333,7 @@ class Instance:
             raise ControlError("not ready")
         if not engine.is_writer:
             self._status = "promoting"
+            self._ring = WriteRing.of(asyncio.get_running_loop())
             try:
                 self.volume = await promote(
                     engine,
@@ -338,7 +347,7 @@ class Instance:
                         scrub_interval_s=self.config.scrub_interval_s,
                         scrub_bytes_per_s=self.config.scrub_bytes_per_s,
                     ),
-                    disk=FaultyDisk(LOCAL_DISK, self.disk_faults),
+                    disk=FaultyDisk(LocalDisk(self._ring), self.disk_faults),
                     cipher=self._cipher,
                     on_fenced=self._fenced,
                 )
@@ -350,6 +359,7 @@ class Instance:
                 await self._create_administrator()
             except AuroraError:
                 self._status = "available"
+                self._close_ring()
                 raise
             self._status = "available"
             if self._scheduler is not None:

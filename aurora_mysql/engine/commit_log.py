@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -84,6 +85,7 @@ class CommitLog:
         self._timeout_s = timeout_s
         self._on_durable = on_durable
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._gathered: list[InFlight] = []
         self._seen = 0
         self._in_flight: deque[InFlight] = deque()
@@ -101,8 +103,11 @@ class CommitLog:
         return self._volume.epoch
 
     def vdl_advanced(self, vdl: int) -> None:
-        """Called by the volume from its own thread."""
-        self._loop.call_soon_threadsafe(self._release, vdl)
+        """Called by the volume, on the loop's thread or one of its own."""
+        if threading.get_ident() == self._thread:
+            self._loop.call_soon(self._release, vdl)  # later: the volume's locks are held
+        else:
+            self._loop.call_soon_threadsafe(self._release, vdl)
 
     def writable_changed(self, writable: bool, *, full: bool = False) -> None:
         """The volume gained or lost its write quorum, lost it to full disks maybe (on the loop)."""

@@ -260,7 +260,8 @@ class LocalCopy:
             CorruptRecordError: something is damaged or missing.
         """
         wanted = first_lsn
-        for name in self.segments(history):
+        names = self.segments(history)
+        for name, after in zip(names, [*names[1:], None], strict=False):
             if name.start_lsn > last_lsn:
                 break
             if name.start_lsn > wanted:
@@ -268,6 +269,10 @@ class LocalCopy:
             try:
                 segment = self._open_segment(name)
             except FileNotFoundError:
+                needed_from = self.needed_from()
+                if after is not None and after.start_lsn <= needed_from:
+                    wanted = max(wanted, needed_from)  # it was collected after the names were listed
+                    continue
                 raise CorruptRecordError(f"{name.file_name()} of copy {self.id} has gone") from None
             with segment:
                 segment.settle()

@@ -1,8 +1,11 @@
-"""One copy's writer thread: appends batches, proves each acknowledgement, and refills the copy when it was lost."""
+"""One copy's writer: appends batches, proves each acknowledgement, and refills the copy when it was lost.
+
+A live copy is written by the kernel where it can be (`begin`), so that a commit costs no change of threads. Its thread
+does everything else: new segments, looking at names, finding out why a write failed, bringing the copy up.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +16,7 @@ from zlib import crc32
 from aurora_mysql.encryption.redo_cipher import OVERHEAD_BYTES
 from aurora_mysql.errors import CorruptRecordError, FencedError, StorageError, VolumeFormatError
 from aurora_mysql.storage.binary import (
+    BATCH_HEADER_BYTES,
     FENCE_BYTES,
     RECORD_HEAD_BYTES,
     SEGMENT_HEADER_BYTES,
@@ -34,7 +38,7 @@ log = logging.getLogger(__name__)
 _FILL_BYTES = 1 << 20
 #: Larger batches are written in pieces, then synced: one call may take only a part.
 _ONE_CALL_BYTES = 1 << 20
-_LOOK_S = 0.02
+_LOOK_S = 0.1
 _JOIN_S = 5.0
 
 
@@ -96,6 +100,11 @@ class Batch:
         return self._records
 
     @property
+    def settled(self) -> bool:
+        """Whether its body is at hand."""
+        return self._lock is None
+
+    @property
     def body(self) -> bytes:
         self._settle()
         return self._body
@@ -127,6 +136,8 @@ class Owner(Protocol):
     def history(self) -> EpochHistory: ...
     @property
     def peers(self) -> Peers: ...
+    @property
+    def guard(self) -> AbstractContextManager[Any]: ...
     def cut_near(self, lsn: int) -> int: ...
     def recorded(self, writer: CopyWriter) -> None: ...
     def acknowledged(self, copy: int, lsn: int) -> None: ...
@@ -151,8 +162,11 @@ class CopyWriter:
         self.copy, self.id = copy, copy.id
         self.state: CopyState = "repairing"
         self.scl = 0
-        self.live = False  # guarded by the volume's lock, as is `queue`
+        self.live = False  # guarded by the volume's lock, as are `queue` and the next three
         self.queue: deque[Batch] = deque()
+        self._under_way: Batch | None = None  # the kernel is writing it
+        self._unproved: Batch | None = None  # the kernel has written it, the thread is to look at the names
+        self._thread_writes = False
         self.queued_bytes = 0
         self.tried = runtime.signal()
         self._distrust = False
@@ -212,10 +226,14 @@ class CopyWriter:
     def _run(self) -> None:
         while not self._stop:
             try:
-                if self.live:
-                    self._write_waiting()
-                else:
+                if not self.live:
                     self._bring_up()
+                elif self._thread_writes:
+                    self._write_next()
+                else:
+                    self._bell.wait(self._options.watch_interval_s)
+                    if self.live and not self._thread_writes and not self._stop:
+                        self._look()
             except FencedError as error:
                 self._owner.fenced(str(error))
                 break
@@ -239,23 +257,93 @@ class CopyWriter:
 
     # -- appending ----------------------------------------------------------------------------------------------
 
-    def _write_waiting(self) -> None:
+    def begin(self) -> None:
+        """See to it that what waits is written: by the kernel if it can be, else by the copy's thread. Under the
+        volume's lock."""
+        if not self.live or self._under_way is not None or self._unproved is not None or self._thread_writes:
+            return  # whoever has the copy now goes on with the rest
+        if self.history is self._owner.history:
+            if not self.queue:
+                return
+            if self._begin_with_kernel(self.queue[0]):
+                if self._runtime.now_s() - self._proved_s > _LOOK_S / 2:
+                    self.wake()  # to look at the names meanwhile
+                return
+        self._thread_writes = True
+        self.wake()
+
+    def _begin_with_kernel(self, batch: Batch) -> bool:
+        file = self._file
+        full = self._at + batch.body_bytes + BATCH_HEADER_BYTES > self._size
+        if file is None or full or not batch.settled or batch.last_lsn >= self._next.start_lsn:
+            return False
+        pieces = (batch.encode_header(self._seed), batch.body)
+        self._under_way = batch
+        if not file.begin_synced(pieces, self._at, lambda durable: self._written(batch, durable)):
+            self._under_way = None
+        return self._under_way is not None
+
+    def _written(self, batch: Batch, durable: bool) -> None:
+        """The kernel is through with `batch`."""
+        with self._owner.guard:
+            self._under_way = None
+            if not self.live or not self.queue or self.queue[0] is not batch:
+                self.wake()  # the copy was taken out meanwhile
+                return
+            if not durable or not self._still_ours():
+                self._thread_writes = True  # it writes the batch again, and finds out
+                self.wake()
+                return
+            self._at += batch.body_bytes + BATCH_HEADER_BYTES
+            if self._at >= self._order_at:
+                self.wake()
+            if self._runtime.now_s() - self._proved_s > _LOOK_S:
+                self._unproved = batch
+                self.wake()
+                return
+            self._taken(batch)
+        self._owner.acknowledged(self.id, batch.last_lsn)
+        with self._owner.guard:
+            self.begin()
+
+    def _taken(self, batch: Batch) -> None:
+        """`batch` is on the copy, proved. Under the volume's lock."""
+        self.scl = batch.last_lsn
+        if self.queue and self.queue[0] is batch:
+            self.queue.popleft()
+            self.queued_bytes -= batch.body_bytes
+
+    def _write_next(self) -> None:
+        """What the kernel can't: the thread's part of an append."""
         if self.history is not self._owner.history:
             self._record()
             self._owner.recorded(self)
-            return
-        if not self.queue:
-            if not self._bell.wait(self._options.watch_interval_s) and not self._stop and not self.queue:
-                self._prove_by_path()
-            return
-        batch = self.queue[0]
-        self._write(batch)
-        self.scl = batch.last_lsn
-        with contextlib.suppress(IndexError):
-            if self.queue[0] is batch:
-                self.queue.popleft()
-        self.queued_bytes -= batch.body_bytes
+        elif self.queue:
+            batch = self.queue[0]
+            self._write(batch)
+            with self._owner.guard:
+                self._taken(batch)
+            self._owner.acknowledged(self.id, batch.last_lsn)
+        with self._owner.guard:
+            self._thread_writes = False
+            self.begin()
+
+    def _look(self) -> None:
+        """See whether the names still name these files; a batch that waits for that is then acknowledged. The next
+        segment is ordered when its time has come."""
+        began_s = self._runtime.now_s()
+        self._prove_by_path()
+        if self._at >= self._order_at:
+            self._order_next(self.scl)
+        with self._owner.guard:
+            self._proved_s = began_s
+            batch, self._unproved = self._unproved, None
+            if batch is None or not self.live or not self.queue or self.queue[0] is not batch:
+                return
+            self._taken(batch)
         self._owner.acknowledged(self.id, batch.last_lsn)
+        with self._owner.guard:
+            self.begin()
 
     def _write(self, batch: Batch) -> None:
         size = batch.body_bytes + 64
@@ -281,9 +369,17 @@ class CopyWriter:
         moved away in that moment is a copy lost just after its acknowledgement, which the quorum allows for.
         """
         now_s = self._runtime.now_s()
-        if self._watch is None or self._watch.read() != self._fence.encoded or now_s - self._proved_s > _LOOK_S:
+        if not self._still_ours() or now_s - self._proved_s > _LOOK_S:
             self._prove_by_path()
             self._proved_s = now_s
+
+    def _still_ours(self) -> bool:
+        """Whether the fence that lay beside the segment when it was opened names this writer."""
+        watch = self._watch
+        try:
+            return watch is not None and watch.read() == self._fence.encoded
+        except OSError:
+            return False
 
     def prove(self) -> None:
         """Raises FencedError when the copy is promised to a later writer, OSError or StorageError when it can't be
@@ -339,17 +435,24 @@ class CopyWriter:
 
     def _close_segment(self) -> None:
         self._next.drop()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        with self._owner.guard:
+            file, self._file = self._file, None
+            watch, self._watch = self._watch, None
+        if file is not None:
+            file.close()
+        if watch is not None:
+            watch.close()
 
     # -- bringing the copy up -----------------------------------------------------------------------------------
 
     def _bring_up(self) -> None:
         """Fence, fill to the VDL, only then write the history (see recovery.py), then take part."""
+        with self._owner.guard:
+            waits = self._under_way is not None
+            self._unproved, self._thread_writes = None, False
+        if waits:
+            self._bell.wait(self._options.retry_interval_s)  # the kernel still writes to it
+            return
         self._close_segment()
         self.history = None
         if self.state not in ("missing", "full"):

@@ -7,14 +7,18 @@ bytes after `sync`, names after `sync_directory`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
+
+from aurora_mysql.storage.write_ring import Done, Handle, WriteRing
 
 OpenMode = Literal["read", "write", "create", "replace"]
 #: What a full disk says.
@@ -26,6 +30,11 @@ _FLAGS: dict[OpenMode, int] = {
     "create": os.O_RDWR | os.O_CREAT,
     "replace": os.O_RDWR | os.O_CREAT | os.O_TRUNC,
 }
+
+#: What a direct write is a multiple of: as much as any medium asks for.
+_BLOCK_BYTES = 4096
+#: Larger writes go through the page cache.
+_DIRECT_BYTES = 256 << 10
 
 
 class Watch(Protocol):
@@ -45,6 +54,14 @@ class File(Protocol):
 
     def write_synced(self, pieces: Sequence[bytes], at: int) -> int:
         """write_at of the pieces and sync in one call; returns how many bytes were taken."""
+        ...
+
+    def begin_synced(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
+        """write_synced without waiting: `done` learns, later and on some thread, whether every byte is durable.
+
+        For the end of a file that is appended to, one at a time. False, and nothing happens, where it can't be done;
+        then, and when `done` is told False, write_synced at the same place tells why, or does it.
+        """
         ...
 
     def sync(self) -> None:
@@ -96,10 +113,11 @@ class Disk(Protocol):
 
 
 class LocalFile:
-    __slots__ = ("_fd",)
+    __slots__ = ("_direct", "_fd", "_ring")
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, ring: WriteRing | None = None) -> None:
+        self._fd, self._ring = fd, ring
+        self._direct: _DirectEnd | None = None
 
     def read_at(self, size: int, at: int) -> bytes:
         return os.pread(self._fd, size, at)
@@ -114,6 +132,17 @@ class LocalFile:
             if error.errno != errno.EOPNOTSUPP:
                 raise
             return 0  # this file system needs two calls
+
+    def begin_synced(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
+        if self._ring is None:
+            return False
+        if self._direct is None:
+            try:
+                self._direct = _DirectEnd(self._fd, self._ring)
+            except OSError:
+                self._ring = None  # not with this file system
+                return False
+        return self._direct.begin(pieces, at, done)
 
     def sync(self) -> None:
         os.fdatasync(self._fd)
@@ -142,6 +171,64 @@ class LocalFile:
 
     def close(self) -> None:
         os.close(self._fd)
+        if self._direct is not None:
+            self._direct.close()
+
+
+class _DirectEnd:
+    """The end of a file, written past the page cache, which takes whole blocks: the last one is written again and again
+    until it is full. What it held before goes over itself unchanged, so a write that is torn between two sectors harms
+    nothing that was durable. The rest of the last block becomes zeros."""
+
+    __slots__ = ("_address", "_buffer", "_end", "_handle", "_plain_fd", "_ring", "_under_way")
+
+    def __init__(self, fd: int, ring: WriteRing) -> None:
+        """Raises OSError where the file system writes only through its cache."""
+        self._plain_fd, self._ring = fd, ring
+        self._handle: Handle | None = Handle(os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC))
+        self._buffer = mmap.mmap(-1, _DIRECT_BYTES)
+        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
+        self._end = -1  # the buffer begins with what the file has from the block's begin to here
+        self._under_way = False
+
+    def begin(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
+        handle, buffer = self._handle, self._buffer
+        used = at % _BLOCK_BYTES
+        end = used + sum(map(len, pieces))
+        size = -(-end // _BLOCK_BYTES) * _BLOCK_BYTES
+        if handle is None or self._under_way or size > _DIRECT_BYTES:
+            return False
+        if used and self._end != at:
+            try:
+                buffer[:used] = os.pread(self._plain_fd, used, at - used)
+            except (OSError, IndexError):  # it fails, or gives fewer bytes
+                return False
+        to = used
+        for piece in pieces:
+            buffer[to : to + len(piece)] = piece
+            to += len(piece)
+        buffer[end:size] = bytes(size - end)
+
+        def written(durable: bool) -> None:
+            self._under_way = False
+            if durable:
+                rest = end % _BLOCK_BYTES
+                if rest and size > _BLOCK_BYTES:
+                    buffer[:rest] = buffer[end - rest : end]
+                self._end = at - used + end
+            else:
+                self.close()
+            done(durable)
+
+        self._under_way = True
+        if not self._ring.begin(handle, buffer, self._address, size, at - used, written):
+            self._under_way = False
+            return False
+        return True
+
+    def close(self) -> None:
+        """No more; what is under way goes on."""
+        self._handle = None
 
 
 class _LocalWatch:
@@ -158,10 +245,13 @@ class _LocalWatch:
 
 
 class LocalDisk:
-    """The file system of this machine."""
+    """The file system of this machine. With `ring`, files can be written without waiting."""
+
+    def __init__(self, ring: WriteRing | None = None) -> None:
+        self._ring = ring
 
     def open(self, path: Path, mode: OpenMode) -> File:
-        return LocalFile(os.open(path, _FLAGS[mode] | os.O_CLOEXEC, 0o600))
+        return LocalFile(os.open(path, _FLAGS[mode] | os.O_CLOEXEC, 0o600), self._ring)
 
     def watch(self, path: Path, size: int) -> Watch:
         return _LocalWatch(os.open(path, os.O_RDONLY | os.O_CLOEXEC), size)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aurora_mysql.storage.disk import Disk, File, OpenMode, Watch
+from aurora_mysql.storage.write_ring import Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class FaultBoard:
     def clear(self) -> None:
         self._faults = ()
 
+    def concerns(self, path: str) -> bool:
+        """Whether a call on `path` may be struck now."""
+        return bool(self._faults) and any(path.startswith(fault.directories) for fault in self.active())
+
     def strike(self, path: str, *, takes_space: bool = False) -> None:
         """What happens to a call on `path` now; a full disk fails only those that take space.
 
@@ -88,6 +93,9 @@ class FaultyFile:
     def write_synced(self, pieces: Sequence[bytes], at: int) -> int:
         self._board.strike(self._path, takes_space=True)
         return self._file.write_synced(pieces, at)
+
+    def begin_synced(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
+        return not self._board.concerns(self._path) and self._file.begin_synced(pieces, at, done)
 
     def sync(self) -> None:
         self._board.strike(self._path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, RedoSealer
 from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError
@@ -255,7 +257,7 @@ class Volume:
             return
         writer.queue.append(batch)
         writer.queued_bytes += batch.body_bytes
-        writer.wake()
+        writer.begin()
 
     def read(self, from_lsn: int, to_lsn: int) -> Iterator[Record]:
         """Durable records from_lsn..to_lsn (at most to the VDL), from any copy that has them."""
@@ -379,6 +381,7 @@ class Volume:
         self._tracker.regroup(self._change.write_sets)
         self.history = self.history.with_membership(membership)
         for writer in self._writers.values():
+            writer.begin()
             writer.wake()
 
     def recorded(self, writer: CopyWriter) -> None:
@@ -415,6 +418,8 @@ class Volume:
                 kept[copy] = self._writer_of(LocalCopy(place, self._cluster_id, self._disk))
                 kept[copy].start()
         self._writers = {copy: kept[copy] for copy in wanted}
+        for writer in self._writers.values():
+            writer.begin()  # the history has changed
         self._tracker.regroup(change.write_sets)
         candidate = change.in_force.other
         if candidate is not None and change.proposed is None and self._writers[candidate.id].live:
@@ -439,7 +444,12 @@ class Volume:
         writer.wake()
         return True
 
-    # -- called by the copies' threads --------------------------------------------------------------------------
+    # -- called by the copies ------------------------------------------------------------------------------------
+
+    @property
+    def guard(self) -> AbstractContextManager[Any]:
+        """What keeps the volume and its copies' queues in step."""
+        return self._lock
 
     def cut_near(self, lsn: int) -> int:
         """An LSN near `lsn`, not sent to any copy yet, at which a batch will begin."""
@@ -487,6 +497,7 @@ class Volume:
             writer.live = True
             self._tracker.acknowledge(writer.id, scl)
             writer.state = "ok"
+            writer.begin()
         self._changed.ring()
         self.recorded(writer)
         self._report_state()

@@ -31,7 +31,7 @@ def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
         ledger.create()
         ledger.start()
         cluster.query("ALTER SYSTEM SIMULATE 100 PERCENT DISK FAILURE IN DISK 0 FOR INTERVAL 3 SECOND")
-        wait_for(lambda: "copy 1 of the volume is lost" in cluster.logs(), 10, "the disk to be noticed")
+        wait_for(lambda: "copy 1 of the volume is lost" in cluster.logs(), 30, "the disk to be noticed")
         ledger.wait_for_commit_after(time.monotonic(), 20)
         wait_for(all_ok, 30, "the copy to come back")
         cluster.query(
@@ -42,7 +42,8 @@ def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
         wait_for(all_ok, 30, "the slow copies to catch up")
         wait_for(lambda: cluster.status()["volume"]["scrub"]["rounds"] > 0, 30, "a scrub")
         ledger.stop()
-        assert not any(r.errors for r in ledger.results), [r.errors for r in ledger.results]
+        errors = {code for result in ledger.results for code in result.errors}
+        assert errors <= {1213}, "transfers in opposite directions may meet; nothing else may happen to a client"
         ledger.check(cluster.connect, where="after the faults")
         assert "scrubbing" in cluster.cli("status").stdout
     finally:

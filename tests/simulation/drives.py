@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aurora_mysql.storage.disk import OpenMode
 from aurora_mysql.storage.layout import CopyLayout
+from aurora_mysql.storage.write_ring import Done
 from tests.simulation.kernel import Kernel, Process
 
 SECTOR_BYTES = 512
@@ -182,6 +183,21 @@ class SimFile:
         taken = self.write_at(b"".join(pieces), at)
         self.sync()
         return taken
+
+    def begin_synced(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
+        kernel, data = self._disk.kernel, b"".join(pieces)
+        if kernel.random.random() < 0.2:
+            return False
+
+        def work() -> None:
+            try:
+                durable = self.write_synced((data,), at) == len(data)
+            except OSError:
+                durable = False
+            done(durable)
+
+        kernel.spawn(self.process, work)
+        return True
 
     def sync(self) -> None:
         try:

@@ -47,6 +47,7 @@ def _read_quorum_of_two(patch: Patch) -> None:
 
 def _no_fence_check_after_sync(patch: Patch) -> None:
     patch(CopyWriter, "_prove", lambda self: None)
+    patch(CopyWriter, "_still_ours", lambda self: True)
 
 
 def _acknowledged_before_the_sync(patch: Patch) -> None:
@@ -105,6 +106,7 @@ def _nonce_ignored(patch: Patch) -> None:
     patch(Fence, "__eq__", lambda self, other: isinstance(other, Fence) and self.epoch == other.epoch)
     patch(Fence, "__hash__", lambda self: hash(self.epoch))
     patch(CopyWriter, "_prove", CopyWriter._prove_by_path)
+    patch(CopyWriter, "_still_ours", lambda self: Fence.decode(self._watch.read()) == self._fence)
 
 
 def _nobody_scrubs(patch: Patch) -> None:
@@ -225,7 +227,7 @@ MUTATIONS = (
     Mutation(
         "collected under copies behind", _collected_under_copies_behind, ("collect", "cut", "az_plus_one"), (0, 159)
     ),
-    Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (427, 544)),
+    Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (2677,)),
     Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("lose", "kill"), (4, 106)),
     Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )

@@ -505,3 +505,18 @@ def test_a_copy_is_complete_only_while_three_others_obey(rig: Rig) -> None:
         LocalCopy(rig.layout[copy - 1], "c").raise_fence(later)
     with pytest.raises(FencedError):
         volume.peers.prove(1)
+
+
+def test_what_is_collected_while_it_is_scrubbed_is_not_damage(rig: Rig) -> None:
+    volume = rig.open(dataclasses.replace(OPTIONS, scrub_bytes_per_s=0))
+    last = write(volume, 60, 1000)
+    until(lambda: whole(volume))
+    copy = LocalCopy(rig.layout[2], "c")
+    scrub = copy.scrub(volume.history, 1, last)
+    next(scrub)  # it has listed the segments
+    volume.collect(last)
+    assert len(rig.segments(3)) < 3
+    assert sum(scrub) > 0  # the rest, to the end
+    rig.segments(3)[0].unlink()
+    with pytest.raises(CorruptRecordError):
+        list(copy.scrub(volume.history, last, last))
