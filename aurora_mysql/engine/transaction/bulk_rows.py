@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.wide_decimal import is_wide
+from aurora_mysql.engine.buffer import CHANGE_ROWS
 from aurora_mysql.engine.new_columns import any_missing, index_values, taken
 from aurora_mysql.engine.transaction.unique_values import ESCALATION_LOCKS, TransactionUnique
 from aurora_mysql.redo.column_rows import ColumnRows
@@ -73,7 +74,10 @@ class TransactionBulk(TransactionUnique):
         own = self._buffer.tables.get(table.id)
         if own is not None and own.rows:  # settled meanwhile, by somebody who reads uncommitted rows
             return False
-        self._buffer.put_columns(keys, rows)
+        for start in range(0, len(rows), CHANGE_ROWS):
+            part = rows[start : start + CHANGE_ROWS]
+            assert isinstance(part, ColumnRows)
+            self._buffer.put_columns(keys, part)
         return True
 
     async def have_parents(self, parent: Table, columns: Sequence[str], values: Any) -> bool:

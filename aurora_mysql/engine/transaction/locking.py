@@ -74,6 +74,10 @@ class TransactionLocks(TransactionRows):
         await self.use_table(table)
         await self._acquire(("t", table.id), mode)
 
+    def has_whole_table(self, table: Table, mode: str) -> bool:
+        """A lock on the table covers locks in `mode` on its rows."""
+        return self.owner.held.get(("t", table.id)) in (mode, "X")
+
     async def lock_ranges(
         self, table: Table, ranges: Sequence[KeyRange] | None, *, mode: str, nowait: bool = False
     ) -> None:

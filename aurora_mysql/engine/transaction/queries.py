@@ -16,12 +16,21 @@ from aurora_mysql.engine.snapshot import Overlay, QueryResult, Snapshot, describ
 from aurora_mysql.engine.transaction.read_view import TransactionView
 from aurora_mysql.engine.transaction.row_write import RowWrite
 from aurora_mysql.engine.transaction.state import TransactionState
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.redo.record import Row
 
 _T = TypeVar("_T")
 
 #: Rows per batch of a streamed result.
 STREAM_BATCH_ROWS = 2048
+
+#: DuckDB's types whose values Arrow has as they are.
+_PLAIN_TYPES = frozenset(
+    (
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+        *("BOOLEAN", "FLOAT", "DOUBLE", "VARCHAR", "BLOB", "DATE", "TIMESTAMP"),
+    )
+)
 
 #: How the texts of errors begin that come through Arrow.
 _ARROW_ERRORS: dict[str, type[duckdb.Error]] = {
@@ -91,6 +100,36 @@ class TransactionQueries(TransactionView):
 
         async with self._reading(tables, latest, relations) as cursor:
             return await self._call(cursor, run)
+
+    async def query_columns(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        tables: Sequence[Table],
+        latest: bool = False,
+        relations: Mapping[str, Any] | None = None,
+    ) -> QueryResult | ColumnRows:
+        """As :meth:`query`, as columns where each type of the result has an Arrow type that holds just its values."""
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> QueryResult | ColumnRows:
+            relation = cursor.sql(sql, params=list(params))
+            types = [str(kind) for kind in relation.types]
+            if all(kind in _PLAIN_TYPES or kind.startswith("DECIMAL") for kind in types):
+                return ColumnRows(relation.to_arrow_table())
+            return QueryResult(relation.columns, types, fetched(relation.fetchall(), types))
+
+        async with self._reading(tables, latest, relations) as cursor:
+            return await self._call(cursor, run)
+
+    async def rows_of(self, columns: ColumnRows) -> list[Row]:
+        """The rows of :meth:`query_columns`, as :meth:`query` gives them."""
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> list[Row]:
+            relation = cursor.from_arrow(columns.table)
+            return fetched(relation.fetchall(), [str(kind) for kind in relation.types])
+
+        return await self._with_cursor(run)
 
     async def query_stream(
         self,

@@ -11,6 +11,7 @@ from aurora_mysql.catalog.model import HIDDEN_KEY, Column, Table
 from aurora_mysql.engine.keys import INTEGER_TYPES
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error, unsupported
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml.one_row import OneRowInsert
 from aurora_mysql.sql.dml.proposed_row import ProposedRow
@@ -123,6 +124,9 @@ def _assignment(
     return table.position[column.name.lower()], expression
 
 
+#: Bytes of a query's result that are checked and inserted together.
+_PART_BYTES = 64 << 20
+
 #: Columns in which a number and its text are stored alike.
 _NUMBERS = INTEGER_TYPES | {"decimal", "float", "double"}
 
@@ -216,7 +220,13 @@ class InsertPlan:
     async def _selected(self, run: RowInserter, params: Sequence[Value]) -> None:
         """Rows of the query, all of which are read before the first is written."""
         assert self.query is not None
-        result = await self.query.run(run.ctx, run.tx, params)
+        if isinstance(self.query, SelectPlan) and run.takes_columns and not self.more:
+            result: Any = await self.query.run_columns(run.ctx, run.tx, params)
+        else:
+            result = await self.query.run(run.ctx, run.tx, params)
+        if isinstance(result, ColumnRows):
+            await self._columns_selected(run, result)
+            return
         assert isinstance(result, ResultSet)
         if isinstance(result.rows, Sequence):
             rows = result.rows
@@ -229,6 +239,23 @@ class InsertPlan:
             return
         for start in range(0, len(rows), BATCH_ROWS):
             await run.rows(rows[start : start + BATCH_ROWS])
+
+    @staticmethod
+    async def _columns_selected(run: RowInserter, selected: ColumnRows) -> None:
+        """Rows of the query as columns: as such as long as nothing needs a judgement, then row by row."""
+        step = max(BATCH_ROWS, len(selected) * _PART_BYTES // max(1, selected.table.nbytes))
+        for start in range(0, len(selected), step):
+            part = selected[start : start + step]
+            assert isinstance(part, ColumnRows)
+            if await run.columns([part.column(position) for position in range(part.table.num_columns)]):
+                continue
+            for row in range(start, len(selected), step):
+                rest = selected[row : row + step]
+                assert isinstance(rest, ColumnRows)
+                rows = await run.tx.rows_of(rest)
+                for first in range(0, len(rows), BATCH_ROWS):
+                    await run.rows(rows[first : first + BATCH_ROWS])
+            return
 
     async def _given(self, run: RowInserter, params: Sequence[Value]) -> None:
         step = self.params_per_row

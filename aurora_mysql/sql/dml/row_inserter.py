@@ -151,8 +151,8 @@ class RowInserter:
         return not (wide or writer.checks or writer.generated or self.rules.update is not None or writer.triggers)
 
     async def columns(self, texts: Sequence[Any]) -> bool:
-        """Insert many rows, given as columns of texts (Arrow arrays) for the rules' columns, if no value needs a
-        judgement and nothing is in the way; the outcome is that of :meth:`rows`. False: nothing was done.
+        """Insert many rows, given as columns of texts or of other values (Arrow arrays) for the rules' columns, if no
+        value needs a judgement and nothing is in the way; the outcome is that of :meth:`rows`. False: nothing was done.
 
         The table is locked as a whole, so this is for so many rows that nobody else would get a turn anyway.
         """

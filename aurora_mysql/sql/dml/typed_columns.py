@@ -1,7 +1,7 @@
-"""Columns of texts as columns of storage values, when no text needs a judgement.
+"""Columns of texts, or of a query's values, as columns of storage values, when none needs a judgement.
 
-What a load brings is nearly always exactly what the column stores. Anything else (a rounding, a warning, an error) is
-left to the converters that go row by row, so that both ways give the same rows, warnings and errors.
+What a load or a query brings is nearly always exactly what the column stores. Anything else (a rounding, a warning, an
+error) is left to the converters that go row by row, so that both ways give the same rows, warnings and errors.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _FIRST_TIMESTAMP, _LAST_TIMESTAMP = dt.datetime(1970, 1, 1, 0, 0, 1), dt.datetim
 
 
 def typed(column: Column, texts: Any, convert: Converter, *, utc: bool) -> Any:
-    """The storage values of `texts` (an Arrow array of strings, for binary columns also of bytes), as an Arrow array of
-    the column's type; None when a value must be judged, or is NULL where none may be.
+    """The storage values of `texts` (an Arrow array of strings or of what a query gave: bytes, numbers, dates), as an
+    Arrow array of the column's type; None when a value must be judged, or is NULL where none may be.
 
     `convert` is the column's converter; `utc` tells that the session's time zone is UTC.
     """
@@ -34,6 +34,10 @@ def typed(column: Column, texts: Any, convert: Converter, *, utc: bool) -> Any:
     kind = arrow_type(column.type)
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), kind)
+    if texts.type not in (pa.string(), pa.binary()):
+        return values_as_stored(column, texts, kind, utc=utc)
+    if texts.type == pa.binary() and not pa.types.is_binary(kind):
+        return None
     maker = _MAKERS.get(column.type.name)
     found = None
     if maker is not None and (column.type.name != "timestamp" or utc):
@@ -42,6 +46,50 @@ def typed(column: Column, texts: Any, convert: Converter, *, utc: bool) -> Any:
         except pa.ArrowInvalid:
             found = None
     return _each(texts, convert, kind) if found is None else found
+
+
+def values_as_stored(column: Column, values: Any, kind: Any, *, utc: bool) -> Any:
+    """As :func:`typed`, of numbers, dates and moments: only what is the same in both types."""
+    name, given = column.type.name, values.type
+    if name == "timestamp" and not utc:
+        return None
+    if not any(name in names and any(is_type(given) for is_type in types) for names, types in _ALIKE):
+        return None
+    if pa.types.is_boolean(given):
+        values = pc.cast(values, pa.int64())
+    try:
+        if pa.types.is_decimal(kind) and not pa.types.is_decimal(given):
+            values = pc.cast(values, pa.decimal128(20 if pa.types.is_unsigned_integer(given) else 19, 0))
+        found = pc.cast(values, kind)
+    except pa.ArrowInvalid:
+        return None
+    if name == "decimal":
+        return found if not column.type.unsigned or pc.min_max(found)["min"].as_py() >= 0 else None
+    if pa.types.is_floating(kind):
+        plain = column.type.length is None and column.type.scale is None and not column.type.unsigned
+        return found if plain and pc.all(pc.is_finite(found), min_count=0).as_py() else None
+    if pa.types.is_integer(kind):
+        low, high = INTEGER_RANGES[name, column.type.unsigned]
+        return found if _within(found, pa.scalar(low, kind), pa.scalar(high, kind)) else None
+    if name == "date":
+        return found if _within(found, pa.scalar(_FIRST.date(), kind), pa.scalar(_LAST.date(), kind)) else None
+    first, last = (_FIRST_TIMESTAMP, _LAST_TIMESTAMP) if name == "timestamp" else (_FIRST, _LAST)
+    unit = 10 ** (6 - (column.type.scale or 0))
+    micros = pc.cast(found, pa.int64())
+    whole = pc.all(pc.equal(pc.multiply(pc.divide(micros, unit), unit), micros), min_count=0).as_py()
+    return found if whole and _within(found, pa.scalar(first, kind), pa.scalar(last, kind)) else None
+
+
+_INTEGER_NAMES = {name for name, _ in INTEGER_RANGES}
+#: Names of column types, and the kinds of Arrow values that they may store as they are.
+_ALIKE: tuple[tuple[set[str], tuple[Callable[[Any], bool], ...]], ...] = (
+    (_INTEGER_NAMES, (pa.types.is_integer, pa.types.is_boolean)),
+    ({"decimal"}, (pa.types.is_integer, pa.types.is_decimal)),
+    ({"double"}, (pa.types.is_floating,)),
+    ({"float"}, (pa.types.is_float32,)),
+    ({"date"}, (pa.types.is_date,)),
+    ({"datetime", "timestamp"}, (pa.types.is_date, pa.types.is_timestamp)),
+)
 
 
 class _NeedsJudgement(Exception):

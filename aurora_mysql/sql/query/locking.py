@@ -101,6 +101,8 @@ async def lock_rows(
     if rows.searched is not None and not wish.skip_locked:
         ranges = rows.searched.bind(params, ctx)
         await tx.lock_ranges(rows.searched.table, ranges, mode=wish.mode, nowait=wish.nowait)
+        if tx.has_whole_table(rows.searched.table, wish.mode):
+            return locked  # all of its rows
     calls = Rounds(rows, ctx, tx, services)
     for _ in range(MAX_ROUNDS):
         relations = materialise(rows.relations, ctx, services)

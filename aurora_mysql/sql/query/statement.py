@@ -15,6 +15,7 @@ from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.engine.transaction import STREAM_BATCH_ROWS, ProjectedStream, QueryStream, Transaction
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import StalePlanError, mysql_error, unsupported
+from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
@@ -87,6 +88,32 @@ class SelectPlan:
             if await sizes.rows(table) >= PACKED_FROM_ROWS:
                 return True
         return tx.rows_written >= PACKED_FROM_ROWS
+
+    async def run_columns(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result | ColumnRows:
+        """As :meth:`run`, for a statement that takes columns; it gets them when there may be many rows."""
+        select = self.select
+        plain = self.cut is not None or self.into or select.sleep_s or select.calls or select.stored
+        if plain or not await self._maybe_many(tx):
+            return await self.run(ctx, tx, params)
+        lock = self._locks(tx)
+        if lock is not None and self.locked_rows is not None:
+            await lock_rows(self.locked_rows, lock, ctx, tx, params, self.services)
+        try:
+            found = await tx.query_columns(
+                select.sql,
+                bind_sources(select.sources, ctx, tx, params),
+                tables=select.tables,
+                latest=self.latest or self.lock is not None,
+                relations=materialise(select.relations, ctx, self.services),
+            )
+        except duckdb.Error as error:
+            raise mysql_failure(error) from error
+        if self._takes_dates_for_ordered():
+            raise StalePlanError("the order of dates")
+        rows = found if isinstance(found, ColumnRows) else found.rows
+        self.last_rows = ctx.found_rows = len(rows)
+        assert self.columns is not None
+        return rows if isinstance(rows, ColumnRows) else ResultSet(self.columns, rows)
 
     async def _run_packing(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Result | None:
         """None when a column's type can't be packed."""
