@@ -67,6 +67,8 @@ class UpdatePlan:
         #: The rows of `query` from memory.
         self.access: Access | None = None
         self.cacheable = True
+        #: Items of the query's row that must be true of a changed row, by the view whose CHECK OPTION says so.
+        self.view_checks: list[tuple[str, int]] = []
         #: Rows that are found in memory are changed without a look at others, unless somebody must be waited for.
         self.one_row: OneRowUpdate | None = None
 
@@ -111,6 +113,9 @@ class UpdatePlan:
                 mark = tx.statement_mark()
                 try:
                     new = await self._changed(target, old, row, number, ctx, tx, params)
+                    for view, at in self.view_checks if new != old else ():
+                        if not row[at]:
+                            raise mysql_error(1369, view)
                     if new != old or target.writer.triggers:
                         changed += await replace_row(self.pc, target.writer, ctx, tx, old, new)
                 except MySQLError as error:
@@ -219,6 +224,9 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
         pc.need("UPDATE", table.database, table.name)
         pc.need_columns("UPDATE", table.database, table.name, (table.columns[p].name for p in target.assigned))
     plan = UpdatePlan(pc, list(targets.values()), ignore=bool(ast.meta.get("ignore")))
+    for view, condition in ast.meta.get("view_checks", ()):
+        plan.view_checks.append((view, len(extras)))
+        extras.append(condition.copy().transform(partial(_becoming, earlier=earlier)))
     where, order, limit = ast.args.get("where"), ast.args.get("order"), ast.args.get("limit")
     if single and not extras and where is not None and order is None and limit is None:
         table = next(iter(tables.values()))
@@ -242,6 +250,7 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
             for assignment in target.assignments:
                 if assignment.extra >= 0:
                     assignment.extra += query.extra_start
+        plan.view_checks = [(view, at + query.extra_start) for view, at in plan.view_checks]
     return plan
 
 
@@ -281,6 +290,15 @@ def _unqualified(node: exp.Expression, alias: str) -> exp.Expression:
         return inner
 
     return node.copy().transform(strip)
+
+
+def _becoming(node: exp.Expression, earlier: dict[tuple[str, str], exp.Expression]) -> exp.Expression:
+    """A column of a joined row, or what it is assigned."""
+    if isinstance(node, exp.Column):
+        value = earlier.get((node.table.lower(), node.name.lower()))
+        if value is not None:
+            return exp.Paren(this=value.copy())
+    return node
 
 
 def _seen(node: exp.Expression, alias: str, earlier: dict[tuple[str, str], exp.Expression]) -> exp.Expression:

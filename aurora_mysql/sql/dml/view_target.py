@@ -1,13 +1,14 @@
 """INSERT, UPDATE and DELETE through a view: the statement is rewritten to its base table.
 
-A view can be written when it is a plain SELECT from one table or such a view. Its columns stand for expressions over
-the base table; only bare columns can be assigned. WITH CHECK OPTION becomes a condition that every written row must
-meet.
+A view can be written when it is a plain SELECT from one table or such a view; `join_view` has those that join. Its
+columns stand for expressions over the base table; only bare columns can be assigned. WITH CHECK OPTION becomes a
+condition that every written row must meet.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -18,7 +19,11 @@ from aurora_mysql.sql.dml.table_writer import TableWriter
 from aurora_mysql.sql.dml.update import UpdatePlan
 from aurora_mysql.sql.plan import Plan, PlanContext
 
-_PLAIN = {"kind", "hint", "expressions", "from_", "where", "operation_modifiers"}
+if TYPE_CHECKING:
+    from aurora_mysql.sql.dml.join_view import JoinViewWrite
+
+#: The parts of a SELECT that a view that is written may have.
+PLAIN_SELECT = {"kind", "hint", "expressions", "from_", "where", "operation_modifiers"}
 
 
 @dataclass
@@ -39,7 +44,7 @@ def base_of_view(view: View, catalog: Catalog, depth: int = 0) -> BaseOfView | N
     select = parse_one_mysql(view.definition, [])
     if not isinstance(select, exp.Select) or depth > 32:
         return None
-    if any(value for name, value in select.args.items() if name not in _PLAIN) or select.args.get(
+    if any(value for name, value in select.args.items() if name not in PLAIN_SELECT) or select.args.get(
         "operation_modifiers"
     ):
         return None
@@ -125,7 +130,7 @@ class ViewWrite:
         return plan
 
 
-def through_view(tree: exp.Expression, pc: PlanContext) -> ViewWrite | None:
+def through_view(tree: exp.Expression, pc: PlanContext) -> ViewWrite | JoinViewWrite | None:
     """Rewrite `tree` when its only target is a view; None when it is not.
 
     Raises:
@@ -141,6 +146,11 @@ def through_view(tree: exp.Expression, pc: PlanContext) -> ViewWrite | None:
     base = base_of_view(view, pc.catalog)
     word = tree.key.upper()
     if base is None:
+        from aurora_mysql.sql.dml.join_view import join_of_view, rewrite
+
+        joined = join_of_view(view, pc.catalog)
+        if joined is not None:
+            return rewrite(tree, target, view, joined, pc)
         raise mysql_error(1471 if word == "INSERT" else 1288, target.alias_or_name, word)
     write = ViewWrite(view, base, set(pc.privileges))
     if word == "INSERT":
@@ -150,10 +160,10 @@ def through_view(tree: exp.Expression, pc: PlanContext) -> ViewWrite | None:
     return write
 
 
-def _table_node(base: BaseOfView, alias: str = "") -> exp.Table:
+def table_node(table: Table, alias: str = "") -> exp.Table:
     return exp.Table(
-        this=exp.to_identifier(base.table.name, quoted=True),
-        db=exp.to_identifier(base.table.database, quoted=True),
+        this=exp.to_identifier(table.name, quoted=True),
+        db=exp.to_identifier(table.database, quoted=True),
         alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)) if alias else None,
     )
 
@@ -170,7 +180,7 @@ def _assignable(name: str, base: BaseOfView) -> exp.Column:
 def _insert(tree: exp.Expression, target: exp.Table, base: BaseOfView) -> None:
     names = [node.name for node in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
     columns = [_assignable(name, base).this for name in names or base.names]
-    tree.set("this", exp.Schema(this=_table_node(base), expressions=columns))
+    tree.set("this", exp.Schema(this=table_node(base.table), expressions=columns))
     conflict = tree.args.get("conflict")
     for item in conflict.expressions if conflict is not None else ():
         item.set("this", _assignable(item.this.name, base))
@@ -191,7 +201,7 @@ def _change(tree: exp.Expression, target: exp.Table, base: BaseOfView) -> None:
         nested = column.find_ancestor(exp.Select) is not None
         if expression is not None and (column.table or not nested):
             column.replace(_qualified(expression, shown))
-    tree.set("this", _table_node(base, alias))
+    tree.set("this", table_node(base.table, alias))
     conditions = [exp.Paren(this=_qualified(c, shown)) for _, c in base.where if c is not None]
     where = tree.args.get("where")
     if where is not None:

@@ -202,11 +202,13 @@ def _views(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     catalog = services.engine.catalog
     seen = Visibility(catalog, ctx)
     from aurora_mysql.sql.dml import base_of_view
+    from aurora_mysql.sql.dml.join_view import join_of_view
     from aurora_mysql.sql.show.view_text import view_text
 
     return [
         ("def", v.database, v.name, view_text(v, ctx, services, qualified=True)[0], v.check_option,
-         "NO" if base_of_view(v, catalog) is None else "YES", v.definer, v.security, v.charset, v.collation)
+         "YES" if base_of_view(v, catalog) or join_of_view(v, catalog) else "NO", v.definer, v.security, v.charset,
+         v.collation)
         for v in catalog.views.values()
         if seen.table(v.database, v.name)
     ]  # fmt: skip
