@@ -16,7 +16,11 @@ from aurora_mysql.sql.fingerprint import FEW_DIGITS, Statement
 from aurora_mysql.sql.plan_cache import CachedPlan
 from aurora_mysql.sql.result import Value
 
-_LITERAL = re.compile(r"((?<![\w$.@`'])(?:\d{1,18}(?:\.\d{1,10})?(?![\w$.])|'[^'\\]*'(?!')))")
+#: A number or a text that nothing in front of it makes part of a name. It begins with a set of characters, so that the
+#: places where one may stand are found without trying the rest.
+_LITERAL = re.compile(
+    r"([\d'](?<![\w$.@`'].)(?:(?<=\d)\d{0,17}(?:\.\d{1,10})?(?![\w$.])|(?<=')[^'\\]*'(?!')))", re.DOTALL
+)
 _UNSURE = re.compile(r"['\"\\#;?]|--|/\*|\*/")
 _LONGEST_CHARS = 4096
 

@@ -52,3 +52,29 @@ def test_a_bound_decimal_without_a_fraction_is_no_integer() -> None:
     tree, _ = parse_shape(lift(bound), bound.text)
     (literal,) = [node for node in tree.walk() if node.meta.get("param") == 0]
     assert literal.this == "5."
+
+
+@pytest.mark.parametrize(
+    ("text", "literals"),
+    [
+        ("5", [5]),
+        ("'a'", ["a"]),
+        ("a1 = 1", [1]),
+        ("1a = $2 + @3 + `4` + t.5", []),
+        ("x'41' AND n'b'", []),
+        ("(7,'',1.50)", [7, "", Decimal("1.50")]),
+        ("-8", [8]),
+        ("1234567890123456789", []),
+        ("123456789012345678", [123456789012345678]),
+        ("1.12345678901", []),
+        ("1.5.2", []),
+        ("1e5", []),
+        ("'it''s'", []),
+        ("'a\\'b' = 3", ["b", 3]),
+        ("'two\nlines'", ["two\nlines"]),
+        ("é9", []),
+    ],
+)
+def test_what_is_cut_out(text: str, literals: list[object]) -> None:
+    made = cut(text)
+    assert made is not None and made[1] == literals
