@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, final, overload
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, final, overload
 
 from aurora_mysql.redo.record import Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # elsewhere where it is needed: the command line and the supervisor have no use for it
 
 #: Rows that become Python values at once when somebody goes through them.
 _STEP_ROWS = 2048
@@ -59,6 +60,8 @@ def _rows(table: pa.Table) -> list[Row]:
 
 def pack_arrow(rows: ColumnRows) -> bytes:
     """An Arrow IPC stream with the rows, its buffers compressed."""
+    import pyarrow as pa
+
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
     with pa.ipc.new_stream(sink, rows.table.schema, options=options) as writer:
@@ -69,5 +72,7 @@ def pack_arrow(rows: ColumnRows) -> bytes:
 
 def unpack_arrow(data: bytes) -> ColumnRows:
     """The rows again. Raises pyarrow.ArrowException for what is no such stream."""
+    import pyarrow as pa
+
     with pa.ipc.open_stream(data) as reader:
         return ColumnRows(reader.read_all())

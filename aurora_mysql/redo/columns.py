@@ -13,8 +13,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from aurora_mysql.errors import CorruptRecordError
 from aurora_mysql.redo.record import Row
 
@@ -68,6 +66,8 @@ def _pack_column(column: Sequence[Any]) -> tuple[int, Any]:
         raise TypeError("stored datetimes have no time zone")
     if kind == _TIMEDELTA and any(v is not None and abs(v) > _LARGEST_DELTA for v in column):
         return _GENERIC, column
+    import numpy as np  # not with the module: the command line and the supervisor need no numpy
+
     return kind, np.array(column, dtype=_UNIT[kind]).tobytes()
 
 
@@ -80,5 +80,7 @@ def _unpack_column(kind: int, data: Any) -> Sequence[Any]:
     unit = _UNIT.get(kind)
     if unit is None:
         raise CorruptRecordError(f"unknown column kind {kind}")
+    import numpy as np
+
     values: list[Any] = np.frombuffer(data, dtype=unit).tolist()
     return values
