@@ -208,3 +208,11 @@ def _parts(change: TableChange) -> list[TableChange]:
         changed = None if before.upserts is None else before.upserts[part]
         found.append(TableChange(change.table_id, change.upserts[part], (), RowsBefore(changed)))
     return found
+
+
+def parts_of(rows: ColumnRows) -> Iterator[ColumnRows]:
+    """`rows` in parts of as many as one change has at most."""
+    for start in range(0, len(rows), CHANGE_ROWS):
+        part = rows[start : start + CHANGE_ROWS]
+        assert isinstance(part, ColumnRows)
+        yield part

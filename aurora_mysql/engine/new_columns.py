@@ -40,18 +40,29 @@ def ascends(values: Any) -> bool:
     return bool(pc.all(pc.greater(column.slice(1), column.slice(0, len(column) - 1))).as_py())
 
 
+def any_equal(cursor: duckdb.DuckDBPyConnection, values: Any) -> bool:
+    """Whether two of `values` are equal. For a worker thread."""
+    if ascends(values):
+        return False
+    cursor.register("aurora_new_values", values)
+    try:
+        names = ", ".join(values.column_names)
+        sql = f"SELECT 1 FROM aurora_new_values GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
+        return bool(cursor.execute(sql).fetchall())
+    finally:
+        cursor.unregister("aurora_new_values")
+
+
 def taken(cursor: duckdb.DuckDBPyConnection, table: Table, index: Index, values: Any, earlier: Sequence[Any]) -> bool:
     """Whether two of `values` are equal, or one is among `earlier` (tables like it) or in the table. For a worker
     thread."""
     names = values.column_names
     if not values.num_rows:
         return False
+    if any_equal(cursor, values):
+        return True
     cursor.register("aurora_new_values", values)
     try:
-        if not ascends(values):
-            doubles = f"SELECT 1 FROM aurora_new_values GROUP BY {', '.join(names)} HAVING count(*) > 1 LIMIT 1"
-            if cursor.execute(doubles).fetchall():
-                return True
         overlapping = [other for other in earlier if _may_overlap(values, other)]
         if overlapping:
             cursor.register("aurora_earlier_values", pa.concat_tables(overlapping))

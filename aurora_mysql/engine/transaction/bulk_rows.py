@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from aurora_mysql.catalog.model import Index, Table
 from aurora_mysql.catalog.wide_decimal import is_wide
-from aurora_mysql.engine.buffer import CHANGE_ROWS
-from aurora_mysql.engine.new_columns import any_missing, index_values, taken
+from aurora_mysql.engine.buffer import parts_of
+from aurora_mysql.engine.new_columns import any_equal, any_missing, index_values, taken
 from aurora_mysql.engine.transaction.unique_values import ESCALATION_LOCKS, TransactionUnique
 from aurora_mysql.redo.column_rows import ColumnRows
 
@@ -49,10 +49,7 @@ class TransactionBulk(TransactionUnique):
         # Nobody else writes the table from here on.
         await self._applied(table)
         keys = engine.keys_of(table)
-        if keys.has_hidden_key:
-            first = engine.next_auto_increment(table, len(rows))
-            numbers = pa.array(range(first, first + len(rows)), type=pa.int64())
-            rows = ColumnRows(rows.table.append_column(table.columns[-1].name, numbers))
+        rows = self._with_hidden_key(table, rows)
         chunks = [] if own is None else list(own.bulk)
 
         def conflict(cursor: duckdb.DuckDBPyConnection) -> bool:
@@ -74,11 +71,34 @@ class TransactionBulk(TransactionUnique):
         own = self._buffer.tables.get(table.id)
         if own is not None and own.rows:  # settled meanwhile, by somebody who reads uncommitted rows
             return False
-        for start in range(0, len(rows), CHANGE_ROWS):
-            part = rows[start : start + CHANGE_ROWS]
-            assert isinstance(part, ColumnRows)
+        for part in parts_of(rows):
             self._buffer.put_columns(keys, part)
         return True
+
+    async def first_columns(
+        self, table: Table, rows: ColumnRows, unique: Sequence[Index], *, surely_new: Index | None = None
+    ) -> ColumnRows | None:
+        """The rows, with their hidden key, of a table that nobody else knows and that has no others; None as
+        :meth:`put_columns` tells False. Nothing is locked or buffered."""
+        if any(is_wide(column.type) for column in table.columns):
+            return None
+
+        def conflict(cursor: duckdb.DuckDBPyConnection) -> bool:
+            found = (index_values(table, index, rows) for index in unique if index is not surely_new)
+            return any(values is None or any_equal(cursor, values) for values in found)
+
+        if unique:
+            taken_: bool = await self._with_cursor(conflict)
+            if taken_:
+                return None
+        return self._with_hidden_key(table, rows)
+
+    def _with_hidden_key(self, table: Table, rows: ColumnRows) -> ColumnRows:
+        if not self._engine.keys_of(table).has_hidden_key:
+            return rows
+        first = self._engine.next_auto_increment(table, len(rows))
+        numbers = pa.array(range(first, first + len(rows)), type=pa.int64())
+        return ColumnRows(rows.table.append_column(table.columns[-1].name, numbers))
 
     async def have_parents(self, parent: Table, columns: Sequence[str], values: Any) -> bool:
         """Lock shared, if that needs no wait, the rows of `parent` whose `columns`, its key's, have `values`, an Arrow

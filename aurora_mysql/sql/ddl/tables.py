@@ -12,7 +12,7 @@ from aurora_mysql.catalog.physical import create_table_statements
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.ddl.build import check_identifier, keep_text_defaults, refuse_zero_defaults
 from aurora_mysql.sql.ddl.create import build_table, like_table
-from aurora_mysql.sql.ddl.fill import as_change, in_memory, insert_selected, run_select, with_selected_columns
+from aurora_mysql.sql.ddl.fill import as_changes, in_memory, insert_selected, run_select, with_selected_columns
 from aurora_mysql.sql.ddl.functional import is_functional, with_hidden_columns
 from aurora_mysql.sql.ddl.plan import SYSTEM_SCHEMAS, Run, note
 from aurora_mysql.sql.ddl.spec import KeySpec, TableSpec
@@ -77,10 +77,10 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
             await run.commit(delta, physical_create(table), parents)
             return Ok()
         async with in_memory(run, table) as rows:
-            result = await insert_selected(run, spec, rows, selected)
+            result, columns = await insert_selected(run, spec, rows, selected, columns=True)
             table = dataclasses.replace(table, auto_increment=run.engine.auto_increment_value(rows.table))
             delta = dataclasses.replace(delta, tables={key: table})
-            await run.commit(delta, physical_create(table), parents, changes=[as_change(rows, table)])
+            await run.commit(delta, physical_create(table), parents, changes=as_changes(rows, columns, table))
         return result
 
 

@@ -62,7 +62,7 @@ async def create_temporary(run: Run, spec: TableSpec) -> Result:
     rows = run.ctx.temporary.rows_of(table.id)
     assert rows is not None, "it was just added"
     try:
-        return await insert_selected(run, spec, rows, selected)
+        return (await insert_selected(run, spec, rows, selected))[0]
     except BaseException:
         run.ctx.temporary.remove(key)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from sqlglot import exp
 
@@ -15,7 +15,7 @@ from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml.one_row import OneRowInsert
 from aurora_mysql.sql.dml.proposed_row import ProposedRow
-from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, RowInserter
+from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, PutColumns, RowInserter
 from aurora_mysql.sql.dml.row_value import RowExpression
 from aurora_mysql.sql.dml.table_writer import TableWriter, generated_error, is_strict
 from aurora_mysql.sql.plan import Plan, PlanContext, Write
@@ -126,9 +126,20 @@ def _assignment(
 
 #: Bytes of a query's result that are checked and inserted together.
 _PART_BYTES = 64 << 20
+#: The same where they can only be taken together; an Arrow array of texts holds twice as much.
+_LARGEST_PART_BYTES = 1 << 30
 
 #: Columns in which a number and its text are stored alike.
 _NUMBERS = INTEGER_TYPES | {"decimal", "float", "double"}
+
+
+@runtime_checkable
+class GivesColumns(Protocol):
+    """A query that can give its rows as columns."""
+
+    async def run_columns(
+        self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]
+    ) -> Result | ColumnRows: ...
 
 
 class InsertPlan:
@@ -150,6 +161,8 @@ class InsertPlan:
         self.query: Plan | None = None
         self.update: list[tuple[int, RowExpression | None]] | None = None
         self.more = 0
+        #: Takes rows that are columns, in the transaction's place.
+        self.put_columns: PutColumns | None = None
         self.one_row: OneRowInsert | None = None
         #: Generated columns that are given values, one entry for each row.
         self.given_generated: list[list[Column]] = []
@@ -180,6 +193,8 @@ class InsertPlan:
         several = self.query is not None or len(self.rows) > 1 or len(params) > self.params_per_row > 0
         rules = InsertRules(self.targets, self.replace, self.ignore, self.update)
         run = RowInserter(self.pc, self.writer, rules, ctx, tx, params, several=several)
+        if self.put_columns is not None:
+            run.put_columns = self.put_columns
         if self.query is not None:
             await self._selected(run, params)
         else:
@@ -220,10 +235,11 @@ class InsertPlan:
     async def _selected(self, run: RowInserter, params: Sequence[Value]) -> None:
         """Rows of the query, all of which are read before the first is written."""
         assert self.query is not None
-        if isinstance(self.query, SelectPlan) and run.takes_columns and not self.more:
-            result: Any = await self.query.run_columns(run.ctx, run.tx, params)
+        query = self.query
+        if isinstance(query, GivesColumns) and run.takes_columns and not self.more:
+            result: Any = await query.run_columns(run.ctx, run.tx, params)
         else:
-            result = await self.query.run(run.ctx, run.tx, params)
+            result = await query.run(run.ctx, run.tx, params)
         if isinstance(result, ColumnRows):
             await self._columns_selected(run, result)
             return
@@ -240,10 +256,11 @@ class InsertPlan:
         for start in range(0, len(rows), BATCH_ROWS):
             await run.rows(rows[start : start + BATCH_ROWS])
 
-    @staticmethod
-    async def _columns_selected(run: RowInserter, selected: ColumnRows) -> None:
+    async def _columns_selected(self, run: RowInserter, selected: ColumnRows) -> None:
         """Rows of the query as columns: as such as long as nothing needs a judgement, then row by row."""
-        step = max(BATCH_ROWS, len(selected) * _PART_BYTES // max(1, selected.table.nbytes))
+        size_bytes = max(1, selected.table.nbytes)
+        part_bytes = _PART_BYTES if self.put_columns is None else _LARGEST_PART_BYTES
+        step = max(BATCH_ROWS, len(selected) * part_bytes // size_bytes)
         for start in range(0, len(selected), step):
             part = selected[start : start + step]
             assert isinstance(part, ColumnRows)

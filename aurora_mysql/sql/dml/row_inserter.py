@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aurora_mysql.catalog.model import Column
+from aurora_mysql.catalog.model import Column, Index, Table
 from aurora_mysql.catalog.values import to_text
 from aurora_mysql.catalog.wide_decimal import is_wide
 from aurora_mysql.engine.arrow_rows import arrow_type
@@ -41,6 +41,14 @@ COLUMN_ROWS = (5_000, 500)
 
 #: Largest portion of AUTO_INCREMENT values reserved for rows whose number is not known before.
 _LARGEST_PORTION = 65_536
+
+
+class PutColumns(Protocol):
+    """Takes new rows, unless one of their `unique` values is taken or they must go another way: False then."""
+
+    async def __call__(
+        self, table: Table, rows: ColumnRows, unique: Sequence[Index], *, surely_new: Index | None = None
+    ) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,8 @@ class RowInserter:
         self.number = self.affected = self.duplicates = self.deleted = 0
         self.first_id = self.last_id = 0
         self.rows_to_come = 0
+        #: Where columns go; see :meth:`TransactionBulk.put_columns`.
+        self.put_columns: PutColumns = tx.put_columns
         self._portion = 1
         self._reserved: list[int] = []
         self._parents: set[tuple[str, tuple[Value, ...]]] = set()
@@ -173,7 +183,7 @@ class RowInserter:
         rows = ColumnRows(pa.table(made, names=[c.name for c in writer.columns]))
         known = writer.table.key_index if numbers and self._auto_is_key else None
         parents = await foreign_keys.columns_have_parents(self.pc, self.ctx, self.tx, writer.table, rows)
-        if not parents or not await self.tx.put_columns(writer.table, rows, writer.unique, surely_new=known):
+        if not parents or not await self.put_columns(writer.table, rows, writer.unique, surely_new=known):
             self._reserved.extend(reversed(numbers))
             return False
         self.number += count

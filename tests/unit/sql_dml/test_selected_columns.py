@@ -164,3 +164,51 @@ def test_both_ways_have_one_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     left_to_rows = ("too long", "a value", "NULL", "parent", "doubles", "replaced", "duplicate")
     if not any(word in name for word in left_to_rows):
         assert took_columns == [True]
+
+
+TABLES_OF_SELECTS = {
+    "as they are": "CREATE TABLE new AS SELECT * FROM s",
+    "with a key": "CREATE TABLE new (PRIMARY KEY (id), UNIQUE (n)) AS SELECT id, n, a FROM s ORDER BY id DESC",
+    "generated numbers": "CREATE TABLE new (i INT PRIMARY KEY AUTO_INCREMENT) AS SELECT a, d FROM s ORDER BY id",
+    "computed": "CREATE TABLE new AS SELECT CONCAT(a, id) c, d * 2 e, COUNT(*) n FROM s GROUP BY id, a, d ORDER BY id",
+    "another type": "CREATE TABLE new (n INT UNSIGNED NOT NULL, d DECIMAL(20,4)) AS SELECT n, d FROM s ORDER BY id",
+    "a duplicate": "CREATE TABLE new (UNIQUE (m)) AS SELECT id DIV 2 m FROM s",
+    "a duplicate passed over": "CREATE TABLE new (UNIQUE (m)) IGNORE AS SELECT id DIV 2 m, id FROM s ORDER BY id",
+    "a value out of range": "CREATE TABLE new (n TINYINT) AS SELECT n FROM s",
+    "a default": "CREATE TABLE new (x INT DEFAULT 7) AS SELECT id FROM s ORDER BY id",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES_OF_SELECTS)
+def test_both_ways_make_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    took_columns = []
+    first_columns = Transaction.first_columns
+
+    async def first(*arguments: Any, **named: Any) -> Any:
+        took_columns.append(await first_columns(*arguments, **named))
+        return took_columns[-1]
+
+    monkeypatch.setattr(Transaction, "first_columns", first)
+
+    async def work(session: SchemaSession) -> Any:
+        session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
+        executor = Executor(session.services)
+        for sql in SETUP:
+            await executor.execute(session.ctx, sql).__anext__()
+        seen = await outcome(executor, session, TABLES_OF_SELECTS[name])
+        for sql in ("SHOW CREATE TABLE new", "SELECT * FROM new", "INSERT INTO new SELECT * FROM new LIMIT 0"):
+            try:
+                done: Any = await executor.execute(session.ctx, sql).__anext__()
+            except MySQLError as error:
+                seen = (*seen, error.errno)
+            else:
+                seen = (*seen, [tuple(row) for row in done.rows] if isinstance(done, ResultSet) else done)
+        return seen
+
+    by_rows = with_session(tmp_path / "rows", work)
+    assert not took_columns
+    monkeypatch.setattr(statement, "PACKED_FROM_ROWS", 0)
+    monkeypatch.setattr(row_inserter, "COLUMN_ROWS", (1, 1))
+    assert with_session(tmp_path / "columns", work) == by_rows
+    left_to_rows = ("a value", "duplicate")
+    assert any(word in name for word in left_to_rows) or (len(took_columns) == 1 and took_columns[0] is not None)
