@@ -235,6 +235,13 @@ class LockManager:
         lock.give(owner, "G")
         owner.held[resource] = "G"
 
+    def passes_gaps(self, owner: LockOwner, resource: Resource, into: Any) -> bool:
+        """No other owner has a gap on `resource` that covers `into`."""
+        lock = self._locks.get(resource)
+        if lock is None:
+            return True
+        return not any(self._in_the_way(resource, h, m, owner, "I", into) for h, m in lock.holders.items())
+
     async def pass_gaps(self, owner: LockOwner, resource: Resource, into: Any, timeout_s: float) -> bool:
         """Wait until no other owner has a gap on `resource` that covers `into`. True when it had to wait.
 
@@ -243,9 +250,9 @@ class LockManager:
         Raises:
             MySQLError: as :meth:`acquire`.
         """
-        lock = self._locks.get(resource)
-        if lock is None or not any(self._in_the_way(resource, h, m, owner, "I", into) for h, m in lock.holders.items()):
+        if self.passes_gaps(owner, resource, into):
             return False
+        lock = self._locks[resource]
         waiter = Waiter(owner, resource, "I", asyncio.get_running_loop().create_future(), into=into)
         lock.line_up(waiter)
         await self._wait(lock, waiter, timeout_s)

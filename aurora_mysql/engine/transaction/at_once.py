@@ -90,11 +90,15 @@ class TransactionAtOnce(TransactionUnique):
         keepers = self._engine.locks.holders(gap_resource(table))
         return stored if not keepers or keepers == [self.owner] else None
 
+    def enters_now(self, table: Table, row: Row, before: Row | None = None) -> bool:
+        """Nobody else keeps the place free into which `row` comes (in place of `before`)."""
+        return self._engine.locks.passes_gaps(self.owner, gap_resource(table), Entering(row, before))
+
     def insert_now(self, table: Table, row: Row, *, fresh: bool) -> bool:
         """Lock and buffer a new row of a table that has no unique values but its key; False when something must be
         waited for or its key is taken. `fresh`: the key was just generated, so nobody has it."""
-        stored = self.insertable_now(table)
-        if stored is None:
+        stored = self.writable_now(table)
+        if stored is None or not self.enters_now(table, row):
             return False
         keys = stored.keys
         if keys.has_hidden_key:
@@ -111,8 +115,8 @@ class TransactionAtOnce(TransactionUnique):
     def update_now(self, table: Table, old: Row, new: Row) -> bool:
         """Buffer a new image of a locked row that keeps its unique values; False when its new place must be waited
         for."""
-        stored = self.insertable_now(table)
-        if stored is None:
+        stored = self.writable_now(table)
+        if stored is None or not self.enters_now(table, new, old):
             return False
         self._buffer.put(stored.keys, new, old)
         return True

@@ -271,8 +271,10 @@ class OneRowInsert(OneRowWrite):
 
     def inside(self, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Ok | None:
         row = self._values(ctx, params)
-        if row is None or tx.insertable_now(self._table) is None:
+        if row is None:
             return None
+        if self._writer.auto is not None and tx.insertable_now(self._table) is None:
+            return None  # before it takes a number
         numbered = self._number(ctx, params, row)
         if numbered is None:
             return None

@@ -50,7 +50,7 @@ class SomeRowsUpdate(OneRowUpdate):
                 return None
             if new != old:
                 changes.append((old, new))
-        if changes and tx.insertable_now(table) is None:
+        if not all(tx.enters_now(table, new, old) for old, new in changes):
             ctx.last_insert_id = ids
             return None
         for old, new in changes:

@@ -124,6 +124,7 @@ def test_what_is_searched_is_kept_free(change: str, tmp_path: Path) -> None:
         assert await run(other, "INSERT INTO line VALUES (1, 1, 2, 1, 0, NULL)") == -1205
         assert await run(other, "INSERT INTO line VALUES (1, 2, 2, 1, 0, NULL)") == 1
         assert await run(one, "INSERT INTO line VALUES (1, 1, 3, 1, 0, NULL)") == 1
+        assert await run(other, "UPDATE line SET v = 3 WHERE w = 1 AND d = 2") == 2
         assert await run(other, "UPDATE line SET v = 5 WHERE w = 1 AND d = 1 AND o = 1 AND n = 1") == -1205
         await run(one, "COMMIT")
         await run(other, "COMMIT")
