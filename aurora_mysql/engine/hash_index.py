@@ -7,6 +7,7 @@ itself. Belongs to the event loop, but for :func:`entries_of`.
 
 from __future__ import annotations
 
+import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ HASHED_TYPES = INTEGER_TYPES | {"char", "varchar"}
 
 _MASK = (1 << 64) - 1
 _FACTOR = 0x9E3779B97F4A7C15
+#: Texts that are hashed without letting other threads run.
+_TEXTS_AT_ONCE = 256
 #: Entries that came by commits, beside this many or a quarter of the others: then it is built anew.
 _MANY_NEW = 4096
 _NEW_ENTRY_BYTES = 250
@@ -68,10 +71,14 @@ def _codes(column: Any, collation: str | None) -> Any:
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    texts = encoded.dictionary.to_pylist()
-    if collation is not None:
-        texts = [physical_key(text, collation) for text in texts]
-    codes = np.array([hash(text) & _MASK for text in texts], dtype=np.uint64)
+    distinct = encoded.dictionary
+    codes = np.empty(len(distinct), dtype=np.uint64)
+    for start in range(0, len(distinct), _TEXTS_AT_ONCE):
+        texts = distinct.slice(start, _TEXTS_AT_ONCE).to_pylist()
+        if collation is not None:
+            texts = [physical_key(text, collation) for text in texts]
+        codes[start : start + len(texts)] = [hash(text) & _MASK for text in texts]
+        time.sleep(0)  # the event loop may want its turn
     return codes[encoded.indices.to_numpy()]
 
 
