@@ -85,10 +85,13 @@ def _tpch(document: Any) -> list[Line]:
 
 
 def _memory(document: Any) -> list[Line]:
-    found = list(document["instances_mib"].values())
+    resident, shares = (
+        [mib for name, mib in document[kind].items() if name != "supervisor"] for kind in ("resident_mib", "share_mib")
+    )
     each = document["connection_kib"]
     return [
-        Line("idle instance", max(found), min(found), max(found), "MiB", at_most=150),
+        Line("idle instance, resident", max(resident), min(resident), max(resident), "MiB", at_most=150),
+        Line("idle instance, its share", max(shares), min(shares), max(shares), "MiB", at_most=150),
         Line("idle connection", each, each, each, "KiB", at_most=50),
     ]
 

@@ -24,7 +24,12 @@ DOCUMENTS: dict[str, Any] = {
         "total_ratio": 19.0,
         "beside_writes": {"alone": [100, 100], "beside": [90, 70], "geometric_mean": 21.0, "point_p99_ms": 4.0},
     },
-    "memory": {"instances_mib": {"instance-1": 120.0, "instance-2": 151.0}, "connections": 9, "connection_kib": 40.0},
+    "memory": {
+        "resident_mib": {"instance-1": 120.0, "instance-2": 151.0, "supervisor": 200.0},
+        "share_mib": {"instance-1": 70.0, "instance-2": 75.0, "supervisor": 200.0},
+        "connections": 9,
+        "connection_kib": 40.0,
+    },
     "lag": [{"readers": 2, "rate": 500.0, "p50": 2.0, "p99": 9.0, "max": 14.0}],
 }
 
@@ -40,7 +45,8 @@ DOCUMENTS: dict[str, Any] = {
         ("TPC-H SF1 total", 19.0, "no"),
         ("TPC-H SF1 beside writes, geometric mean", 21.0, "yes"),
         ("writes slowed by TPC-H", 20.0, "yes"),
-        ("idle instance", 151.0, "no"),
+        ("idle instance, resident", 151.0, "no"),
+        ("idle instance, its share", 75.0, "yes"),
         ("idle connection", 40.0, "yes"),
         ("lag p99, 2 readers, 500 tx/s", 9.0, "yes"),
     ],
