@@ -112,7 +112,9 @@ def _unlifted(shape: Shape) -> list[str]:
         if value is None:
             pieces[at] = "NULL"
         elif isinstance(value, str):
-            pieces[at] = "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+            quoted = "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+            # The parser makes every amount a string: parentheses tell one that was.
+            pieces[at] = f"({quoted})" if at and pieces[at - 1].upper() == "INTERVAL" else quoted
         else:
             pieces[at] = _text(value)
     return pieces

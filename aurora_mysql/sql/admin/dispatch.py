@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.admin import grants, roles, server_statements, users
+from aurora_mysql.sql.admin.checksum import plan_checksum
 from aurora_mysql.sql.admin.set_statement import plan_reset_persist, plan_set
 from aurora_mysql.sql.lexer import TokenCursor, tokenize
 from aurora_mysql.sql.plan import Plan, PlanContext
@@ -18,6 +19,7 @@ _ACCOUNT_VERBS = {
 _VERBS = {
     "GRANT": grants.plan_grant,
     "REVOKE": grants.plan_revoke,
+    "CHECKSUM": plan_checksum,
     "KILL": server_statements.plan_kill,
     "FLUSH": server_statements.plan_flush,
     "CALL": server_statements.plan_call,

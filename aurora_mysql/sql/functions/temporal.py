@@ -138,11 +138,12 @@ def interval_parts(amount: str, unit: str, warn: int) -> tuple[int, Decimal] | N
     found = re.match(r"\s*[+-]?\d*\.?\d*(?:[eE][+-]?\d+)?", amount)
     text = found.group(0).strip() if found else ""
     value = Decimal(text) if re.search(r"\d", text) else Decimal(0)
-    if found is None or not text or amount[found.end() :].strip():
+    more = unit != "SECOND" and value != int(value)
+    if found is None or not text or more or amount[found.end() :].strip():
         kind = "DECIMAL" if unit == "SECOND" else "INTEGER"
         conversion_warning(warn, 1292, f"Truncated incorrect {kind} value: '{amount}'")
     if unit != "SECOND":
-        value = Decimal(int(value.to_integral_value("ROUND_HALF_UP")))
+        value = Decimal(int(value))
     return _single(value, unit)
 
 

@@ -186,7 +186,8 @@ def _exact_average(n: Ex, distinct: str, over: str) -> Ex:
     duck = types.duckdb_type(t)
     if t.shown is not None and whole + scale <= _SUMMABLE_DIGITS and whole + kept + t.scale <= types.MAX_DIGITS:
         # On 128-bit integers: whole units of the last digit, then the digits behind them, cut.
-        units = f"CAST({total} * CAST({10**scale} AS DECIMAL({scale + 1},0)) AS HUGEINT)" if scale else total
+        scaled = f"{total} * CAST({10**scale} AS DECIMAL({scale + 1},0))" if scale else total
+        units = f"CAST({scaled} AS HUGEINT)"
         rows = f"NULLIF({count}, 0)"
         more = f"CAST({10 ** (kept - scale)} AS HUGEINT)"
         last = f"(({units} // {rows}) * {more} + (({units} % {rows}) * {more}) // {rows})"

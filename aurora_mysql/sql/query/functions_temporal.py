@@ -149,7 +149,9 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
     # Only whole and fractional seconds add digits; a text or a double may have any number of them.
     digits = amount.t.scale if amount.t.kind == "decimal" else 6 if amount.t.kind in ("double", "string") else 0
     fraction = 6 if "MICROSECOND" in unit else min(digits, 6) if unit == "SECOND" else 0
-    how = text(amount)
+    # A number is rounded to whole units, of a text only its digits count.
+    whole = amount.t.numeric and "_" not in unit and unit != "SECOND"
+    how = text(Ex(integer(amount), types.INT) if whole else amount)
     start = moment(e)
     if e.t.zero:
         start = f"CASE WHEN {calendar.on_calendar(e.sql, e.t.kind)} THEN CAST({e.sql} AS TIMESTAMP) "

@@ -97,6 +97,8 @@ def comparable(b: Builder, a: Ex, c: Ex, operation: str = "=") -> tuple[str, str
             "CAST(NULL AS VARCHAR)" if a.t.kind == "null" else text(a),
             "CAST(NULL AS VARCHAR)" if c.t.kind == "null" else text(c),
         )
+    if wide_decimals.is_wide(a, c) and (a.t.temporal or c.t.temporal):
+        return wide_decimals.as_wide(a), wide_decimals.as_wide(c)
     if a.t.temporal or c.t.temporal:
         left = _temporal_side(b, a, c)
         right = _temporal_side(b, c, a)

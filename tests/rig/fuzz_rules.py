@@ -1,0 +1,83 @@
+"""What the fuzzer finds and what is no mistake: by the smallest statement that differs, and how its values do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from tests.rig.differences import Difference
+
+RULES = Path(__file__).with_name("fuzz_explained.json")
+
+
+def _number(value: str) -> Decimal | None:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
+
+
+def _spaces(a: str, b: str) -> bool:
+    """Equal but for case and for spaces at the end, of each part of a list."""
+    return re.sub(r" +(?=$|[/,])", "", a).casefold() == re.sub(r" +(?=$|[/,])", "", b).casefold()
+
+
+def _decimals(a: str, b: str) -> bool:
+    """Equal but for zeros at the end of a fraction."""
+    return _bare(a) == _bare(b)
+
+
+def _bare(value: str) -> str:
+    return re.sub(r"\.?0+$", "", value) if "." in value else value
+
+
+def _zero(a: str, b: str) -> bool:
+    """Zero, with and without a sign."""
+    return _number(a) == _number(b) == 0
+
+
+def _rounding(a: str, b: str) -> bool:
+    """Numbers that differ by less than half of a fourth decimal."""
+    one, other = _number(a), _number(b)
+    return one is not None and other is not None and abs(one - other) <= Decimal("0.00005")
+
+
+ALIKE: dict[str, Callable[[str, str], bool]] = {
+    "spaces": _spaces, "decimals": _decimals, "zero": _zero, "rounding": _rounding,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FuzzRule:
+    """`statement`: a regular expression over the small statement. `alike`: how each value that differs must differ, one
+    or the other of :data:`ALIKE`; '' for any rows."""
+
+    statement: str
+    reason: str
+    alike: str = ""
+
+    def explains(self, sql: str, found: Sequence[Difference]) -> bool:
+        if re.search(self.statement, sql, re.IGNORECASE) is None or any(d.what != "rows" for d in found):
+            return False
+        kinds = [ALIKE[name] for name in self.alike.split()]
+        return not kinds or all(_all_alike(d, kinds) for d in found)
+
+
+def _all_alike(found: Difference, kinds: Sequence[Callable[[str, str], bool]]) -> bool:
+    if len(found.ours) != len(found.reference):
+        return False
+    pairs = [
+        (v, w)
+        for a, b in zip(sorted(found.ours, key=repr), sorted(found.reference, key=repr), strict=True)
+        for v, w in zip(a, b, strict=True)
+        if v != w
+    ]
+    return all(v is not None and w is not None and any(alike(v, w) for alike in kinds) for v, w in pairs)
+
+
+def rules() -> list[FuzzRule]:
+    return [FuzzRule(**r) for r in json.loads(RULES.read_text())]

@@ -1,0 +1,42 @@
+"""The fuzzer's rules explain what they say, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rig.differences import Difference
+from tests.rig.fuzz_rules import ALIKE, FuzzRule, rules
+
+CASES = [
+    ("spaces", "A ", "a", True),
+    ("spaces", "a /b", "A/b", True),
+    ("spaces", " a", "a", False),
+    ("decimals", "100.00", "100", True),
+    ("decimals", "2020-01-01 00:00:00.000", "2020-01-01 00:00:00", True),
+    ("decimals", "100", "1", False),
+    ("decimals", "1.05", "1.5", False),
+    ("zero", "-0.00", "0", True),
+    ("zero", "-0.01", "0.01", False),
+    ("rounding", "0.07692307", "0.0769", True),
+    ("rounding", "0.0770", "0.0769", False),
+    ("rounding", "x", "0.0769", False),
+]
+
+
+@pytest.mark.parametrize(("kind", "ours", "reference", "alike"), CASES)
+def test_kinds(kind: str, ours: str, reference: str, alike: bool) -> None:
+    assert ALIKE[kind](ours, reference) is alike
+
+
+def test_every_value_that_differs_must_differ_so() -> None:
+    rule = FuzzRule("GROUP BY", "why", "spaces rounding")
+    found = Difference("rows", [["a ", "1"], ["b", "0.33333"]], [["a", "1"], ["b", "0.3333"]])
+    assert rule.explains("SELECT 1 GROUP BY g", [found])
+    assert not rule.explains("SELECT 1", [found])
+    assert not rule.explains("SELECT 1 GROUP BY g", [Difference("rows", [["a ", "1"]], [["a", "2"]])])
+    assert not rule.explains("SELECT 1 GROUP BY g", [Difference("rows", [["a ", None]], [["a", "2"]])])
+    assert not rule.explains("SELECT 1 GROUP BY g", [found, Difference("error", 0, 1267)])
+
+
+def test_rules_have_kinds_that_exist() -> None:
+    assert all(name in ALIKE for rule in rules() for name in rule.alike.split())
