@@ -325,13 +325,23 @@ class Director:
         if self.damaged or self.silent:
             return
         away = self.random.sample(active, 2)
+        lost = self.random.choice([drive for drive in active if drive not in away])
+        idle = self.random.random() < 0.5
+        if idle:
+            # It tries again and again to reach that copy, and has nothing to write that would tell it of the other.
+            lost.cut_off.append(writer.process)
+            self.kernel.pause(1e-2)
+            self.world.credit = 0
+            self.kernel.pause(0.4)
         self._offline(away)
         self.world.note(f"stop {writer.process.name}")
         self.kernel.stop(writer.process)
         self.world.start_writer()
         self.world.let_commit(3)
-        self.kernel.pause(0.02 * self.random.random())
-        lost = self.random.choice([drive for drive in active if drive not in away])
+        self.kernel.pause((0.08 if idle else 0.02) * self.random.random())
+        lost.cut_off.clear()
+        if idle:
+            self.world.credit = 0
         if self.world.recoverable([lost]):
             self.world.note(f"copy {lost.id} is lost")
             lost.lose()

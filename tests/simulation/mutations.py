@@ -228,6 +228,6 @@ MUTATIONS = (
         "collected under copies behind", _collected_under_copies_behind, ("collect", "cut", "az_plus_one"), (0, 159)
     ),
     Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (2677,)),
-    Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("lose", "kill"), (4, 106)),
+    Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("slow", "lose", "errors"), (81, 138)),
     Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )
