@@ -137,7 +137,7 @@ class CommandHandler:
         """A command takes the long way."""
         ctx = self.ctx
         ctx.kill_query = ctx.killed
-        ctx.takes_packed = False
+        ctx.takes_packed = ""
         ctx.command_started_s = time.time()
         self.replies.forget()
         if counted:
@@ -160,7 +160,7 @@ class CommandHandler:
         ctx.command = "Query"
         ctx.state = "executing"
         ctx.info = sql
-        ctx.takes_packed = True
+        ctx.takes_packed = "text"
         if self.password_expired:
             self._check_sandbox(sql)
         else:

@@ -156,6 +156,7 @@ class PreparedStatements:
         self._connection.start_eagerly(self._execute(statement, params))
 
     async def _execute(self, statement: Statement, params: Sequence[Value]) -> None:
+        self._handler.ctx.takes_packed = "binary"
         result = await self._executor.execute_prepared(self._handler.ctx, statement.prepared, params)
         self._handler.replies.learn(statement, params)
         if not self._handler.send_now(result, binary=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aurora_mysql.catalog.model import Catalog, User
 from aurora_mysql.engine.temporary import TemporaryTables
@@ -47,7 +47,7 @@ class SessionContext:
         multi_statements: CLIENT_MULTI_STATEMENTS is on.
         local_infile: CLIENT_LOCAL_FILES is on.
         program_name, client_library: what the client's connection attributes say of it.
-        takes_packed: the running command's rows go out in the text protocol, so they may come packed.
+        takes_packed: the protocol in which the running command's rows go out, so that they may come packed; else empty.
         diagnostics: where functions that run inside DuckDB warn this session; None until one may.
         table_locks: (database, table) -> READ, WRITE or RELATED (by foreign key), of LOCK TABLES.
         named_locks: how often GET_LOCK has given each name.
@@ -77,7 +77,7 @@ class SessionContext:
     found_rows_flag: bool = False
     multi_statements: bool = False
     local_infile: bool = False
-    takes_packed: bool = False
+    takes_packed: Literal["", "text", "binary"] = ""
     tls: bool = False
     program_name: str = ""
     client_library: str = ""

@@ -203,7 +203,7 @@ class Executor:
         from aurora_mysql.sql.routines.call import call
 
         self.services.status["Com_call_procedure"] += 1
-        ctx.kill_query = ctx.takes_packed = False
+        ctx.kill_query, ctx.takes_packed = False, ""
         ctx.warnings.clear()
         ctx.row_count = 0
         try:

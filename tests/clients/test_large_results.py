@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mysql.connector
 import pymysql
 import pytest
 
@@ -182,3 +183,23 @@ def test_a_failure_midway_is_the_last_thing_that_is_sent(cluster: Cluster) -> No
         cursor.execute("SELECT 1")
         assert cursor.fetchall() == [(1,)]
     connection.close()
+
+
+def test_prepared_statements_give_the_rows_that_are_encoded_one_by_one(cluster: Cluster) -> None:
+    """Those with a TIME column are; the others come packed."""
+    host, port = cluster.endpoints["cluster"]
+    connection = mysql.connector.connect(
+        host=host, port=port, user="admin", password=PASSWORD, database="app", use_pure=True, time_zone="+00:00"
+    )
+    packed = "id, t, su, m, z, b, bu, de, ds, f, d, d2, bi, da, dt, d6, ts, c, v, tx, bn, vb, bl, e, s"
+    try:
+        cursor = connection.cursor(prepared=True)
+        found = []
+        for columns in (packed, f"{packed}, ti"):
+            # Dates that Python does not have are more than the driver can read, as is YEAR.
+            cursor.execute(f"SELECT {columns} FROM every WHERE (dt IS NULL OR MONTH(dt) > %s) ORDER BY id", (0,))
+            found.append(cursor.fetchall())
+        assert len(found[0]) > 4 * COPIES - 10
+        assert found[0] == [row[:-1] for row in found[1]]
+    finally:
+        connection.close()
