@@ -41,27 +41,38 @@ def _zero(a: str, b: str) -> bool:
 
 
 def _rounding(a: str, b: str) -> bool:
-    """Numbers that differ by less than half of a fourth decimal."""
+    """Numbers that differ by less than two of a fourth decimal."""
     one, other = _number(a), _number(b)
-    return one is not None and other is not None and abs(one - other) <= Decimal("0.00005")
+    return one is not None and other is not None and abs(one - other) <= Decimal("0.0002")
+
+
+def _whole(a: str, b: str) -> bool:
+    """Equal but for their fractions."""
+    one, other = _number(a), _number(b)
+    return one is not None and other is not None and int(one) == int(other)
 
 
 ALIKE: dict[str, Callable[[str, str], bool]] = {
-    "spaces": _spaces, "decimals": _decimals, "zero": _zero, "rounding": _rounding,
+    "spaces": _spaces, "decimals": _decimals, "zero": _zero, "rounding": _rounding, "whole": _whole,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class FuzzRule:
     """`statement`: a regular expression over the small statement. `alike`: how each value that differs must differ, one
-    or the other of :data:`ALIKE`; '' for any rows."""
+    or the other of :data:`ALIKE`; '' for any rows. `error`: an error of ours where the reference has none."""
 
     statement: str
     reason: str
     alike: str = ""
+    error: int = 0
 
     def explains(self, sql: str, found: Sequence[Difference]) -> bool:
-        if re.search(self.statement, sql, re.IGNORECASE) is None or any(d.what != "rows" for d in found):
+        if re.search(self.statement, sql, re.IGNORECASE) is None:
+            return False
+        if self.error:
+            return all((d.what, d.ours, d.reference) == ("error", self.error, 0) for d in found)
+        if any(d.what != "rows" for d in found):
             return False
         kinds = [ALIKE[name] for name in self.alike.split()]
         return not kinds or all(_all_alike(d, kinds) for d in found)

@@ -175,4 +175,4 @@ def _decimal(value: Any, column: TableColumn) -> str:
         number = _number(value).quantize(Decimal(1).scaleb(-column.scale), ROUND_HALF_UP)
         if abs(number) >= Decimal(10) ** (column.length - column.scale):
             raise _Unfit
-        return str(number)
+        return format(number, "f")

@@ -69,7 +69,7 @@ def leading_decimal(text: str, precision: int, scale: int, warn: int) -> str:
         if abs(value) > limit:
             conversion_warning(warn, 1264, f"Out of range value for column 'CAST({text[:64]})' at row 1")
         value = max(-limit, min(limit, value))
-        return str(value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP))
+        return format(value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP), "f")
 
 
 @udf("my_int", ["VARCHAR", "BIGINT"], "BIGINT")
@@ -176,7 +176,7 @@ def decimal_quotient(dividend: str, divisor: str, scale: int, rounded: bool) -> 
         return None
     with localcontext() as exact:
         exact.prec, exact.rounding = 200, ROUND_HALF_UP if rounded else ROUND_DOWN
-        return str((Decimal(dividend) / Decimal(divisor)).quantize(Decimal(1).scaleb(-scale)))
+        return format((Decimal(dividend) / Decimal(divisor)).quantize(Decimal(1).scaleb(-scale)), "f")
 
 
 @udf("my_decimal_product", ["VARCHAR", "VARCHAR"], "VARCHAR")

@@ -18,7 +18,9 @@ CASES = [
     ("zero", "-0.00", "0", True),
     ("zero", "-0.01", "0.01", False),
     ("rounding", "0.07692307", "0.0769", True),
-    ("rounding", "0.0770", "0.0769", False),
+    ("rounding", "0.0780", "0.0769", False),
+    ("whole", "1", "1.500000", True),
+    ("whole", "2", "1.5", False),
     ("rounding", "x", "0.0769", False),
 ]
 
@@ -36,6 +38,13 @@ def test_every_value_that_differs_must_differ_so() -> None:
     assert not rule.explains("SELECT 1 GROUP BY g", [Difference("rows", [["a ", "1"]], [["a", "2"]])])
     assert not rule.explains("SELECT 1 GROUP BY g", [Difference("rows", [["a ", None]], [["a", "2"]])])
     assert not rule.explains("SELECT 1 GROUP BY g", [found, Difference("error", 0, 1267)])
+
+
+def test_an_error_is_explained_by_its_number() -> None:
+    rule = FuzzRule("CASE", "why", error=1690)
+    assert rule.explains("SELECT CASE", [Difference("error", 1690, 0)])
+    assert not rule.explains("SELECT CASE", [Difference("error", 1815, 0)])
+    assert not rule.explains("SELECT CASE", [Difference("rows", [["1"]], [["2"]])])
 
 
 def test_rules_have_kinds_that_exist() -> None:
