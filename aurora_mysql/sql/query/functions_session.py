@@ -157,7 +157,7 @@ def _name_const(_: Any, a: list[Ex]) -> Ex:
 
 @node("system_variable")
 def _system_variable(tr: Any, n: exp.SessionParameter, _: Scope) -> Ex:
-    from aurora_mysql.sql.query.translator import value_ex
+    from aurora_mysql.sql.query.literals import value_ex
 
     pc = tr.b.pc
     name = n.name.lower()

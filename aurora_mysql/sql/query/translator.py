@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from aurora_mysql.catalog.charsets import collation_named
 from aurora_mysql.catalog.collation import pads_space
-from aurora_mysql.catalog.wide_decimal import MOST_DIGITS, SCALE
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.dialect import TYPED_LITERAL
-from aurora_mysql.sql.functions.temporal_text import fraction_digits, parse_time, read_datetime, read_time
 from aurora_mysql.sql.plan_cache import digits
-from aurora_mysql.sql.query import aggregates, operators, types, wide_decimals
+from aurora_mysql.sql.query import aggregates, literals, operators, types
 from aurora_mysql.sql.query.builder import Builder
 from aurora_mysql.sql.query.casts import cast
 from aurora_mysql.sql.query.collation_mix import check_mix
 from aurora_mysql.sql.query.expression import (
     Ex,
-    blob_literal,
     boolean,
-    integer,
     is_ci,
     may_be_padded,
     number,
@@ -200,71 +194,6 @@ class Translator:
         raise mysql_error(
             1055, owner.item_number or 1, f"{place if place == 'SELECT list' else place + ' clause'}", full
         )
-
-    # --- literals --------------------------------------------------------------------------------------------
-
-    def literal(self, node: exp.Literal, _: Scope) -> Ex:
-        index = node.meta.get("param")
-        raw = node.this
-        if self.b.baking and index is not None:
-            self.b.pc.baked.add(index)
-        if node.is_string:
-            if index is None or self.b.baking:
-                return Ex(text_literal(raw), types.STRING, lit=index, value=raw)
-            return Ex(f"CAST({self.b.param(index)} AS VARCHAR)", types.STRING, lit=index, value=raw, bind=self.b.param)
-        if raw.isdigit():
-            value = int(raw)
-            if value < 2**63:
-                if index is None or self.b.baking:
-                    return Ex(f"CAST({value} AS BIGINT)", T("int", precision=len(raw)), lit=index, value=value)
-                return Ex(f"CAST({self.b.param(index)} AS BIGINT)", types.INT, lit=index, value=value)
-            if index is not None:
-                self.b.pc.baked.add(index)
-            if value < 2**64:
-                return Ex(f"CAST({value} AS UBIGINT)", types.UINT, lit=index, value=value)
-            if len(raw) <= types.MAX_DIGITS:
-                return Ex(f"CAST({value} AS DECIMAL({len(raw)},0))", types.decimal(len(raw), 0), lit=index, value=value)
-            if len(raw.lstrip("0")) <= MOST_DIGITS:
-                return wide_decimals.literal(raw)
-            return Ex(f"CAST({raw} AS DOUBLE)", types.DOUBLE, lit=index, value=float(value))
-        if index is not None:
-            self.b.pc.baked.add(index)
-        if "e" in raw.lower():
-            return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
-        whole, _, fraction = raw.partition(".")
-        digits = len(whole.lstrip("0")) + len(fraction)
-        if types.MAX_DIGITS < digits <= MOST_DIGITS + len(fraction[SCALE:]):
-            return wide_decimals.literal(raw)
-        if digits > types.MAX_DIGITS:
-            return Ex(f"CAST('{raw}' AS DOUBLE)", types.DOUBLE, value=float(raw))
-        t = types.decimal(max(digits, 1), len(fraction))
-        return Ex(f"CAST('{raw}' AS {types.duckdb_type(t)})", t, value=raw)
-
-    def hex_string(self, node: exp.HexString, _: Scope) -> Ex:
-        self.b.bake(node)
-        digits = node.this
-        data = bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
-        return Ex(blob_literal(data), types.BINARY, value=data)
-
-    def bit_string(self, node: exp.BitString, _: Scope) -> Ex:
-        self.b.bake(node)
-        value = int(node.this or "0", 2)
-        data = value.to_bytes(max(1, (len(node.this) + 7) // 8), "big")
-        return Ex(blob_literal(data), types.BINARY, value=data)
-
-    def introducer(self, node: exp.Introducer, scope: Scope) -> Ex:
-        e = self.expr(node.expression, scope)
-        if str(node.this).lower().lstrip("_") == "binary":
-            return Ex(f"encode({e.sql})" if e.t.kind == "string" else e.sql, types.BINARY)
-        if e.t.kind == "binary":
-            return Ex(f"my_btext({e.sql})", types.STRING)
-        return e
-
-    def null(self, _: exp.Null, __: Scope) -> Ex:
-        return Ex("NULL", types.NULL, value=None)
-
-    def true_false(self, node: exp.Boolean, _: Scope) -> Ex:
-        return Ex("TRUE" if node.this else "FALSE", types.BOOL)
 
     # --- structure -------------------------------------------------------------------------------------------
 
@@ -491,7 +420,7 @@ class Translator:
         kind = str(target.this.value if hasattr(target.this, "value") else target.this)
         if node.meta.get(TYPED_LITERAL):
             self.b.bake(inner)
-            return _typed_literal(kind, str(inner.this))
+            return literals.typed_literal(kind, str(inner.this))
         self.b.bake(target)
         return cast(self, self.expr(inner, scope), target)
 
@@ -543,7 +472,7 @@ class Translator:
         return self.selects.exists(unwrap(node.this), scope)
 
     def parameter(self, node: exp.Parameter, _: Scope) -> Ex:
-        return user_variable(self, node.name)
+        return literals.user_variable(self, node.name)
 
     def system_variable(self, node: exp.SessionParameter, _: Scope) -> Ex:
         return NODE_FUNCTIONS["system_variable"](self, node, _)
@@ -555,56 +484,6 @@ class Translator:
         self.b.cacheable = False
         e = self.expr(node.expression, scope)
         return Ex(e.sql, e.t.plain(), collated=e.collated)
-
-
-def _typed_literal(kind: str, text: str) -> Ex:
-    """DATE'...', TIME'...' or TIMESTAMP'...'. Raises 1525 when it is none."""
-    digits = fraction_digits(text)
-    if kind == "TIME":
-        value, whole = read_time(text)
-        if value is None or not whole:
-            raise mysql_error(1525, "TIME", text)
-        return Ex(f"to_microseconds({value // dt.timedelta(microseconds=1)})", types.time(digits))
-    moment, whole = read_datetime(text)
-    if moment is None or not whole or (kind == "DATE" and moment.time() != dt.time(0)):
-        raise mysql_error(1525, "DATE" if kind == "DATE" else "DATETIME", text)
-    if kind == "DATE":
-        return Ex(f"CAST('{moment.date().isoformat()}' AS DATE)", types.DATE)
-    return Ex(f"CAST('{moment.isoformat(' ')}' AS TIMESTAMP)", types.datetime(digits))
-
-
-def user_variable(tr: Translator, name: str) -> Ex:
-    """@name: its type is that of its present value, so the plan is not kept."""
-    b = tr.b
-    b.cacheable = False
-    value = b.pc.ctx.user_variables.get(name.lower())
-    key = name.lower()
-    return value_ex(b, value, lambda ctx, tx: ctx.user_variables.get(key))
-
-
-def value_ex(b: Builder, value: Any, source: Any) -> Ex:
-    """A bound Python value of known type."""
-    if value is None:
-        return Ex("NULL", types.NULL, value=None)
-    if isinstance(value, bool | int):
-        t = types.INT if value < 2**63 else types.UINT
-    elif isinstance(value, Decimal):
-        _, digits, exponent = value.as_tuple()
-        scale = max(0, -int(exponent))
-        t = types.decimal(max(len(digits), scale), scale)
-    elif isinstance(value, float):
-        t = types.DOUBLE
-    elif isinstance(value, bytes):
-        t = types.BINARY
-    elif isinstance(value, dt.datetime):
-        t = types.datetime(6 if value.microsecond else 0)
-    elif isinstance(value, dt.date):
-        t = types.DATE
-    elif isinstance(value, dt.timedelta):
-        t = types.time(6 if value.microseconds else 0)
-    else:
-        t = types.STRING
-    return Ex(f"CAST({b.param(source)} AS {types.duckdb_type(t)})", t)
 
 
 def row_items(node: exp.Expression) -> list[exp.Expression] | None:
@@ -631,13 +510,13 @@ Handler = Callable[[Any, Any, Scope], Ex]
 
 _HANDLERS: dict[type, Handler] = {
     exp.Column: Translator.column,
-    exp.Literal: Translator.literal,
-    exp.HexString: Translator.hex_string,
-    exp.BitString: Translator.bit_string,
-    exp.Introducer: Translator.introducer,
+    exp.Literal: literals.literal,
+    exp.HexString: literals.hex_string,
+    exp.BitString: literals.bit_string,
+    exp.Introducer: literals.introducer,
     exp.National: lambda tr, node, scope: Ex(text_literal(node.name), types.STRING, value=node.name),
-    exp.Null: Translator.null,
-    exp.Boolean: Translator.true_false,
+    exp.Null: literals.null,
+    exp.Boolean: literals.true_false,
     exp.Paren: Translator.paren,
     exp.Alias: Translator.alias,
     exp.And: Translator.connector,
@@ -697,4 +576,4 @@ _HANDLERS: dict[type, Handler] = {
 for _comparison in _COMPARISONS:
     _HANDLERS[_comparison] = Translator.compare
 
-__all__ = ["Translator", "integer", "parse_time", "row_items", "unwrap", "user_variable", "value_ex"]
+__all__ = ["Translator", "row_items", "unwrap"]
