@@ -135,6 +135,11 @@ def _status(options: argparse.Namespace) -> int:
     volume = document["volume"]
     if volume is not None:
         print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
+        usage = volume["usage"]
+        print(
+            f"  size            {usage['used_bytes']} bytes in {usage['groups']} groups, "
+            f"{usage['left_bytes']} left of {usage['max_bytes']}"
+        )
         for copy in volume["copies"]:
             filled = "" if copy["filled_percent"] == 100 else f" ({copy['filled_percent']:g}% filled)"
             print(f"  copy {copy['id']} {copy['az']}  {copy['state']}{filled}  SCL {copy['scl']}  {copy['path']}")

@@ -57,6 +57,8 @@ class ClusterConfig:
     connect_timeout_s: float = 10.0
     secure_file_dir: str = ""
     segment_bytes: int = 16 << 20
+    group_bytes: int = 10 << 30
+    max_volume_bytes: int = 128 << 40
     commit_timeout_s: float = 10.0
     checkpoint_interval_s: float = 300.0
     scrub_interval_s: float = 600.0
@@ -126,6 +128,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "volume": {
         "segment_bytes": "segment_bytes",
+        "group_bytes": "group_bytes",
+        "max_bytes": "max_volume_bytes",
         "commit_timeout_s": "commit_timeout_s",
         "checkpoint_interval_s": "checkpoint_interval_s",
         "scrub_interval_s": "scrub_interval_s",
@@ -174,6 +178,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_allowed_packet_bytes": (1024, 1 << 30),
     "connect_timeout_s": (1, 3600),
     "segment_bytes": (1 << 20, 1 << 30),
+    "group_bytes": (1 << 20, 1 << 47),
+    "max_volume_bytes": (16 << 20, 1 << 47),
     "commit_timeout_s": (0.1, 3600),
     "checkpoint_interval_s": (1, 86_400),
     "scrub_interval_s": (0.1, 30 * 86_400),
@@ -301,6 +307,8 @@ def check(config: ClusterConfig) -> None:
         raise ConfigError("require_secure_transport needs tls enabled")
     if config.port and (config.host, config.port) == (config.reader_host, config.reader_port):
         raise ConfigError(f"the cluster and the reader endpoint are both {config.host}:{config.port}")
+    if config.max_volume_bytes < config.group_bytes:
+        raise ConfigError(f"max_bytes is {config.max_volume_bytes}, less than one group of {config.group_bytes} bytes")
     ids = [spec.id for spec in config.instances]
     for spec in config.instances:
         if not spec.id.replace("-", "").replace("_", "").isalnum() or len(spec.id) > 60:

@@ -43,6 +43,7 @@ from aurora_mysql.storage.layout import VolumeOptions, default_layout
 from aurora_mysql.storage.reader import VolumeReader
 from aurora_mysql.storage.retention import Retention, floor_of_log
 from aurora_mysql.storage.volume import Volume
+from aurora_mysql.storage.volume_size import VolumeLimits
 from aurora_mysql.storage.write_ring import WriteRing
 from replicas import topology
 from replicas.checkpointer import Checkpointer
@@ -290,6 +291,7 @@ class Instance:
             "lag_ms": self._lag_ms(),
             "epoch": volume.epoch if volume is not None else 0,
             "stream_port": self.stream_port,
+            "checkpoint_wanted": volume is not None and volume.wants_checkpoint,
         }
 
     def _lag_ms(self) -> float | None:
@@ -310,7 +312,7 @@ class Instance:
         if op == "checkpoint":
             return await self._checkpoint()
         if op == "collect":  # not under the lock: slow disks must not hold up a change of roles
-            return await self._collect(int(args["below_lsn"]))
+            return await self._collect(int(args["below_lsn"]), int(args["data_bytes"]))
         if op == "backtrack":
             self.backtracking.start(str(args["to"]))
             return True
@@ -354,6 +356,7 @@ class Instance:
                         segment_bytes=self.config.segment_bytes,
                         scrub_interval_s=self.config.scrub_interval_s,
                         scrub_bytes_per_s=self.config.scrub_bytes_per_s,
+                        limits=VolumeLimits(self.config.group_bytes, self.config.max_volume_bytes),
                     ),
                     disk=FaultyDisk(LocalDisk(self._ring), self.disk_faults),
                     cipher=self._cipher,
@@ -362,6 +365,7 @@ class Instance:
                 self.stream = RedoStreamServer(
                     self.directory.token(), epoch=self.volume.epoch, vdl=engine.visible_lsn, topology=self._topology
                 )
+                await self._measure(self.volume, await self._data_bytes())
                 engine.on_durable = self._publish
                 self.stream_port = await self.stream.start()
                 await self._create_administrator()
@@ -435,20 +439,32 @@ class Instance:
             self.receiver.follow(port, 0 if writer is None else int(writer["epoch"]))
         return True
 
-    async def _checkpoint(self) -> int:
-        """Publish this instance's file as a checkpoint; returns the LSN above which redo must be kept."""
+    async def _checkpoint(self) -> dict[str, int]:
+        """Publish this instance's file as a checkpoint; tells above which LSN redo must be kept, and what the file's
+        content takes."""
         if self._checkpointer is None:
             raise ControlError(f"{self.spec.id} is starting")
-        return await self._checkpointer.take()
+        kept_lsn = await self._checkpointer.take()
+        return {"kept_lsn": kept_lsn, "data_bytes": await self._data_bytes()}
 
-    async def _collect(self, below_lsn: int) -> bool:
+    async def _data_bytes(self) -> int:
+        engine = self.engine
+        return await asyncio.get_running_loop().run_in_executor(engine.executor, engine.duck.used_bytes)
+
+    async def _collect(self, below_lsn: int, data_bytes: int) -> bool:
         volume, stream = self.volume, self.stream
         if volume is None or stream is None:
             raise ControlError("not the writer")
         # A connected reader may have to go back to the log from where it is.
         below_lsn = min([below_lsn, *(f.visible_lsn + 1 for f in stream.followers.values())])
         await asyncio.to_thread(volume.collect, below_lsn)
+        await self._measure(volume, data_bytes)
         return True
+
+    async def _measure(self, volume: Volume, data_bytes: int) -> None:
+        """Tell the volume how large the database was at the newest checkpoint."""
+        newest_lsn = await asyncio.to_thread(self.checkpoints.newest_lsn)
+        await asyncio.to_thread(volume.measure, data_bytes, newest_lsn)
 
 
 def _extent(reader: VolumeReader) -> tuple[int, int]:

@@ -34,6 +34,8 @@ TICK_S = 0.05
 GATHER_S = 3.0
 PROMOTE_TIMEOUT_S = 60.0
 CHECKPOINT_TIMEOUT_S = 600.0
+#: Between two checkpoints when the volume's ceiling is near.
+_URGENT_CHECKPOINT_S = 5.0
 INSTANCE_MODULE = "aurora_mysql.cluster.instance_main"
 
 
@@ -204,7 +206,10 @@ class Supervisor:
         await self._assign()
         if self._writer() is not None and not self.ready.is_set() and all(m.available for m in self.members.values()):
             self.ready.set()
-        due = now_s - self._last_checkpoint_s >= self.config.checkpoint_interval_s
+        interval_s = self.config.checkpoint_interval_s
+        if writer is not None and writer.beat.get("checkpoint_wanted"):
+            interval_s = min(interval_s, _URGENT_CHECKPOINT_S)
+        due = now_s - self._last_checkpoint_s >= interval_s
         if due and (self._checkpointing is None or self._checkpointing.done()):
             self._last_checkpoint_s = now_s
             self._checkpointing = asyncio.create_task(self._checkpoint())
@@ -281,8 +286,9 @@ class Supervisor:
         if writer is None or worker is None or worker.control is None or writer.control is None:
             return
         try:
-            lsn = await worker.control.call("checkpoint", timeout_s=CHECKPOINT_TIMEOUT_S)
-            await writer.control.call("collect", timeout_s=CHECKPOINT_TIMEOUT_S, below_lsn=lsn + 1)
+            taken = await worker.control.call("checkpoint", timeout_s=CHECKPOINT_TIMEOUT_S)
+            needs = {"below_lsn": taken["kept_lsn"] + 1, "data_bytes": taken["data_bytes"]}
+            await writer.control.call("collect", timeout_s=CHECKPOINT_TIMEOUT_S, **needs)
         except ControlError as error:
             log.warning("checkpoint by %s failed: %s", worker.id, error)
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aurora_mysql.errors import mysql_error
@@ -71,8 +72,11 @@ class InstanceView:
         return topology.with_own_row(rows, own)
 
     def status_counters(self) -> Mapping[str, Any]:
-        lag = self._instance.lag.summary()
+        lag, volume = self._instance.lag.summary(), self._instance.volume
+        usage = None if volume is None else volume.usage
         return {
+            **({} if usage is None else {"Aurora_volume_bytes_used": usage.used_bytes}),
+            **({} if usage is None else {"Aurora_volume_bytes_left_total": usage.left_bytes}),
             "Aurora_replica_lag_samples": lag.samples,
             "Aurora_replica_lag_p50": round(lag.p50_ms, 3),
             "Aurora_replica_lag_p99": round(lag.p99_ms, 3),
@@ -127,13 +131,26 @@ class InstanceView:
         self._instance.disk_faults.add([copy.path for copy in chosen], percent, seconds, delay_ms=delay_ms)
 
 
+def _free_bytes(directory: Path) -> int | None:
+    """What its file system has left; None when that can't be told."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
 def volume_document(status: VolumeStatus) -> dict[str, Any]:
     """The `volume` object of `aurora-mysql status`."""
-    copies = [{**dataclasses.asdict(copy), "path": str(copy.path)} for copy in status.copies]
+    copies = [
+        {**dataclasses.asdict(copy), "path": str(copy.path), "free_bytes": _free_bytes(copy.path)}
+        for copy in status.copies
+    ]
     return {
         "vdl": status.vdl,
         "epoch": status.epoch,
         "size_bytes": status.size_bytes,
+        "usage": dataclasses.asdict(status.usage),
         "copies": copies,
         "scrub": dataclasses.asdict(status.scrub),
         "membership": {"number": status.membership, "change": status.change},

@@ -38,6 +38,9 @@ class WritableVolume(Protocol):
     @property
     def vdl(self) -> int: ...
 
+    @property
+    def may_grow(self) -> bool: ...
+
     def append_group(self, commits: Sequence[Sequence[bytes]]) -> list[int]: ...
 
 
@@ -130,12 +133,14 @@ class CommitLog:
         (lock release), whether or not the caller still waits.
 
         Raises:
-            MySQLError: 1836 when fenced (not written), 1114 when the volume is full (not written), 1180 when the
-                write quorum stayed away for the commit timeout. In the last case nothing was written if the quorum
-                was already gone at the call; otherwise the outcome is decided when the copies return, and the
-                message says so.
+            MySQLError: 1836 when fenced (not written), 1114 when disks are full, or rows are written to a volume that
+                is as large as it may be (not written), 1180 when the write quorum stayed away for the commit timeout.
+                In the last case nothing was written if the quorum was already gone at the call; otherwise the outcome
+                is decided when the copies return, and the message says so.
         """
         try:
+            if not self._volume.may_grow and _adds_rows(commit):
+                raise mysql_error(1114, "volume")
             changes = None
             if is_large(commit):
                 changes = await self._loop.run_in_executor(None, encode_changes, commit.changes)
@@ -154,8 +159,8 @@ class CommitLog:
 
     @property
     def takes_at_once(self) -> bool:
-        """Whether :meth:`submit` may be called: there is a write quorum, and no newer epoch."""
-        return self._fenced is None and self._writable.is_set()
+        """Whether :meth:`submit` may be called: there is a write quorum and room for rows, and no newer epoch."""
+        return self._fenced is None and self._writable.is_set() and self._volume.may_grow
 
     def submit(self, commit: Commit, finish: Callable[[], None] | None, done: Done) -> None:
         """As :meth:`commit`, for a commit that is not large while :attr:`takes_at_once`; it never waits.
@@ -256,6 +261,10 @@ class CommitLog:
         # All locks are free before a client's next command may run.
         for item in done:
             item.tell(None)
+
+
+def _adds_rows(commit: Commit) -> bool:
+    return any(change.upserts for change in commit.changes)
 
 
 def is_large(commit: Commit) -> bool:

@@ -113,6 +113,17 @@ class Materialisation:
             self.give_back(cursor)
         return {str(name): int(size) for name, size in rows}
 
+    def used_bytes(self) -> int:
+        """What the file's content takes as of its last checkpoint; blocks that are free again don't count."""
+        cursor = self.borrow()
+        try:
+            rows = cursor.execute(
+                "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = 'vol'"
+            ).fetchall()
+        finally:
+            self.give_back(cursor)
+        return int(rows[0][0])
+
     def put_catalog(self, catalog: Catalog) -> None:
         self.put_meta("catalog", encode_catalog(catalog))
 

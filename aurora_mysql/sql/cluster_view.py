@@ -39,7 +39,8 @@ class ClusterView(Protocol):
         ...
 
     def status_counters(self) -> Mapping[str, Any]:
-        """What SHOW GLOBAL STATUS adds: a reader's measured lag (ms) as Aurora_replica_lag_{samples,p50,p99,max}."""
+        """What SHOW GLOBAL STATUS adds: a reader's measured lag (ms) as Aurora_replica_lag_{samples,p50,p99,max}; on
+        the writer Aurora_volume_bytes_used and Aurora_volume_bytes_left_total."""
         ...
 
     def reset_status(self) -> None:

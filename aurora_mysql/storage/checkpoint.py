@@ -95,6 +95,16 @@ class CheckpointStore:
         """Every readable checkpoint of this cluster, newest first."""
         return sorted(self._listed(_CHECKPOINTS, self.cluster_id).values(), key=lambda c: c.lsn, reverse=True)
 
+    def newest_lsn(self) -> int:
+        """LSN of the newest checkpoint, going by names alone; 0 without any."""
+        lsns = [0]
+        for place in self._places:
+            try:
+                lsns += [int(stem) for where in place.names(_CHECKPOINTS) if (stem := _name_of(where)).isdigit()]
+            except OSError as error:
+                log.warning("%s not listed in %s: %s", _CHECKPOINTS, place, error)
+        return max(lsns)
+
     def oldest_lsn(self) -> int:
         """The LSN above which redo is needed by a kept checkpoint or a running command. 0 while fewer than two
         checkpoints are kept, so that the log alone stays enough until there is something to fall back on."""

@@ -213,6 +213,11 @@ class CopyWriter:
         lacked = max(1, self._owner.target_lsn - self._fill_from)
         return round(min(100.0, 100 * max(0, self.scl - self._fill_from) / lacked), 1)
 
+    @property
+    def unused_bytes(self) -> int:
+        """What is left of the segment that is written."""
+        return max(0, self._size - self._at)
+
     def retire(self) -> None:
         """The copy takes part no more. Any thread may call it, the copy's own as well."""
         self._stop = True

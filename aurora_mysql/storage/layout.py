@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from aurora_mysql.storage.volume_size import VolumeLimits, VolumeSize
+
 CopyState = Literal["ok", "behind", "repairing", "missing", "full", "corrupt"]
 
 
@@ -67,6 +69,7 @@ class VolumeOptions:
     scrub_bytes_per_s: int = 16 << 20
     seal_aside_bytes: int = 64 << 10
     hold_bytes: int = 1 << 30
+    limits: VolumeLimits = field(default_factory=VolumeLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,8 @@ class ScrubStatus:
 
 @dataclass(frozen=True, slots=True)
 class VolumeStatus:
-    """The volume as `status` shows it; `size_bytes` is the log once (the largest copy), `membership` counts the changes
-    of the copies, and `change` tells of the one under way."""
+    """The volume as `status` shows it; `size_bytes` is the log once (the largest copy), `usage` the database against
+    its ceiling; `membership` counts the changes of the copies, and `change` tells of the one under way."""
 
     vdl: int
     epoch: int
@@ -119,6 +122,7 @@ class VolumeStatus:
     scrub: ScrubStatus = field(default_factory=ScrubStatus)
     membership: int = 0
     change: str = ""
+    usage: VolumeSize = field(default_factory=VolumeSize)
 
 
 OnVdl = Callable[[int], None]

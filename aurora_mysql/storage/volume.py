@@ -32,6 +32,7 @@ from aurora_mysql.storage.peers import Peers
 from aurora_mysql.storage.quorum import QuorumTracker
 from aurora_mysql.storage.runtime import THREADS, Runtime
 from aurora_mysql.storage.scrubber import Scrubber
+from aurora_mysql.storage.volume_size import SizeMeter, VolumeSize, redo_above
 from aurora_mysql.storage.whereabouts import Whereabouts, WhereaboutsFile
 
 __all__ = ["Volume", "create_volume"]
@@ -76,6 +77,7 @@ class Volume:
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._packed_lsn = decision.vdl
         self._cuts = Cuts()
+        self._meter = SizeMeter(options.limits)
         self._retained: deque[Batch] = deque()
         self._held_bytes = 0
         self._fenced = ""
@@ -215,6 +217,7 @@ class Volume:
                     self._waiting.append((bytes(part), False))
                 self._waiting.append((bytes(parts[-1]), True))
                 self._held_bytes += size
+                self._meter.used_bytes += size
                 self._next_lsn += len(parts)
                 lsns.append(self._next_lsn - 1)
             if not self._retained:
@@ -284,7 +287,43 @@ class Volume:
             self._scrubber.status(),
             members.number,
             "" if members.other is None else members.describe(),
+            self._meter.now(),
         )
+
+    @property
+    def usage(self) -> VolumeSize:
+        """The database against its ceiling, now."""
+        return self._meter.now()
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether commits may write rows: the volume has not reached its ceiling."""
+        return self._meter.may_grow
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        return self._meter.wants_checkpoint
+
+    def measure(self, data_bytes: int, checkpoint_lsn: int) -> None:
+        """The database without its redo takes `data_bytes`; the redo above `checkpoint_lsn` counts as well."""
+        for writer in self._writers.values():
+            if writer.live:
+                try:
+                    sizes = writer.copy.segment_sizes(self.history)
+                except OSError as error:
+                    log.warning("copy %d can't be measured: %s", writer.id, error)
+                    continue
+                begun = [(start_lsn, size) for start_lsn, size in sizes if start_lsn <= writer.scl]
+                redo_bytes = max(0, redo_above(begun, checkpoint_lsn) - writer.unused_bytes)
+                with self._lock:
+                    before, could_grow = self._meter.now().groups, self._meter.may_grow
+                    self._meter.measured(data_bytes, redo_bytes)
+                    usage, may_grow = self._meter.now(), self._meter.may_grow
+                if usage.groups != before:
+                    log.info("the volume has %d protection groups, %d bytes used", usage.groups, usage.used_bytes)
+                if could_grow != may_grow:
+                    log.warning("the volume can%s grow, %d bytes used", "" if may_grow else "not", usage.used_bytes)
+                return
 
     def collect(self, below_lsn: int) -> None:
         """Drop whole segments that end below `below_lsn` (never above the VDL), but those that a copy still needs which

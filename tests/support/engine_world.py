@@ -52,6 +52,7 @@ class MemoryVolume:
     """LSNs without a disk. While `holding`, nothing becomes durable until :meth:`let_go`."""
 
     epoch = 1
+    may_grow = True
 
     def __init__(self) -> None:
         self.vdl = 0

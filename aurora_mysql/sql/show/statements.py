@@ -205,6 +205,8 @@ def _volume_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
         found: list[Row] = [("Disks", str(len(copies))), ("Nodes", str(len(azs)))]
         for number, copy in enumerate(copies):
             found.append((f"Disk_{number}", str(copy.get("state", ""))))
+        for name, value in ({} if status is None else status.get("usage", {})).items():
+            found.append((f"Volume_{name}", str(value)))
         return found
 
     return ShowPlan(pc.services, ["Variable_name", ("Value", text(1024))], rows)
