@@ -12,8 +12,6 @@ from aurora_mysql.storage.checkpoint import CheckpointStore
 
 log = logging.getLogger(__name__)
 
-_SCRUB_EVERY = 12
-
 
 class Checkpointer:
     """Takes checkpoints of `engine` on request, one at a time; reads and writes go on meanwhile."""
@@ -22,12 +20,9 @@ class Checkpointer:
         self._engine = engine
         self._store = store
         self._lock = asyncio.Lock()
-        self._taken = 0
 
     async def take(self) -> int:
         """Publish a checkpoint at the visible LSN, unless the newest one is that already.
-
-        Every twelfth call also checks and repairs the chunks of all kept checkpoints.
 
         Returns:
             The LSN of the oldest checkpoint kept (0: keep the whole log). Redo above it must stay.
@@ -39,9 +34,6 @@ class Checkpointer:
             newest = await asyncio.to_thread(lambda: next(iter(self._store.all()), None))
             if newest is None or newest.lsn < self._engine.visible_lsn:
                 await self._publish()
-            self._taken += 1
-            if self._taken % _SCRUB_EVERY == 0:
-                await asyncio.to_thread(self._store.scrub)
             return await asyncio.to_thread(self._store.oldest_lsn)
 
     async def _publish(self) -> None:

@@ -148,6 +148,9 @@ def _status(options: argparse.Namespace) -> int:
         scrub = volume["scrub"]
         now = f"checking copy {scrub['copy']}" if scrub["copy"] else "resting"
         print(f"  scrubbing       {now}, {scrub['rounds']} rounds, {scrub['damaged']} copies found damaged")
+        chunks = volume["chunk_scrub"]
+        found = f"{chunks['repaired']} repaired, {chunks['lost']} whole nowhere"
+        print(f"  chunks          {chunks['rounds']} rounds, {chunks['checked_bytes']} bytes checked, {found}")
     backup = document["backup"]
     if backup is not None:
         window = backup["backtrack"]

@@ -37,6 +37,7 @@ from aurora_mysql.sql.functions import bootstrap
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.storage.checkpoint import CheckpointStore
+from aurora_mysql.storage.chunk_scrubber import ChunkScrubber
 from aurora_mysql.storage.disk import LocalDisk
 from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
 from aurora_mysql.storage.layout import VolumeOptions, default_layout
@@ -84,6 +85,7 @@ class Instance:
         self.lag = LagMeter()
         self.volume: Volume | None = None
         self._ring: WriteRing | None = None
+        self.chunk_scrubber: ChunkScrubber | None = None
         self.disk_faults = FaultBoard()
         self.stream: RedoStreamServer | None = None
         self.stream_port = 0
@@ -269,6 +271,9 @@ class Instance:
         if volume is not None:
             await asyncio.to_thread(volume.close)
         self._close_ring()
+        scrubber, self.chunk_scrubber = self.chunk_scrubber, None
+        if scrubber is not None:
+            await asyncio.to_thread(scrubber.stop)
         if stream is not None:
             await stream.stop()
 
@@ -374,6 +379,12 @@ class Instance:
                 self._close_ring()
                 raise
             self._status = "available"
+            self.chunk_scrubber = ChunkScrubber(
+                self.checkpoints,
+                interval_s=self.config.scrub_interval_s,
+                bytes_per_s=self.config.scrub_bytes_per_s,
+            )
+            self.chunk_scrubber.start()
             if self._scheduler is not None:
                 self._scheduler.start()
             log.info("writer of epoch %d from LSN %d", self.volume.epoch, engine.visible_lsn)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.cluster_view import ReplicaStatus
 from aurora_mysql.sql.context import SessionContext
+from aurora_mysql.storage.chunk_scrubber import ChunkScrubStatus
 from aurora_mysql.storage.layout import VolumeStatus
 from replicas import topology
 
@@ -91,7 +92,9 @@ class InstanceView:
 
     def volume_status(self) -> Mapping[str, Any] | None:
         volume = self._instance.volume
-        return None if volume is None else volume_document(volume.status())
+        scrubber = self._instance.chunk_scrubber
+        chunks = ChunkScrubStatus() if scrubber is None else scrubber.status()
+        return None if volume is None else volume_document(volume.status(), chunks)
 
     def crash(self) -> None:
         log.error("ALTER SYSTEM CRASH: this instance ends now")
@@ -140,7 +143,7 @@ def _free_bytes(directory: Path) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-def volume_document(status: VolumeStatus) -> dict[str, Any]:
+def volume_document(status: VolumeStatus, chunks: ChunkScrubStatus) -> dict[str, Any]:
     """The `volume` object of `aurora-mysql status`."""
     copies = [
         {**dataclasses.asdict(copy), "path": str(copy.path), "free_bytes": _free_bytes(copy.path)}
@@ -153,5 +156,6 @@ def volume_document(status: VolumeStatus) -> dict[str, Any]:
         "usage": dataclasses.asdict(status.usage),
         "copies": copies,
         "scrub": dataclasses.asdict(status.scrub),
+        "chunk_scrub": dataclasses.asdict(chunks),
         "membership": {"number": status.membership, "change": status.change},
     }

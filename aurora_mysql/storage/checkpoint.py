@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import heapq
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.chunk_codec import ChunkCodec, chunks_with
-from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore
+from aurora_mysql.storage.chunks import CHUNK_BYTES, ZONE_QUORUM, ChunkStore, ChunkTally
 from aurora_mysql.storage.database_file import Counted, read_pieces, write_pieces
 from aurora_mysql.storage.manifest import Checkpoint, encode_manifest, read_manifest
 from aurora_mysql.storage.medium import ChunkMedium
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _CHECKPOINTS = "checkpoints"
 _SNAPSHOTS = "snapshots"
+_CHUNKS_AT_ONCE = 64
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 
 
@@ -165,13 +167,34 @@ class CheckpointStore:
 
     def scrub(self) -> list[str]:
         """Check and repair every chunk of checkpoints and snapshots in every place; returns those that are lost."""
+        tally = ChunkTally()
+        after = self.scrub_part("", _CHUNKS_AT_ONCE, tally)
+        while after:
+            after = self.scrub_part(after, _CHUNKS_AT_ONCE, tally)
+        return tally.lost
+
+    def scrub_part(self, after: str, count: int, tally: ChunkTally) -> str:
+        """Check and repair the next `count` chunks of checkpoints and snapshots in every place, by name after `after`.
+        The first part of a round (`after` is empty) restores manifests as well. Between two parts anything may come
+        and go.
+
+        Returns:
+            Where to go on; empty at the end of the round.
+
+        Raises:
+            StorageError: no place can be read.
+        """
         with self._alone():
             kept, snapshots = self.all(), self.snapshots()
-            for checkpoint in kept:
-                self._write(_CHECKPOINTS, f"{checkpoint.lsn:020d}", checkpoint)
-            for snapshot in snapshots:
-                self._write(_SNAPSHOTS, snapshot.name, snapshot)
-            return self.chunks.scrub(name for state in (*kept, *snapshots) for name in state.all_chunks)
+            if not after:
+                for checkpoint in kept:
+                    self._write(_CHECKPOINTS, f"{checkpoint.lsn:020d}", checkpoint)
+                for snapshot in snapshots:
+                    self._write(_SNAPSHOTS, snapshot.name, snapshot)
+            wanted = {name for state in (*kept, *snapshots) for name in state.all_chunks if name > after}
+            names = heapq.nsmallest(count, wanted)
+            self.chunks.scrub(names, tally)
+            return names[-1] if len(names) < len(wanted) else ""
 
     def adopt(self, checkpoint: Checkpoint) -> None:
         """Make a state whose chunks are already here a checkpoint of this cluster."""

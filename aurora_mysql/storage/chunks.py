@@ -12,13 +12,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aurora_mysql.errors import StorageError
 from aurora_mysql.storage.chunk_codec import CHUNK_BYTES, PLAIN_CHUNKS, ChunkCodec, is_intact
 from aurora_mysql.storage.places import Place
 
-__all__ = ["CHUNK_BYTES", "ZONE_QUORUM", "ChunkStore"]
+__all__ = ["CHUNK_BYTES", "ZONE_QUORUM", "ChunkStore", "ChunkTally"]
 log = logging.getLogger(__name__)
 
 #: Zones that must hold a chunk or a manifest before it counts (of a store with one place, that one).
@@ -28,6 +29,15 @@ _DIRECTORY = "chunks"
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class ChunkTally:
+    """What a check of chunks has read and found: copies that were repaired, chunks that are whole nowhere."""
+
+    checked_bytes: int = 0
+    repaired: int = 0
+    lost: list[str] = field(default_factory=list)
 
 
 class ChunkStore:
@@ -159,17 +169,20 @@ class ChunkStore:
             return found
         raise StorageError(f"chunk {name} is whole in no place")
 
-    def scrub(self, names: Iterable[str]) -> list[str]:
-        """Check every place's copy of `names` and repair what is bad; returns those that are whole nowhere.
+    def scrub(self, names: Iterable[str], tally: ChunkTally | None = None) -> list[str]:
+        """Check every place's copy of `names` and repair what is bad; returns those that are whole nowhere. `tally` is
+        added to.
 
         Of these the bad copies are removed, so that the next put writes them anew.
         """
+        tally = ChunkTally() if tally is None else tally
         lost: list[str] = []
         for name in dict.fromkeys(names):
             whole: bytes | None = None
             bad: list[Place] = []
             for place in self._places:
                 packed = _read(place, name)
+                tally.checked_bytes += len(packed or b"")
                 if packed is not None and is_intact(packed, name):
                     whole = packed
                 else:
@@ -177,11 +190,13 @@ class ChunkStore:
             for place in bad:
                 if whole is not None:
                     _repair(place, name, whole)
+                    tally.repaired += 1
                 else:
                     _remove(place, name)
             if whole is None:
                 log.error("chunk %s is whole in no place", name)
                 lost.append(name)
+        tally.lost += lost
         return lost
 
     def keep_only(self, names: Iterable[str]) -> int:
