@@ -149,18 +149,19 @@ class Drill:
         """One byte in each of two copies, wherever there are records."""
 
         def flip() -> None:
+            left = {2: "az-a", 5: "az-c"}
+            before = {copy: self._losses(copy) for copy in left}
             for _ in range(5):
-                before = self._damaged()
-                healed = [self._flip(self._copy(*where)) for where in (("az-a", "copy-2"), ("az-c", "copy-5"))]
-
-                def settled(before: int = before, healed: list[Callable[[], bool]] = healed) -> bool:
-                    left = sum(not each() for each in healed)
-                    return self._damaged() >= before + left
-
-                wait_for(settled, self._deadline_s, "the damage to be found")
-                if self._damaged() >= before + 2:
+                healed = {copy: self._flip(self._copy(az, f"copy-{copy}")) for copy, az in left.items()}
+                wait_for(
+                    lambda healed=healed: all(self._losses(n) > before[n] or gone() for n, gone in healed.items()),  # type: ignore[misc]
+                    self._deadline_s,
+                    "the damage to be found",
+                )
+                left = {copy: az for copy, az in left.items() if self._losses(copy) == before[copy]}
+                if not left:
                     return
-            raise AssertionError("the damage is never found")
+            raise AssertionError(f"the damage of {left} is never found")
 
         return self._phase("bytes flipped in two", flip)
 
@@ -307,8 +308,9 @@ class Drill:
     def _states(self) -> list[str]:
         return [copy["state"] for copy in self._volume()["copies"]]
 
-    def _damaged(self) -> int:
-        return int(self._volume()["scrub"]["damaged"])
+    def _losses(self, copy: int) -> int:
+        """How often the copy was taken out."""
+        return self.cluster.logs().count(f"copy {copy} of the volume is lost")
 
     def _writable(self) -> bool:
         return self._states().count("ok") >= 4
