@@ -137,6 +137,9 @@ class WriteRing:
         self._waiting.clear()
 
     def _add(self, write: _Write) -> None:
+        if self._closed:  # after another thread had begun it
+            write.done(False)
+            return
         self._waiting.append(write)
         if not self._scheduled:
             self._scheduled = True

@@ -143,3 +143,15 @@ def test_a_closed_ring_takes_nothing(tmp_path: Path) -> None:
         assert not file.begin_synced((b"late",), 5, lambda durable: None)
 
     with_file(tmp_path, use)
+
+
+def test_what_another_thread_began_before_the_ring_was_closed_is_told(tmp_path: Path) -> None:
+    async def use(ring: WriteRing, file: File) -> None:
+        done: asyncio.Queue[bool] = asyncio.Queue()
+        thread = threading.Thread(target=lambda: file.begin_synced((b"aside",), 5, done.put_nowait))
+        thread.start()
+        thread.join()  # the loop has not had its turn yet
+        ring.close()
+        assert not await done.get()
+
+    with_file(tmp_path, use)
