@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from aurora_mysql.catalog.model import Catalog, Table, View
 from aurora_mysql.errors import mysql_error, unsupported
-from aurora_mysql.sql.dml.view_target import PLAIN_SELECT, table_node
+from aurora_mysql.sql.dml.view_target import PLAIN_SELECT, need_view, table_node
 from aurora_mysql.sql.plan import Plan, PlanContext
 
 _DEPTH = 32
@@ -185,12 +185,7 @@ class JoinViewWrite:
 
     def finish(self, plan: Plan, pc: PlanContext) -> Plan:
         """`plan`, needing privileges on the view instead of the base tables."""
-        bases = {(t.database, t.name) for t in self.base.tables.values()}
-        for need in pc.privileges - self.needed_before:
-            if need[1:] in bases:
-                pc.privileges.add((need[0], self.view.database, self.view.name))
-                if self.view.security == "DEFINER":
-                    pc.privileges.discard(need)
+        need_view(pc, self.view, {(t.database, t.name) for t in self.base.tables.values()}, self.needed_before)
         return plan
 
 

@@ -7,6 +7,7 @@ condition that every written row must meet.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,17 @@ def _qualified(node: exp.Expression, alias: str) -> exp.Expression:
     return copy
 
 
+def need_view(
+    pc: PlanContext, view: View, bases: Collection[tuple[str, str]], needed_before: set[tuple[str, str, str]]
+) -> None:
+    """What was needed of the base tables since `needed_before` is needed of `view`; instead, if it is its definer's."""
+    for need in pc.privileges - needed_before:
+        if need[1:] in bases:
+            pc.privileges.add((need[0], view.database, view.name))
+            if view.security == "DEFINER":
+                pc.privileges.discard(need)
+
+
 @dataclass
 class ViewWrite:
     """A statement that was rewritten. :meth:`finish` is for its plan."""
@@ -110,12 +122,7 @@ class ViewWrite:
 
     def finish(self, plan: Plan, pc: PlanContext) -> Plan:
         """`plan` with the CHECK OPTION, needing privileges on the view instead of the base table."""
-        base = (self.base.table.database, self.base.table.name)
-        for need in pc.privileges - self.needed_before:
-            if need[1:] == base:
-                pc.privileges.add((need[0], self.view.database, self.view.name))
-                if self.view.security == "DEFINER":
-                    pc.privileges.discard(need)
+        need_view(pc, self.view, {(self.base.table.database, self.base.table.name)}, self.needed_before)
         writers: list[TableWriter] = []
         if isinstance(plan, InsertPlan):
             writers = [plan.writer]
