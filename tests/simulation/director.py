@@ -240,9 +240,11 @@ class Director:
             return
         if any(d.offline or d.cut_off or d.error_rate or d.latency_factor != 1.0 for d in self.drives):
             return
-        if not drive.directory.names:
+        # A file whose name a loss of power may take would be more damage than one bit.
+        lasting = drive.directory.lasting()
+        if not lasting:
             return
-        name, inode = self.random.choice(sorted(drive.directory.names.items(), key=lambda item: item[0]))
+        name, inode = self.random.choice(lasting)
         used = len(inode.medium.rstrip(b"\0"))
         if not used:
             return

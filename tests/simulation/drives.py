@@ -73,6 +73,10 @@ class Directory:
         self.medium = dict(self.names)
         self.journal.clear()
 
+    def lasting(self) -> list[tuple[str, Inode]]:
+        """The files whose names a loss of power leaves, in the order of their names."""
+        return [(name, inode) for name, inode in sorted(self.names.items()) if self.medium.get(name) is inode]
+
     def lose_power(self, kernel: Kernel) -> None:
         for name, inode, source in self.journal[: kernel.random.randint(0, len(self.journal))]:
             _apply(self.medium, name, inode, source)
