@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from aurora_mysql.catalog.model import Catalog, Grant, routine_of_level
 from aurora_mysql.sql.admin.privileges import (
@@ -147,19 +147,15 @@ def _role_grants(ctx: SessionContext, services: InstanceServices) -> Iterator[Gr
     return (g for g in catalog.grants.values() if (g.user, g.host) in roles and g.table)
 
 
+def _of_role(grant: Grant, *objects: str, names: Iterable[str]) -> Row:
+    """A row of ROLE_*_GRANTS: nobody knows who granted it."""
+    privileges = ",".join(name.title() for name in names)
+    return ("", "", grant.user, grant.host, "def", grant.database, *objects, privileges, _yes(grant.grant_option))
+
+
 def _role_table_grants(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
-        (
-            "",
-            "",
-            g.user,
-            g.host,
-            "def",
-            g.database,
-            g.table,
-            ",".join(n.title() for n in _names(g)),
-            _yes(g.grant_option),
-        )
+        _of_role(g, g.table, names=_names(g))
         for g in _role_grants(ctx, services)
         if g.privileges and routine_of_level(g.table) is None
     ]
@@ -167,18 +163,7 @@ def _role_table_grants(ctx: SessionContext, services: InstanceServices) -> list[
 
 def _role_column_grants(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
-        (
-            "",
-            "",
-            g.user,
-            g.host,
-            "def",
-            g.database,
-            g.table,
-            column,
-            ",".join(n.title() for n in names),
-            _yes(g.grant_option),
-        )
+        _of_role(g, g.table, column, names=names)
         for g in _role_grants(ctx, services)
         for column, names in _by_column(g)
     ]
@@ -193,17 +178,7 @@ def _by_column(grant: Grant) -> list[tuple[str, list[str]]]:
 
 def _role_routine_grants(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return [
-        (
-            "",
-            "",
-            g.user,
-            g.host,
-            "def",
-            g.database,
-            routine[1],
-            ",".join(n.title() for n in _names(g)),
-            _yes(g.grant_option),
-        )
+        _of_role(g, routine[1], names=_names(g))
         for g in _role_grants(ctx, services)
         if (routine := routine_of_level(g.table)) is not None
     ]
