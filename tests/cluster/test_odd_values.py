@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.cluster import PASSWORD, Cluster, wait_for
 
+pytestmark = pytest.mark.cluster
+
 ROWS = """CREATE TABLE posts (id INT PRIMARY KEY AUTO_INCREMENT, at DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00',
   d DATE NOT NULL DEFAULT '0000-00-00', amount DECIMAL(65,30), ts TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00');
 INSERT INTO posts (amount) VALUES (1.5), (12345678901234567890123456789012345.5);

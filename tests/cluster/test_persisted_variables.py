@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.cluster import Cluster, wait_for
 
+pytestmark = pytest.mark.cluster
+
 
 def value(connection: Any, name: str) -> Any:
     with connection.cursor() as cursor:

@@ -39,7 +39,7 @@ def test_what_is_sealed_opens(size: int) -> None:
         {"cluster": "d"},
         {"root": RootKey.generate()},
     ],
-    ids=str,
+    ids=lambda place: next(iter(place)),
 )
 def test_it_opens_nowhere_else(place: dict[str, Any]) -> None:
     stored = sealed(b"row")
