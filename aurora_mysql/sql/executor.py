@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
 import duckdb
 
 from aurora_mysql.catalog.model import Catalog, User
-from aurora_mysql.engine.engine import metadata_timeout_s
-from aurora_mysql.engine.transaction import Mark, Transaction
+from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.engine.waiting import in_task
 from aurora_mysql.errors import MySQLError, StalePlanError, mysql_error
 from aurora_mysql.redaction import StatementText
 from aurora_mysql.sql import table_locks
 from aurora_mysql.sql import transaction_verbs as verbs
 from aurora_mysql.sql.context import SessionContext
-from aurora_mysql.sql.dispatch import SHAPED, plan_shaped, plan_text
+from aurora_mysql.sql.dispatch import SHAPED
 from aurora_mysql.sql.dml.insert import InsertPlan
 from aurora_mysql.sql.dml.scanned_insert import ScannedInsert
 from aurora_mysql.sql.dml.scanned_values import ScannedValues, scan
-from aurora_mysql.sql.fingerprint import Shape, Statement, bind, lift, literal_kinds, split
+from aurora_mysql.sql.fingerprint import Statement, bind, literal_kinds, split
 from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.known_statements import (
     Cut,
@@ -34,13 +32,13 @@ from aurora_mysql.sql.known_statements import (
     same_values,
     trustworthy,
 )
-from aurora_mysql.sql.parse import ParsedShape, parse_shape
-from aurora_mysql.sql.plan import Plan, PlanContext, Privilege
-from aurora_mysql.sql.plan_cache import CachedPlan, PlanCache
-from aurora_mysql.sql.query.sources import diagnostics
-from aurora_mysql.sql.result import Consume, LocalInfile, Ok, PackedResult, Result, ResultColumn, ResultSet, Value
+from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.plan_cache import CachedPlan
+from aurora_mysql.sql.plan_run import run_plan
+from aurora_mysql.sql.planning import LONG_TEXT, Planning
+from aurora_mysql.sql.prepared_statement import Prepared, can_be_prepared
+from aurora_mysql.sql.result import Ok, PackedResult, Result, ResultColumn, ResultSet, Value
 from aurora_mysql.sql.shortcuts import Encoding, Shortcuts, ShortcutTables
-from aurora_mysql.sql.sql_mode import split_in_mode
 
 log = logging.getLogger(__name__)
 
@@ -48,42 +46,9 @@ _Batch = TypeVar("_Batch")
 
 _REPLANS = 20
 
-#: Characters from which on a statement is parsed beside the event loop.
-_LONG_TEXT = 32_768
-#: What PREPARE takes beside queries and changes of rows; anything else is no statement.
-_PREPARABLE = frozenset(
-    (
-        "ALTER", "ANALYZE", "BEGIN", "CALL", "CHECK", "CHECKSUM", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE",
-        "DO", "DROP", "EXPLAIN", "FLUSH", "GRANT", "KILL", "OPTIMIZE", "RENAME", "REPAIR", "RESET", "REVOKE",
-        "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "SHOW", "START", "TRUNCATE", "UNLOCK", "XA", "SIGNAL",
-    )
-)  # fmt: skip
-_KNOWN_VARIANTS = 16
 _AUTOCOMMIT, _NO_BACKSLASH = 2, 512
-#: Values of character_set_results in which texts go out as they are stored.
-_UTF8 = (None, "utf8mb4", "utf8mb3", "utf8", "binary")
 #: Statements that leave the diagnostics area for the next one to read.
 _KEEP_WARNINGS = ("SHOW",)
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A prepared statement; planned again at each execution, through the plan cache."""
-
-    sql: str
-    statement: Statement
-    param_count: int
-    columns: list[ResultColumn] | None = None
-    #: Plans by kinds of the values and what else they depend on.
-    known: dict[Hashable, KnownStatement] = field(default_factory=dict)
-
-    def values(self, params: Sequence[Value]) -> Sequence[Value]:
-        """All the statement's literals in order, `params` for the ``?``."""
-        literals = self.statement.literals
-        if len(literals) == len(params):
-            return params
-        given = iter(params)
-        return [next(given) if kind == "p" else value for kind, value in literals.values()]
 
 
 class Executor:
@@ -93,7 +58,7 @@ class Executor:
         self.services = services
         services.run_inner = self
         self.engine = services.engine
-        self.plans = PlanCache()
+        self.planning = Planning(services)
         self._known = KnownStatements()
         self._shortcuts = ShortcutTables(self)
 
@@ -101,12 +66,12 @@ class Executor:
 
     async def execute(self, ctx: SessionContext, sql: str) -> AsyncIterator[Result]:
         """One result per statement."""
-        if len(sql) > _LONG_TEXT and "NO_BACKSLASH_ESCAPES" not in str(ctx.variables.get("sql_mode", "")):
+        if len(sql) > LONG_TEXT and "NO_BACKSLASH_ESCAPES" not in str(ctx.variables.get("sql_mode", "")):
             scanned = await asyncio.to_thread(scan, sql)
             if scanned is not None:
                 yield await self._run_scanned(ctx, sql, scanned)
                 return
-        statements = self._split(ctx, sql)
+        statements = self.planning.split(ctx, sql)
         if not statements:
             raise mysql_error(1065)
         if len(statements) > 1 and not ctx.multi_statements:
@@ -122,24 +87,24 @@ class Executor:
 
     async def _run_scanned(self, ctx: SessionContext, sql: str, scanned: ScannedValues) -> Result:
         """One long INSERT, whose rows are columns already."""
-        first = self._split(ctx, scanned.first)[0]
+        first = self.planning.split(ctx, scanned.first)[0]
 
         async def whole(ctx: SessionContext, tx: Transaction) -> Result:
-            statement = (await asyncio.to_thread(self._split, ctx, sql))[0]
-            found, params = await self._plan_long(ctx, statement)
+            statement = (await asyncio.to_thread(self.planning.split, ctx, sql))[0]
+            found, params = await self.planning.plan_long(ctx, statement)
             return await found.plan.run(ctx, tx, params)
 
         async def work() -> Result:
             for _ in range(_REPLANS):
-                found, params = self._plan(ctx, first)
-                self.check_privileges(ctx, found)
+                found, params = self.planning.plan(ctx, first)
+                self.planning.check_privileges(ctx, found)
                 plan: Plan = found.plan
                 if isinstance(plan, InsertPlan):
                     plan = ScannedInsert(plan, scanned, whole)
                 else:
-                    return await self._run(ctx, (await asyncio.to_thread(self._split, ctx, sql))[0])
+                    return await self._run(ctx, (await asyncio.to_thread(self.planning.split, ctx, sql))[0])
                 try:
-                    return await self._run_plan(ctx, plan, params)
+                    return await run_plan(self.services, ctx, plan, params)
                 except StalePlanError:
                     continue
             raise mysql_error(1412)
@@ -169,7 +134,7 @@ class Executor:
         if statement.verb in verbs.VERBS:
             raise mysql_error(1422)
         for _ in range(_REPLANS):
-            found, params = self._plan(ctx, statement)
+            found, params = self.planning.plan(ctx, statement)
             if found.plan.is_ddl:
                 raise mysql_error(1422)
             if found.plan.writes:
@@ -178,7 +143,7 @@ class Executor:
                     raise mysql_error(1836)
                 if tx.read_only:
                     raise mysql_error(1792)
-            self.check_privileges(ctx, found)
+            self.planning.check_privileges(ctx, found)
             mark = tx.statement_mark()
             try:
                 return await found.plan.run(ctx, tx, params)
@@ -191,6 +156,9 @@ class Executor:
 
     def catalog(self) -> Catalog:
         return self.engine.catalog
+
+    def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
+        return self.planning.context(ctx, text, params)
 
     def _is_stored(self, ctx: SessionContext, statement: Statement) -> bool:
         """Whether a CALL is of a stored procedure, not of one that Aurora brings."""
@@ -228,10 +196,10 @@ class Executor:
         if found is None:
             return None
         key, literals = found
-        known = self._known.get(key, self.environment(ctx))
+        known = self._known.get(key, self.planning.environment(ctx))
         if known is None:
             return None
-        work = self._run_known(ctx, known, known.params(literals), lambda: self._split(ctx, sql)[0])
+        work = self._run_known(ctx, known, known.params(literals), lambda: self.planning.split(ctx, sql)[0])
         return self._guarded(ctx, known.verb, known.counter, sql, work)
 
     async def _run_known(
@@ -241,9 +209,9 @@ class Executor:
         if known.found is None:
             assert known.statement is not None
             return await verbs.run_verb(self.services, ctx, known.statement)
-        self.check_privileges(ctx, known.found)
+        self.planning.check_privileges(ctx, known.found)
         try:
-            return await self._run_plan(ctx, known.found.plan, params)
+            return await run_plan(self.services, ctx, known.found.plan, params)
         except StalePlanError:  # the table changed while it was waited for
             return await self._run(ctx, statement())
 
@@ -259,25 +227,7 @@ class Executor:
             known = KnownStatement(
                 found, statement.verb, counter, statement if found is None else None, nulls_of(lifted)
             )
-            self._known.learn(made[0], self.environment(ctx), known)
-
-    def environment(self, ctx: SessionContext) -> tuple[Any, ...]:
-        """All that a plan depends on beside its text."""
-        get = ctx.variables.get
-        return (
-            ctx.database,
-            self.engine.catalog.version,
-            self.engine.date_facts.version,
-            get("sql_mode"),
-            get("time_zone"),
-            get("collation_connection"),
-            (ctx.connection_id, ctx.temporary.version) if ctx.temporary.tables else None,
-            verbs.reads_lock(self.services, ctx),
-        )
-
-    def _split(self, ctx: SessionContext, sql: str) -> list[Statement]:
-        mode = ctx.variables.get("sql_mode")
-        return split(sql) if mode is None else split_in_mode(sql, str(mode))
+            self._known.learn(made[0], self.planning.environment(ctx), known)
 
     async def run(self, ctx: SessionContext, statement: Statement, *, text: str | None = None) -> Result:
         """Run one statement to its result (rows of a large one may still be to come). `text`: where it stands alone.
@@ -352,13 +302,13 @@ class Executor:
             if done is not None:
                 return done
         for _ in range(_REPLANS):
-            if len(statement.text) > _LONG_TEXT and statement.verb in SHAPED:
-                found, params = await self._plan_long(ctx, statement)
+            if len(statement.text) > LONG_TEXT and statement.verb in SHAPED:
+                found, params = await self.planning.plan_long(ctx, statement)
             else:
-                found, params = self._plan(ctx, statement)
-            self.check_privileges(ctx, found)
+                found, params = self.planning.plan(ctx, statement)
+            self.planning.check_privileges(ctx, found)
             try:
-                result = await self._run_plan(ctx, found.plan, params)
+                result = await run_plan(self.services, ctx, found.plan, params)
             except StalePlanError:
                 continue
             if text is not None:
@@ -366,157 +316,23 @@ class Executor:
             return result
         raise mysql_error(1412)
 
-    def _plan(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
-        if statement.verb not in SHAPED:
-            pc = self.context(ctx, statement.text, ())
-            plan = plan_text(statement, pc)
-            return CachedPlan(plan, _needed(pc), columns=pc.needed_columns()), pc.params
-        shape = lift(statement)
-        key = (shape.key, *self.environment(ctx))
-        found = self.plans.get(key, shape.params)
-        if found is None:
-            found = self._new_plan(ctx, statement, shape, key)
-        return found, shape.params
-
-    async def _plan_long(self, ctx: SessionContext, statement: Statement) -> tuple[CachedPlan, Sequence[Value]]:
-        """As :meth:`_plan`, but the parser runs on a thread: it may take seconds over a long text, and the loop must
-        turn."""
-        await in_task()
-        shape = lift(statement)
-        found = self.plans.get((shape.key, *self.environment(ctx)), shape.params)
-        if found is None:
-            parsed = await asyncio.to_thread(parse_shape, shape, statement.text)
-            found = self._new_plan(ctx, statement, shape, (shape.key, *self.environment(ctx)), parsed)
-        return found, shape.params
-
-    def _new_plan(
-        self,
-        ctx: SessionContext,
-        statement: Statement,
-        shape: Shape,
-        key: tuple[Any, ...],
-        parsed: ParsedShape | None = None,
-    ) -> CachedPlan:
-        pc = self.context(ctx, statement.text, shape.params)
-        plan = plan_shaped(shape, statement, pc, parsed)
-        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized), columns=pc.needed_columns())
-        if plan.cacheable:
-            self.plans.put(key, shape.params, pc.baked, found, pc.sized)
-        return found
-
-    def context(self, ctx: SessionContext, text: str, params: Sequence[Value]) -> PlanContext:
-        catalog = ctx.catalog_over(self.engine.catalog)
-        return PlanContext(catalog, ctx.database, ctx, self.engine, self.services, text, params)
-
-    def check_privileges(self, ctx: SessionContext, found: CachedPlan) -> None:
-        """Raises 1142 and the like when the session's user may not run the plan."""
-        if not found.privileges:
-            return
-        who = (ctx.user.user, ctx.user.host, ctx.roles, self.engine.catalog.version)
-        if who in found.allowed_for:
-            return
-        from aurora_mysql.sql.admin import privileges
-
-        privileges.check(self.engine.catalog, ctx, found.privileges, found.columns)
-        if len(found.allowed_for) < 256:
-            found.allowed_for.add(who)
-
-    # -- transactions around a plan -----------------------------------------------------------------------------
-
-    async def _run_plan(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
-        if plan.writes and not self.engine.is_writer:
-            raise mysql_error(1836)
-        if plan.writes:
-            await self._pass_freeze(ctx)
-        if plan.is_ddl:
-            await verbs.commit(ctx)
-            return await plan.run(ctx, None, params)
-        if not plan.needs_transaction:
-            return await plan.run(ctx, ctx.transaction, params)
-        if plan.writes or ctx.diagnostics is not None:
-            strict = "STRICT_" in str(ctx.variables.get("sql_mode", "STRICT_")) and not getattr(plan, "ignore", False)
-            diagnostics(ctx).strict = plan.writes and strict
-        if ctx.transaction is None and not ctx.autocommit:
-            verbs.begin(self.services, ctx)
-        if ctx.transaction is not None:
-            return await self._run_inside(ctx, ctx.transaction, plan, params)
-        return await self._run_alone(ctx, plan, params)
-
-    async def _pass_freeze(self, ctx: SessionContext) -> None:
-        """A write statement waits while somebody holds a global read lock. Raises 1223 when it is its own."""
-        engine = self.engine
-        if not engine.freeze.is_wanted:
-            return
-        owner = engine.new_owner(ctx) if ctx.transaction is None else ctx.transaction.owner
-        await engine.freeze.pass_through(owner, ctx, metadata_timeout_s(ctx, engine.options))
-
-    async def _run_inside(
-        self, ctx: SessionContext, transaction: Transaction, plan: Plan, params: Sequence[Value]
-    ) -> Result:
-        """One statement of an open transaction: all of it or nothing of it."""
-        if plan.writes and transaction.read_only:
-            raise mysql_error(1792)
-        mark = transaction.statement_mark()
-        try:
-            result = await _run(plan, ctx, transaction, params)
-            if isinstance(result, LocalInfile):
-                result.consume = _all_or_nothing(result.consume, transaction, mark)
-            return result
-        except MySQLError as error:
-            if error.errno == 1213 or (error.errno == 1205 and self._rolls_back_on_timeout(ctx)):
-                await verbs.rollback(ctx)
-            else:
-                transaction.rollback_to_mark(mark)
-            raise
-        except BaseException:
-            transaction.rollback_to_mark(mark)
-            raise
-
-    def _rolls_back_on_timeout(self, ctx: SessionContext) -> bool:
-        return bool(self.services.variables.get("innodb_rollback_on_timeout", ctx))
-
-    async def _run_alone(self, ctx: SessionContext, plan: Plan, params: Sequence[Value]) -> Result:
-        """Autocommit: the statement is the transaction."""
-        read_only = verbs.read_only_of(self.services, ctx)
-        if plan.writes and read_only:
-            raise mysql_error(1792)
-        isolation = verbs.isolation_of(self.services, ctx)
-        transaction = self.engine.begin(ctx, isolation=isolation, read_only=read_only, autocommit=True)
-        try:
-            result = await _run(plan, ctx, transaction, params)
-            if transaction.uses_tables:
-                # SET TRANSACTION is for the next transaction: a statement without tables is none.
-                ctx.next_isolation = ctx.next_read_only = None
-            if isinstance(result, ResultSet | PackedResult) and isinstance(result.rows, AsyncIterator):
-                rows: AsyncIterator[Any] = result.rows
-                result.rows = _ending(rows, transaction)
-                return result
-            if isinstance(result, LocalInfile):
-                result.consume = _committing(result.consume, transaction)
-                return result
-            await transaction.commit()
-            return result
-        except BaseException:
-            await transaction.rollback()
-            raise
-
     # -- prepared statements ------------------------------------------------------------------------------------
 
     async def prepare(self, ctx: SessionContext, sql: str) -> Prepared:
         """Check a statement and learn its columns, as far as they don't hang on the values to come."""
-        statements = self._split(ctx, sql)
+        statements = self.planning.split(ctx, sql)
         if len(statements) != 1:
             raise mysql_error(1065) if not statements else mysql_error(1064, statements[1].text[:80], 1)
         statement = statements[0]
         if statement.verb in ("PREPARE", "EXECUTE", "DEALLOCATE", "USE", "LOAD", "LOCK"):
             raise mysql_error(1295)
-        if statement.verb not in _PREPARABLE and statement.verb not in SHAPED:
+        if not can_be_prepared(statement.verb):
             raise mysql_error(1064, statement.text[:80], 1)
         prepared = Prepared(sql, statement, statement.param_count)
         if statement.verb in SHAPED or statement.verb in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
             probe = bind(statement, [1] * statement.param_count) if statement.param_count else statement
-            found, _ = self._plan(ctx, probe)
-            self.check_privileges(ctx, found)
+            found, _ = self.planning.plan(ctx, probe)
+            self.planning.check_privileges(ctx, found)
             prepared.columns = found.plan.columns
         return prepared
 
@@ -524,7 +340,7 @@ class Executor:
         kinds = literal_kinds(params)
         if kinds is None:  # a value that stays in the text (NULL, bytes, a negative number) makes a shape of its own
             return await self.run(ctx, bind(prepared.statement, params))
-        key = (kinds, self.environment(ctx))
+        key = (kinds, self.planning.environment(ctx))
         known = prepared.known.get(key)
         if known is not None:
             values = known.params(prepared.values(params))
@@ -538,21 +354,14 @@ class Executor:
         statement = bind(prepared.statement, params)
         result = await self.run(ctx, statement)
         if statement.verb in verbs.VERBS:
-            self._learn_prepared(prepared, key, KnownStatement(None, statement.verb, "", statement))
+            prepared.learn(key, KnownStatement(None, statement.verb, "", statement))
         elif statement.verb in SHAPED:
-            found, lifted = self._plan(ctx, statement)
+            found, lifted = self.planning.plan(ctx, statement)
             values = prepared.values(params)
             known = KnownStatement(found, statement.verb, "", None, nulls_of(lifted))
             if found.plan.cacheable and found.universal and same_values(known.params(values), lifted):
-                self._learn_prepared(prepared, key, known)
+                prepared.learn(key, known)
         return result
-
-    @staticmethod
-    def _learn_prepared(prepared: Prepared, key: Hashable, known: KnownStatement) -> None:
-        known = replace(known, counter="Com_" + known.verb.lower())
-        if len(prepared.known) >= _KNOWN_VARIANTS:
-            prepared.known.clear()
-        prepared.known[key] = known
 
     async def _sql_prepared(self, ctx: SessionContext, statement: Statement) -> Result:
         """PREPARE name FROM 'text'|@v, EXECUTE name [USING @a, ...], DEALLOCATE|DROP PREPARE name."""
@@ -568,7 +377,7 @@ class Executor:
             if sql is None:
                 raise mysql_error(1243, pieces[1], "EXECUTE")
             names = [p for p in pieces[3:] if p != ","] if words[2:3] == ["USING"] else []
-            inner = self._split(ctx, sql)[0]
+            inner = self.planning.split(ctx, sql)[0]
             return await self._run(ctx, bind(inner, [_user_variable(ctx, name) for name in names]))
         if words[0] in ("DEALLOCATE", "DROP") and len(words) == 3:
             if ctx.prepared_sql.pop(pieces[2].strip("`").lower(), None) is None:
@@ -581,12 +390,12 @@ class Executor:
     async def change_database(self, ctx: SessionContext, name: str) -> None:
         from aurora_mysql.sql.admin.server_statements import use_database
 
-        use_database(self.context(ctx, "", ()), ctx, name)
+        use_database(self.planning.context(ctx, "", ()), ctx, name)
 
     async def field_list(self, ctx: SessionContext, table: str, wildcard: str) -> Sequence[ResultColumn]:
         quoted = table.replace("`", "``")
-        found, _ = self._plan(ctx, split(f"SELECT * FROM `{quoted}` LIMIT 0")[0])
-        self.check_privileges(ctx, found)
+        found, _ = self.planning.plan(ctx, split(f"SELECT * FROM `{quoted}` LIMIT 0")[0])
+        self.planning.check_privileges(ctx, found)
         return found.plan.columns or []
 
     def begin_session(self, ctx: SessionContext) -> None:
@@ -645,64 +454,7 @@ class Executor:
         )
 
 
-def _needed(pc: PlanContext) -> frozenset[Privilege]:
-    """What the plan's user must be allowed; a temporary table belongs to its session."""
-    own = pc.ctx.temporary.tables
-    return frozenset(need for need in pc.privileges if need[1:] not in own)
-
-
 def _user_variable(ctx: SessionContext, piece: str) -> Value:
     if not piece.startswith("@") or piece.startswith("@@"):
         raise mysql_error(1064, piece, 1)
     return ctx.user_variables.get(piece[1:].strip("`").lower())
-
-
-def _run(plan: Plan, ctx: SessionContext, tx: Transaction, params: Sequence[Value]) -> Awaitable[Result]:
-    if ctx.takes_packed and ctx.variables.get("character_set_results") in _UTF8:
-        packed = getattr(plan, "run_packed", None)
-        if packed is not None:
-            return packed(ctx, tx, params)  # type: ignore[no-any-return]
-    return plan.run(ctx, tx, params)
-
-
-async def _ending(rows: AsyncIterator[_Batch], transaction: Transaction) -> AsyncIterator[_Batch]:
-    """The rows of an autocommitted query; its transaction ends with them. Stored functions may have written in it."""
-    try:
-        async for batch in rows:
-            yield batch
-        await transaction.commit()
-    finally:
-        close = getattr(rows, "aclose", None)
-        if close is not None:
-            await close()
-        if transaction.active:
-            await transaction.rollback()
-
-
-def _all_or_nothing(consume: Consume, transaction: Transaction, mark: Mark) -> Consume:
-    """LOAD DATA LOCAL in an open transaction: what a failure left goes, the transaction stays."""
-
-    async def wrapped(data: bytes | None) -> Ok | None:
-        try:
-            return await consume(data)
-        except BaseException:
-            transaction.rollback_to_mark(mark)
-            raise
-
-    return wrapped
-
-
-def _committing(consume: Consume, transaction: Transaction) -> Consume:
-    """LOAD DATA LOCAL: the transaction ends when the client has sent everything."""
-
-    async def wrapped(data: bytes | None) -> Ok | None:
-        try:
-            done = await consume(data)
-            if done is not None:
-                await transaction.commit()
-            return done
-        except BaseException:
-            await transaction.rollback()
-            raise
-
-    return wrapped

@@ -21,8 +21,9 @@ from aurora_mysql.sql.result import Ok, ResultColumn, Value
 if TYPE_CHECKING:
     from aurora_mysql.catalog.model import Catalog
     from aurora_mysql.sql.context import SessionContext
-    from aurora_mysql.sql.executor import Executor, Prepared
+    from aurora_mysql.sql.executor import Executor
     from aurora_mysql.sql.known_statements import KnownStatement
+    from aurora_mysql.sql.prepared_statement import Prepared
 
 #: Shortcuts of sessions that are alike; full, the table starts anew.
 _MOST_SHORTCUTS = 2000
@@ -119,7 +120,7 @@ class Shortcuts:
         if write is None and (make is None or plan.columns is None or known.nulls):
             return False
         try:
-            self._executor.check_privileges(ctx, known.found)
+            self._executor.planning.check_privileges(ctx, known.found)
         except MySQLError:
             return False  # the long way tells
         if write is not None:
@@ -158,7 +159,7 @@ class ShortcutTables:
             or (transaction is not None and transaction.isolation not in _PLAIN_LEVELS)
         ):
             return None
-        environment = executor.environment(ctx)
+        environment = executor.planning.environment(ctx)
         ways = (isolation, verbs.read_only_of(executor.services, ctx))
         key = (environment, ctx.user.user, ctx.user.host, ctx.roles, ctx.autocommit, encoding, ways)
         table = self._tables.get(key)
