@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aurora_mysql.errors import MySQLError
-from aurora_mysql.sql import executor as executor_module
+from aurora_mysql.sql import planning as planning_module
 from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.executor import Executor
 from aurora_mysql.sql.result import Ok, ResultSet
@@ -222,7 +222,7 @@ def test_a_long_statement_is_parsed_beside_the_loop(tmp_path: Path, monkeypatch:
     # Rows that don't look alike: the parser sees them all.
     rows = ", ".join(f"({i}, 'x')" if i % 2 else f"({i}, CONCAT('x', {i}))" for i in range(2000))
     threads: list[int] = []
-    parse = executor_module.parse_shape
+    parse = planning_module.parse_shape
 
     def seen(*arguments: Any) -> Any:
         threads.append(threading.get_ident())
@@ -232,7 +232,7 @@ def test_a_long_statement_is_parsed_beside_the_loop(tmp_path: Path, monkeypatch:
         session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
         executor = Executor(session.services)
         await answer(executor, session, "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(10))")
-        monkeypatch.setattr(executor_module, "parse_shape", seen)
+        monkeypatch.setattr(planning_module, "parse_shape", seen)
         result = await answer(executor, session, f"INSERT INTO t VALUES {rows}")
         assert isinstance(result, Ok) and result.affected_rows == 2000
         assert await answer(executor, session, "SELECT COUNT(*), MAX(a) FROM t") == [(2000, "x998")]
