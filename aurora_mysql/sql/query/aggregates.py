@@ -145,12 +145,12 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
                 return Ex(f"sum({distinct}{n.sql})", wide_decimals.wide(65, n.t.scale))
             scale = n.t.scale if n.t.kind == "decimal" else 0
             t = T("decimal", min(types.MAX_DIGITS, types.as_decimal(n.t)[0] + scale + 22), scale, shown=n.t.shown)
-            return Ex(f"CAST(sum({distinct}{n.sql}) AS {types.duckdb_type(t)})", t)
+            return Ex(f"CAST(sum({distinct}{tr.b.summed(n)}) AS {types.duckdb_type(t)})", t)
         case "avg":
             n = number(e)
             if n.t.kind == "double":
                 return Ex(f"avg({distinct}{n.sql})", types.DOUBLE)
-            return _exact_average(n, distinct, "")
+            return _exact_average(replace(n, sql=tr.b.summed(n)), distinct, "")
         case "bit_and" | "bit_or" | "bit_xor":
             neutral = "18446744073709551615" if name == "bit_and" else "0"
             return Ex(f"COALESCE({name}({unsigned(e)}), CAST({neutral} AS UBIGINT))", types.UINT)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aurora_mysql.engine.engine import Engine
     from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.sql.query.expression import Ex
     from aurora_mysql.sql.query.stored_functions import StoredCall
 
 _PLACEHOLDER = re.compile("\x01(\\d+|[WD])\x01")
@@ -59,7 +60,8 @@ class SessionCall:
 class Builder:
     """One statement's translation state. `sleeps`: seconds that SLEEP() asks for, waited for before the query runs;
     `calls`: functions that may wait (GET_LOCK), called before it, in order; `stored`: calls of stored functions, by
-    place; `recursive`: it has a recursive common table."""
+    place; `recursive`: it has a recursive common table. `narrow`: sums may be computed of 64-bit products, which fail
+    where those don't do; `narrowed`: some are; `branches`: it has a set operation."""
 
     pc: PlanContext
     sources: list[ParamSource] = field(default_factory=list)
@@ -71,6 +73,9 @@ class Builder:
     calls: list[SessionCall] = field(default_factory=list)
     stored: list[StoredCall] = field(default_factory=list)
     recursive: bool = False
+    narrow: bool = False
+    narrowed: bool = False
+    branches: bool = False
 
     def __post_init__(self) -> None:
         self._aliases = itertools.count(1)
@@ -88,6 +93,13 @@ class Builder:
     def use(self, table: Table) -> None:
         if all(t.id != table.id for t in self.tables):
             self.tables.append(table)
+
+    def summed(self, n: Ex) -> str:
+        """The number `n` where it goes into a sum."""
+        if not (self.narrow and n.narrow):
+            return n.sql
+        self.narrowed = True
+        return n.narrow
 
     def bake(self, node: exp.Expression) -> None:
         self.pc.bake(node)

@@ -37,7 +37,7 @@ class Ex:
     DuckDB itself knows the (case-insensitive) collation; `explicit` that COLLATE was written; `key_sql` is the hidden
     collation-key column of a bare column; `name` a bare column's display name; `system` a constant of
     the session (USER(), VERSION()); `bind` binds a lifted literal through a
-    conversion.
+    conversion; `narrow` is the same exact number computed with at most 18 digits, which fails where those don't do.
     """
 
     sql: str
@@ -51,6 +51,7 @@ class Ex:
     origin: Any = None
     bind: Callable[[Converted], str] | None = None
     system: bool = False
+    narrow: str = ""
 
     @property
     def is_literal(self) -> bool:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.plan import PlanContext
+from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
 from aurora_mysql.sql.query.expression import Ex, as_shown, group_key, may_be_padded
 from aurora_mysql.sql.query.scope import Grouping, Scope
@@ -59,17 +60,53 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
         shown = Ex(f"first({e.sql})", e.t) if may_be_padded(e) and not out.rollup else known
         out.nodes.append((target, shown))
         out.texts[e.sql] = known
-    _determine(tr, node, scope, out)
-    return out, texts, bool(group.args.get("rollup"))
+    pairs = [(_sql(a), _sql(c)) for a, c in _equal(tr, node, scope, outer=True)]
+    out.determined = _closure(tr, scope, set(out.texts), pairs)
+    if not out.rollup:
+        texts = _needed(tr, node, scope, out, texts)
+    return out, texts, out.rollup
 
 
-def _determine(tr: Translator, node: exp.Select, scope: Scope, group: Grouping) -> None:
-    """Columns that have one value in each group: of a table whose key is grouped, or equal to such a column."""
-    known = set(group.texts)
-    pairs: list[tuple[str, str]] = []
+#: What groups cheaper comes first.
+_CHEAP = ("int", "uint", "bool", "date", "decimal")
+
+
+def _needed(tr: Translator, node: exp.Select, scope: Scope, group: Grouping, texts: list[str]) -> list[str]:
+    """The keys without the columns that the others determine: texts make a grouping many times as dear. What is
+    determined must be so for every value that groups tell apart."""
+    pairs = [(_sql(a), _sql(c)) for a, c in _equal(tr, node, scope, outer=False) if _alike(a, c)]
+    columns = [(sql, e) for sql, e in group.texts.items() if e.origin is not None]
+    columns.sort(key=lambda pair: _CHEAP.index(pair[1].t.kind) if pair[1].t.kind in _CHEAP else len(_CHEAP))
+    for sql, e in reversed(columns):
+        rest = set(group.texts) - {sql}
+        if rest and e.sql in texts and sql in _closure(tr, scope, rest, pairs):
+            del group.texts[sql]
+            group.spared.add(sql)
+            texts = [text for text in texts if text != e.sql]
+    return texts
+
+
+def _alike(a: Ex, c: Ex) -> bool:
+    """Whether texts or numbers that are equal here fall into one group, too: not 1 and '01'."""
+    if a.is_literal or c.is_literal:
+        return (a.t.kind == "string") == (c.t.kind == "string") and not (a.t.temporal or c.t.temporal)
+    if a.t.integral and c.t.integral:
+        return True
+    return a.t.kind == c.t.kind and a.t.collation == c.t.collation and a.t.kind in ("string", "decimal", "date")
+
+
+def _sql(e: Ex) -> str:
+    """A column's text, '' for a literal."""
+    return "" if e.is_literal else e.sql
+
+
+def _equal(tr: Translator, node: exp.Select, scope: Scope, *, outer: bool) -> list[tuple[Ex, Ex]]:
+    """Columns and literals that the query's conditions make equal; also those of outer joins, if `outer`."""
+    found: list[tuple[Ex, Ex]] = []
     conditions = [node.args["where"].this] if node.args.get("where") is not None else []
     for join in node.args.get("joins") or []:
-        if join.args.get("on") is not None and str(join.args.get("side") or "").upper() != "RIGHT":
+        side = str(join.args.get("side") or "").upper()
+        if join.args.get("on") is not None and (not side or (outer and side != "RIGHT")):
             conditions.append(join.args["on"])
     while conditions:
         condition = conditions.pop()
@@ -78,9 +115,16 @@ def _determine(tr: Translator, node: exp.Select, scope: Scope, group: Grouping) 
         elif isinstance(condition, exp.Paren):
             conditions.append(condition.this)
         elif isinstance(condition, exp.EQ):
-            left, right = (_text(tr, side, scope) for side in (condition.this, condition.expression))
+            left, right = (_known(tr, side, scope) for side in (condition.this, condition.expression))
             if left is not None and right is not None:
-                pairs.append((left, right))
+                found.append((left, right))
+    return found
+
+
+def _closure(tr: Translator, scope: Scope, known: set[str], pairs: list[tuple[str, str]]) -> set[str]:
+    """Columns that have one value in each group of `known`: of a table whose key is there, or equal to such a column
+    (`pairs`; '' for a literal)."""
+    known = set(known)
     grown = True
     while grown:
         before = len(known)
@@ -98,14 +142,14 @@ def _determine(tr: Translator, node: exp.Select, scope: Scope, group: Grouping) 
                 known |= {tr.column_ex(c).sql for c in relation.columns}
         grown = len(known) > before
     known.discard("")
-    group.determined = known
+    return known
 
 
-def _text(tr: Translator, node: exp.Expression, scope: Scope) -> str | None:
-    """A column's text, '' for a literal, None for anything else."""
+def _known(tr: Translator, node: exp.Expression, scope: Scope) -> Ex | None:
+    """A column or a literal, None for anything else."""
     if isinstance(node, exp.Literal):
-        return ""
+        return Ex("", types.STRING if node.is_string else types.INT, value=node.this)
     if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
         column = scope.find(node.name, node.table, node.db)
-        return None if column is None else tr.column_ex(column).sql
+        return None if column is None else tr.column_ex(column)
     return None

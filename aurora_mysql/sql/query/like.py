@@ -16,14 +16,18 @@ def native_pattern(pattern: str) -> str | None:
     return pattern if "\\" not in pattern and pattern.isascii() else None
 
 
-def folded_like(subject: str, pattern: str) -> str:
-    """`subject` LIKE `pattern`, whatever the case and the accents. Texts of ASCII, nearly all, need no function.
+def folded_like(subject: str, pattern: str, *, negated: bool = False) -> str:
+    """`subject` [NOT] LIKE `pattern`, whatever the case and the accents. Texts of ASCII, nearly all, need no function.
 
-    DuckDB would fold both sides of LIKE once more by the column's collation, so that is taken off.
+    DuckDB would fold both sides of LIKE once more by the column's collation, so that is taken off. It takes NOT LIKE
+    for true of most rows, and a negation of anything else for true of few, so joins want to see NOT LIKE itself.
     """
     plain, folded = f"({subject} COLLATE C)", text_literal(collation_key(pattern, CONNECTION_COLLATION))
-    any_text = f"strip_accents(lower({plain})) LIKE {folded}"
+    any_case = f"strip_accents(lower({plain}))"
+    any_text = f"{any_case} {'NOT ' * negated}LIKE {folded}"
     if _COLUMN.fullmatch(subject) is None:
         return f"({any_text})"
     is_ascii = f"strlen({subject}) = length({subject})"
+    if negated:
+        return f"(CASE WHEN {is_ascii} THEN lower({plain}) ELSE {any_case} END NOT LIKE {folded})"
     return f"CASE WHEN {is_ascii} THEN {plain} ILIKE {folded} ELSE {any_text} END"

@@ -226,7 +226,7 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     if op == "*":
         t = types.decimal(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
         if whole1 + whole2 + scale1 + scale2 > types.MAX_DIGITS:
-            return Ex(_wide_product(x, y, t), t)
+            return Ex(_wide_product(x, y, t), t, narrow=_narrow(op, x, y, t))
     else:
         scale = max(scale1, scale2)
         t = types.decimal(max(whole1, whole2) + 1 + scale, scale)
@@ -235,11 +235,45 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     if t.precision > _NARROW_DIGITS and narrow:
         # DuckDB computes two 64-bit decimals in 64 bits.
         left = f"CAST({left} AS DECIMAL({t.precision},{scale1}))"
-    return Ex(f"CAST({left} {op} {right} AS {types.duckdb_type(t)})", replace(t, shown=shown))
+    exactly = f"CAST({left} {op} {right} AS {types.duckdb_type(t)})"
+    return Ex(exactly, replace(t, shown=shown), narrow=_narrow(op, x, y, t))
 
 
 #: Decimals of at most so many digits are 64-bit integers in DuckDB.
 _NARROW_DIGITS = 18
+#: Narrow results leave room for whole digits.
+_NARROW_SCALE = 12
+
+
+def _narrow(op: str, x: Ex, y: Ex, t: T) -> str:
+    """:attr:`Ex.narrow` of ``x op y``, which is of type `t`. DuckDB computes in 64 bits what both sides have in 64
+    bits, as fast as it can: it knows from the columns' extremes where nothing can overflow."""
+    left, right = narrow_side(x), narrow_side(y)
+    (_, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    scale = scale1 + scale2 if op == "*" else max(scale1, scale2)
+    if t.precision <= _NARROW_DIGITS or not (left and right) or scale != t.scale or scale > _NARROW_SCALE:
+        return ""
+    return f"({left} {op} {right})"
+
+
+def narrow_side(e: Ex) -> str:
+    """The exact number `e` as a decimal of at most 18 digits; '' when it is no such."""
+    if e.narrow:
+        return e.narrow
+    if e.t.kind == "decimal":
+        return e.sql if e.t.precision <= _NARROW_DIGITS and e.t.shown is None else ""
+    if not e.t.integral:
+        return ""
+    return f"CAST({number(e).sql} AS DECIMAL({min(types.as_decimal(e.t)[0], _NARROW_DIGITS)},0))"
+
+
+def narrow_branches(items: list[Ex], t: T) -> list[str]:
+    """CASE branches of the common type `t` as :attr:`Ex.narrow`; none when that gains nothing or can't be."""
+    if t.kind != "decimal" or t.shown is not None or t.scale > _NARROW_SCALE or not any(e.narrow for e in items):
+        return []
+    nothing = "CAST(NULL AS VARCHAR)"
+    sides = [nothing if e.t.kind == "null" else narrow_side(e) for e in items]
+    return [f"CAST({side} AS DECIMAL({_NARROW_DIGITS},{t.scale}))" for side in sides] if all(sides) else []
 
 
 def _wide_product(x: Ex, y: Ex, t: T) -> str:

@@ -138,6 +138,7 @@ def translate_rows_query(
         made.stored,
         made.recursive,
         made.unordered,
+        made.narrowed,
         out,
         extra_start,
         # A LIMIT ends the scan early, in an order that is the index's.

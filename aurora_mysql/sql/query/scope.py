@@ -62,11 +62,13 @@ class FoundNames:
 
 @dataclass(slots=True)
 class Grouping:
-    """GROUP BY: the grouping expressions, and the columns that they determine."""
+    """GROUP BY: the grouping expressions, and the columns that they determine. `spared`: columns that were named in
+    GROUP BY, but need not be."""
 
     nodes: list[tuple[exp.Expression, Ex]]
     texts: dict[str, Ex] = field(default_factory=dict)
     determined: set[str] = field(default_factory=set)
+    spared: set[str] = field(default_factory=set)
     implicit: bool = False
     strict: bool = True
     rollup: bool = False

@@ -46,6 +46,8 @@ class SelectSql:
     recursive: bool = False
     #: Ids of its tables whose dates are compared by a key of their own.
     unordered: frozenset[int] = frozenset()
+    #: It fails where a number that is summed needs more than 64 bits.
+    narrowed: bool = False
 
 
 class SelectTranslator:
@@ -59,6 +61,8 @@ class SelectTranslator:
         self.views: list[View] = []
         #: The query whose rows are the statement's.
         self.top: exp.Expression | None = None
+        #: How many aggregations consume all rows of the query that is being translated.
+        self._consumers = 0
 
     # --- queries ---------------------------------------------------------------------------------------------
 
@@ -98,7 +102,10 @@ class SelectTranslator:
         tr = self.tr
         source = node.args.get("from_")
         joins = [j for j in node.args.get("joins") or [] if not isinstance(j.this.this, exp.Parameter)]
+        aggregating = node.args.get("group") is not None or any(contains_aggregate(n) for n in node.expressions)
+        self._consumers += aggregating
         from_sql = FromClause(self, scope).translate(None if source is None else source.this, joins)
+        self._consumers -= aggregating
         for window in node.args.get("windows") or []:
             scope.windows[window.name.lower()] = window
         conditions = []
@@ -221,6 +228,8 @@ class SelectTranslator:
                     # Its columns keep their own spelling, as views do.
                     name = e.name
             text, out = item_of(name, e)
+            if self._consumers and text == e.sql:
+                text = self.b.summed(e)
             texts.append(f"{text} AS c{number}")
             columns.append(out)
             exes.append((e, name))
@@ -318,6 +327,7 @@ class SelectTranslator:
         return text
 
     def set_operation(self, node: exp.SetOperation, parent: Scope | None) -> Query:
+        self.b.branches = True
         # Long UNIONs come as deep left-leaning trees: the left spine is walked without recursion.
         spine = [node]
         while True:
@@ -461,21 +471,25 @@ def _as_ex(sql: str, column: OutputColumn) -> Ex:
     return Ex(sql, column.t, collated=column.collated)
 
 
-def new_translator(ast: exp.Expression, pc: PlanContext) -> SelectTranslator:
-    return SelectTranslator(Builder(pc), Headings(ast, pc.sql_text))
+def new_translator(ast: exp.Expression, pc: PlanContext, *, narrow: bool = False) -> SelectTranslator:
+    return SelectTranslator(Builder(pc, narrow=narrow), Headings(ast, pc.sql_text))
 
 
-def translate_select(ast: exp.Expression, pc: PlanContext, *, raw: bool = False) -> SelectSql:
+def translate_select(ast: exp.Expression, pc: PlanContext, *, raw: bool = False, narrow: bool = False) -> SelectSql:
     """Translate a query. `raw` is for callers that store the values: they come as they do for clients, since display
-    is the protocol's work; a TIMESTAMP is session-local time in both cases.
+    is the protocol's work; a TIMESTAMP is session-local time in both cases. `narrow`: what is summed may be computed in
+    64 bits; the query then fails before its first row where they don't do (:attr:`SelectSql.narrowed`).
 
     Raises:
         MySQLError: what MySQL reports for the query; 1235 for what is not supported.
     """
     del raw
-    selects = new_translator(ast, pc)
+    selects = new_translator(ast, pc, narrow=narrow)
     selects.top = unwrap(ast)
     query = selects.query(ast, None)
+    if selects.b.narrowed and selects.b.branches:
+        # The first branch of a set operation may give rows before the second one fails.
+        return translate_select(ast, pc)
     return finished(selects, query)
 
 
@@ -486,7 +500,7 @@ def finished(selects: SelectTranslator, query: Query) -> SelectSql:
     unordered = frozenset(t.id for t in b.tables) & b.pc.engine.date_facts.tables
     return SelectSql(
         sql, sources, b.tables, columns, b.relations, b.cacheable, sum(b.sleeps), query.columns, b.calls, b.stored,
-        b.recursive, unordered,
+        b.recursive, unordered, b.narrowed,
     )  # fmt: skip
 
 

@@ -49,7 +49,9 @@ _WIDE_TYPES = (252, 245)
 
 @dataclass
 class SelectPlan:
-    """See :class:`aurora_mysql.sql.plan.Plan`. `latest`: part of a write, so it reads the newest committed state."""
+    """See :class:`aurora_mysql.sql.plan.Plan`. `latest`: part of a write, so it reads the newest committed state.
+    `exact`: where `select` is :attr:`SelectSql.narrowed`, the plan whose query is not; it runs instead from when the
+    narrowed one was `too_narrow`."""
 
     services: InstanceServices
     select: SelectSql
@@ -65,18 +67,24 @@ class SelectPlan:
     is_ddl: bool = False
     needs_transaction: bool = True
     latest: bool = False
+    exact: SelectPlan | None = None
+    too_narrow: bool = False
     #: Rows of the last execution, None before there was one.
     last_rows: int | None = None
 
     async def run_packed(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         """As :meth:`run`, for a client that takes packed rows; it gets them when there may be many."""
         assert tx is not None
+        if self.exact is not None and (self.too_narrow or not tx.autocommit):
+            return await self.exact.run_packed(ctx, tx, params)
         plain = self._locks(tx) is not None or self.cut is not None or self.into or self.latest
         if plain or self.select.sleep_s or self.select.calls or self.select.stored or not await self._maybe_many(tx):
             return await self.run(ctx, tx, params)
         try:
             result = await self._run_packing(ctx, tx, params)
         except duckdb.Error as error:
+            if self.exact is not None and self._may_be_too_narrow(error):
+                return await self.exact.run_packed(ctx, tx, params)
             raise mysql_failure(error) from error
         return await self.run(ctx, tx, params) if result is None else result
 
@@ -143,6 +151,8 @@ class SelectPlan:
 
     async def run(self, ctx: SessionContext, tx: Transaction | None, params: Sequence[Value]) -> Result:
         assert tx is not None
+        if self.exact is not None and (self.too_narrow or not tx.autocommit):
+            return await self.exact.run(ctx, tx, params)
         try:
             if self.select.sleep_s:
                 await _sleep(ctx, self.select.sleep_s)
@@ -153,7 +163,18 @@ class SelectPlan:
                 return await self._run_whole(ctx, tx, params)
             return await self._run_streaming(ctx, tx, params)
         except duckdb.Error as error:
+            if self.exact is not None and self._may_be_too_narrow(error):
+                return await self.exact.run(ctx, tx, params)
             raise mysql_failure(error) from error
+
+    def _may_be_too_narrow(self, error: duckdb.Error) -> bool:
+        """Whether the narrowed query may have failed for want of digits; it is not tried again, then. No row has left
+        yet: all sums are made before. (In an open transaction the exact query runs at once: a query that fails ends
+        DuckDB's part of the read view.)"""
+        if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
+            self.too_narrow = True
+            return True
+        return False
 
     def _locks(self, tx: Transaction) -> LockWish | None:
         """The rows' locks. What a write reads is locked where the condition names what to lock."""
@@ -353,7 +374,13 @@ def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False
                 )
                 ast.append("expressions", exp.alias_(column, "key"))
                 hidden += 1
-    select = translate_select(ast, pc)
+    # What runs before the query would run twice.
+    simple = wish is None and cut is None and not into
+    select = translate_select(ast, pc, narrow=simple)
+    again = select.narrowed and not (select.sleep_s or select.calls or select.stored)
+    exact = translate_select(ast, pc) if select.narrowed else None
+    if exact is not None and not again:
+        select, exact = exact, None
     columns = select.columns[: len(select.columns) - hidden] if hidden else select.columns
     if into and len(into) != len(columns):
         raise mysql_error(1222)
@@ -368,6 +395,7 @@ def plan_select(ast: exp.Expression, pc: PlanContext, *, for_write: bool = False
         count_all=count_all,
         into=into,
         cacheable=select.cacheable,
+        exact=None if exact is None else SelectPlan(pc.services, exact, columns),
     )
     if not into and not count_all:
         in_memory = memory_select(original, pc, plan, wish)

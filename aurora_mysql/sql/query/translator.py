@@ -180,6 +180,8 @@ class Translator:
                 # Equal texts may be spelled differently: the group shows that of its first row.
                 return Ex(f"first({known.sql})", known.t, collated=known.collated, name=known.name, origin=known.origin)
             return known
+        if e.sql in group.spared:
+            return Ex(f"first({e.sql})", e.t, collated=e.collated, name=e.name, origin=e.origin)
         if e.sql in group.determined or not group.strict:
             return Ex(f"any_value({e.sql})", e.t, name=e.name, collated=False)
         full = e.name
@@ -360,15 +362,24 @@ class Translator:
         default = node.args.get("default")
         results.append(Ex("NULL", types.NULL) if default is None else self.expr(default, scope))
         texts, t = operators.branches(self.b, results)
-        body = " ".join(f"WHEN {c} THEN {r}" for c, r in zip(conditions, texts, strict=False))
-        return Ex(f"CASE {body} ELSE {texts[-1]} END", t.plain())
+
+        def case_of(texts: list[str]) -> str:
+            body = " ".join(f"WHEN {c} THEN {r}" for c, r in zip(conditions, texts, strict=False))
+            return f"CASE {body} ELSE {texts[-1]} END"
+
+        narrow = operators.narrow_branches(results, t)
+        return Ex(case_of(texts), t.plain(), narrow=case_of(narrow) if narrow else "")
 
     def if_(self, node: exp.If, scope: Scope) -> Ex:
         false = node.args.get("false")
         if false is None:
             raise mysql_error(1582, "IF")
-        texts, t = operators.branches(self.b, [self.expr(node.args["true"], scope), self.expr(false, scope)])
-        return Ex(f"CASE WHEN {self.condition(node.this, scope)} THEN {texts[0]} ELSE {texts[1]} END", t.plain())
+        results = [self.expr(node.args["true"], scope), self.expr(false, scope)]
+        texts, t = operators.branches(self.b, results)
+        start = f"CASE WHEN {self.condition(node.this, scope)} THEN"
+        narrow = operators.narrow_branches(results, t)
+        narrow_sql = f"{start} {narrow[0]} ELSE {narrow[1]} END" if narrow else ""
+        return Ex(f"{start} {texts[0]} ELSE {texts[1]} END", t.plain(), narrow=narrow_sql)
 
     def like(self, node: exp.Expression, scope: Scope) -> Ex:
         escape = "\\"
@@ -386,11 +397,12 @@ class Translator:
                     self.b.pc.baked.add(pattern.lit)
                 subject = text(e)
                 if not sensitive:
-                    sql = folded_like(subject, fast)
-                else:
-                    sql = f"(encode({subject}) = encode({subject}) AND CAST({subject} AS VARCHAR) LIKE {text_literal(fast)})"  # noqa: E501
-                    if e.collated:
-                        sql = f"my_like({subject}, {pattern.sql}, {text_literal(escape)}, TRUE)"
+                    return Ex(folded_like(subject, fast, negated=bool(node.args.get("negate"))), types.BOOL)
+                sql = (
+                    f"(encode({subject}) = encode({subject}) AND CAST({subject} AS VARCHAR) LIKE {text_literal(fast)})"
+                )
+                if e.collated:
+                    sql = f"my_like({subject}, {pattern.sql}, {text_literal(escape)}, TRUE)"
         if node.args.get("negate"):
             sql = f"(NOT {sql})"
         return Ex(sql, types.BOOL)
