@@ -3,13 +3,18 @@
 Everything runs on the applier's own thread. A batch of commits is one DuckDB transaction that also moves
 `applied_lsn`, so a crash at any point leaves the file at a whole commit. Repeated changes of a key coalesce;
 "delete the keys, insert the rows" from Arrow is the only method whose cost per row falls with the batch size on a
-file-backed DuckDB.
+file-backed DuckDB. Rows of which the redo says that they are new have nothing to delete.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import duckdb
 
 from aurora_mysql.catalog.model import Catalog, Table
 from aurora_mysql.catalog.physical import quote
@@ -28,26 +33,95 @@ log = logging.getLogger(__name__)
 _POINT_DELETE_KEYS = 4
 
 
+class _Feed:
+    """An Arrow table under a name that DuckDB's statements read from. The name is registered once: that takes as long
+    as a small statement."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, name: str, empty: Any) -> None:
+        self._con, self.name = con, name
+        self._empty = self._content = empty
+        con.register(name, self)
+
+    def __arrow_c_schema__(self) -> Any:
+        return self._empty.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._content.__arrow_c_stream__(requested_schema)
+
+    def run(self, sql: str, content: Any) -> None:
+        """Execute `sql`, which reads `content` under the feed's name."""
+        schema = self._empty.schema
+        # DuckDB relies on the schema it was told.
+        self._content = content if content.schema.equals(schema) else content.cast(schema)
+        try:
+            self._con.execute(sql)
+        finally:
+            self._content = self._empty
+
+    def close(self) -> None:
+        self._con.unregister(self.name)
+
+
 class _TableLayout:
     """What the applier needs to know of one table definition."""
 
-    def __init__(self, table: Table, facts: DateFacts) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, table: Table, facts: DateFacts) -> None:
         self.keys = TableKeys(table)
         self.arrow = ArrowLayout(table, facts)
+        self.rows_feed = _Feed(con, f"aurora_apply_rows_{table.id}", self.arrow.rows([]))
+        self.keys_feed = _Feed(con, f"aurora_apply_keys_{table.id}", self.arrow.keys([]))
         name = f"vol.main.{table.physical_name}"
         key_names = self.arrow.key_names
         columns = ", ".join(quote(n) for n in [*self.arrow.names, *self.arrow.hidden_names])
         self.insert_sql = (
-            f"INSERT INTO {name} ({columns}) SELECT {', '.join(self.arrow.selected)} FROM aurora_apply_rows"
+            f"INSERT INTO {name} ({columns}) SELECT {', '.join(self.arrow.selected)} FROM {self.rows_feed.name}"
         )
         self.point_delete_sql = f"DELETE FROM {name} WHERE " + " AND ".join(
             f"{quote(n)} = ${i + 1}" for i, n in enumerate(key_names)
         )
         if len(key_names) == 1:
-            self.delete_sql = f"DELETE FROM {name} WHERE {quote(key_names[0])} IN (SELECT k0 FROM aurora_apply_keys)"
+            self.delete_sql = (
+                f"DELETE FROM {name} WHERE {quote(key_names[0])} IN (SELECT k0 FROM {self.keys_feed.name})"
+            )
         else:
             match = " AND ".join(f"{quote(n)} = k.k{i}" for i, n in enumerate(key_names))
-            self.delete_sql = f"DELETE FROM {name} USING aurora_apply_keys k WHERE {match}"
+            self.delete_sql = f"DELETE FROM {name} USING {self.keys_feed.name} k WHERE {match}"
+
+    def close(self) -> None:
+        """The definition is not in force any more."""
+        self.rows_feed.close()
+        self.keys_feed.close()
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What a batch makes of one table: the last image of each key (None: it goes), and the keys that DuckDB may have
+    as yet."""
+
+    images: dict[Key, Row | None] = field(default_factory=dict)
+    replaced: list[Key] = field(default_factory=list)
+
+    def add(self, keys: TableKeys, change: TableChange) -> None:
+        images, replaced, before = self.images, self.replaced, change.before
+        of_values, of_row = keys.of_values, keys.of_row
+        for values in change.deletes:
+            key = of_values(values)
+            if key not in images:
+                replaced.append(key)
+            images[key] = None
+        old_rows: Iterable[tuple[Any, ...] | None]
+        if before is None:
+            old_rows = repeat(())  # not known: there may be one
+        elif before.upserts is None:
+            old_rows = repeat(None)
+        else:
+            old_rows = before.upserts
+        for row, old in zip(change.upserts, old_rows, strict=False):
+            key = of_row(row)
+            # What came earlier in the batch has the key's place already.
+            if old is not None and key not in images:
+                replaced.append(key)
+            images[key] = row
 
 
 class Applier:
@@ -83,7 +157,7 @@ class Applier:
         rows = 0
         con.execute("BEGIN")
         try:
-            pending: dict[int, dict[Key, Row | None]] = {}
+            pending: dict[int, _Pending] = {}
             for commit in commits:
                 if commit.schema is not None:
                     rows += self._flush(catalog, pending)
@@ -91,15 +165,13 @@ class Applier:
                 for change in commit.changes:
                     layout = self._layout(catalog, change.table_id)
                     if isinstance(change.upserts, ColumnRows) and not change.deletes:
-                        before = {change.table_id: pending.pop(change.table_id, {})}
+                        before = {change.table_id: pending.pop(change.table_id, _Pending())}
                         rows += self._flush(catalog, before) + self._insert_columns(layout, change)
                         continue
-                    images = pending.setdefault(change.table_id, {})
-                    of_values, of_row = layout.keys.of_values, layout.keys.of_row
-                    for values in change.deletes:
-                        images[of_values(values)] = None
-                    for row in change.upserts:
-                        images[of_row(row)] = row
+                    found = pending.get(change.table_id)
+                    if found is None:
+                        found = pending[change.table_id] = _Pending()
+                    found.add(layout.keys, change)
             rows += self._flush(catalog, pending)
             if catalog is not self.catalog:
                 self._duck.put_catalog(catalog)
@@ -112,6 +184,8 @@ class Applier:
             con.execute("COMMIT")
         except Exception as error:
             con.execute("ROLLBACK")
+            for layout in self._layouts.values():
+                layout.close()
             self._layouts.clear()
             raise StorageError(f"redo {commits[0].lsn}..{commits[-1].lsn} could not be applied: {error}") from error
         self._facts_kept = facts
@@ -140,43 +214,38 @@ class Applier:
         if table is None:
             raise StorageError(f"the redo names table id {table_id}, which the catalog does not have")
         if layout is None or layout.keys.table is not table:
-            layout = self._layouts[table_id] = _TableLayout(table, self.facts)
+            if layout is not None:
+                layout.close()
+            layout = self._layouts[table_id] = _TableLayout(self._duck.root, table, self.facts)
         return layout
 
-    def _flush(self, catalog: Catalog, pending: dict[int, dict[Key, Row | None]]) -> int:
+    def _flush(self, catalog: Catalog, pending: dict[int, _Pending]) -> int:
         rows = 0
         con = self._duck.root
-        for table_id, images in pending.items():
+        for table_id, found in pending.items():
+            images, replaced = found.images, found.replaced
             if not images:
                 continue
             layout = self._layout(catalog, table_id)
-            if len(images) <= _POINT_DELETE_KEYS:
-                for key in images:
+            if len(replaced) <= _POINT_DELETE_KEYS:
+                for key in replaced:
                     con.execute(layout.point_delete_sql, [bindable(value) for value in key])
             else:
-                con.register("aurora_apply_keys", layout.arrow.keys(list(images)))
-                con.execute(layout.delete_sql)
-                con.unregister("aurora_apply_keys")
+                layout.keys_feed.run(layout.delete_sql, layout.arrow.keys(replaced))
             upserts = [row for row in images.values() if row is not None]
             if upserts:
-                con.register("aurora_apply_rows", layout.arrow.rows(upserts))
-                con.execute(layout.insert_sql)
-                con.unregister("aurora_apply_rows")
+                layout.rows_feed.run(layout.insert_sql, layout.arrow.rows(upserts))
             rows += len(images)
         pending.clear()
         return rows
 
     def _insert_columns(self, layout: _TableLayout, change: TableChange) -> int:
         """Rows that come as columns; mostly new ones, in the place of which nothing has to go."""
-        con, rows = self._duck.root, change.upserts
+        rows = change.upserts
         assert isinstance(rows, ColumnRows)
         if change.before is None or change.before.upserts is not None:
-            con.register("aurora_apply_keys", layout.arrow.keys(list(map(layout.keys.of_row, rows))))
-            con.execute(layout.delete_sql)
-            con.unregister("aurora_apply_keys")
-        con.register("aurora_apply_rows", layout.arrow.physical(rows))
-        con.execute(layout.insert_sql)
-        con.unregister("aurora_apply_rows")
+            layout.keys_feed.run(layout.delete_sql, layout.arrow.keys(list(map(layout.keys.of_row, rows))))
+        layout.rows_feed.run(layout.insert_sql, layout.arrow.physical(rows))
         return len(rows)
 
     def _change_schema(self, catalog: Catalog, change: SchemaChange) -> Catalog:
@@ -186,4 +255,7 @@ class Applier:
             before = catalog.tables.get(key)
             if table is not None and before is not None and before.id in self.facts.tables:
                 self.facts.add(table.id)  # a rebuild copies the rows inside DuckDB
-        return catalog.apply(change.delta)
+        after = catalog.apply(change.delta)
+        for table_id in [id_ for id_ in self._layouts if id_ not in after.tables_by_id]:
+            self._layouts.pop(table_id).close()
+        return after

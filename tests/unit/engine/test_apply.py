@@ -17,7 +17,7 @@ from aurora_mysql.engine.applier import Applier
 from aurora_mysql.engine.apply_queue import ApplyQueue
 from aurora_mysql.engine.materialisation import Materialisation
 from aurora_mysql.errors import StorageError
-from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
+from aurora_mysql.redo.record import Commit, RowsBefore, SchemaChange, TableChange, differences
 from aurora_mysql.sql.functions import bootstrap
 from tests.support.engine_world import ITEMS, OPTIONS, until
 
@@ -173,6 +173,30 @@ def test_a_crash_between_batches(tmp_path: Path) -> None:
                 assert rows(applier) == sorted(states[durable].values())
             at = durable
     assert rows(applier) == sorted(model.values())
+    close(applier)
+
+
+def test_rows_that_the_redo_calls_new(tmp_path: Path) -> None:
+    """Nothing is deleted for them; what else the batch or earlier batches did to their keys must not matter."""
+    dice = random.Random(11)
+    model: dict[int, tuple[int, str, int]] = {}
+    applier = opened(tmp_path)
+    applier.apply([created(1, ITEMS)], None)
+    lsn = 1
+    for _ in range(40):
+        batch = []
+        for _ in range(dice.randrange(1, 5)):
+            lsn += 1
+            touched = dice.sample(range(30), dice.randrange(1, 14))
+            gone = [key for key in touched if key in model and dice.random() < 0.4]
+            new = {key: (key, f"c{key}", lsn) for key in touched if key not in gone}
+            old = [None if key not in model else differences(model[key], row) for key, row in new.items()]
+            before = RowsBefore(old if any(old) else None, [model[key] for key in gone])
+            change = TableChange(1, list(new.values()), [(key,) for key in gone], before)
+            batch.append(Commit(lsn, changes=[change]))
+            model = {key: row for key, row in model.items() if key not in gone} | new
+        applier.apply(batch, None)
+        assert rows(applier) == sorted(model.values())
     close(applier)
 
 
