@@ -1,27 +1,28 @@
-"""EXPLAIN: MySQL's table from the statement, TREE and JSON from DuckDB's plan."""
+"""EXPLAIN: MySQL's table from the statement (`explain_steps`), TREE and JSON from DuckDB's plan (`explain_tree`)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from sqlglot import exp
 
-from aurora_mysql.catalog.model import ColumnType, Index, Table
-from aurora_mysql.catalog.physical import duckdb_type
+from aurora_mysql.catalog.model import ColumnType, Table
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.plan import Plan, PlanContext
+from aurora_mysql.sql.query.explain_steps import Step, key_bytes, steps_of
+from aurora_mysql.sql.query.explain_tree import Known, plan_tree, table_name, was_measured
 from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.select import SelectSql, translate_select
 from aurora_mysql.sql.query.sources import bind_sources
 from aurora_mysql.sql.result import Result, ResultColumn, ResultSet, Value
-from aurora_mysql.sql.result_types import character_bytes, from_type
+from aurora_mysql.sql.result_types import from_type
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.instance_services import InstanceServices
@@ -41,22 +42,6 @@ _HEADINGS: list[tuple[str, ColumnType]] = [
     ("filtered", ColumnType("double")),
     ("Extra", _TEXT),
 ]
-
-
-@dataclass(slots=True)
-class Step:
-    """One line of the table; `rows` is found out at run time for a base table. `writes_only`: rows are put into it,
-    none are read."""
-
-    number: int | None
-    select_type: str
-    name: str | None
-    table: Table | None = None
-    access: str | None = None
-    possible: str | None = None
-    key: Index | None = None
-    extra: str | None = None
-    writes_only: bool = False
 
 
 @dataclass
@@ -89,9 +74,10 @@ class ExplainPlan:
                 return ResultSet(self.columns, [await self._line(s, tx) for s in self.steps])
             plan = "" if self.select is None else await self._duckdb_plan(self.select, ctx, tx, params)
             if self.form == "TREE":
-                return ResultSet(self.columns, [("\n".join(part for part in (self.title, plan) if part),)])
+                tree = plan_tree(plan, self._known()) if plan else ""
+                return ResultSet(self.columns, [("\n".join(part for part in (self.title, tree) if part) + "\n",)])
             lines = [await self._line(s, tx) for s in self.steps]
-            return ResultSet(self.columns, [(json_document(lines, plan),)])
+            return ResultSet(self.columns, [(json_document(lines, plan, self._names()),)])
         except duckdb.Error as error:
             raise mysql_failure(error) from error
 
@@ -99,29 +85,70 @@ class ExplainPlan:
         rows: int | None = None
         if step.access in ("const", "eq_ref"):
             rows = 1
-        elif step.writes_only:
-            rows = None
-        elif step.table is not None:
-            found = await tx.query(f"SELECT count(*) FROM {step.table.physical_name}", tables=[step.table])
-            rows = int(found.rows[0][0])
+        elif step.table is not None and not step.writes_only:
+            rows = await self._rows_read(step, step.table, tx)
         key = None if step.key is None else step.key.name
-        length = None if step.key is None or step.table is None else str(_key_bytes(step.table, step.key))
-        ref = "const" if step.access == "const" else None
+        length = None if step.key is None or step.table is None else str(key_bytes(step.table, step.key))
+        ref = "const" if step.access in ("const", "ref") else None
         filtered = None if rows is None else 100.0
         return (
             step.number, step.select_type, step.name, None, step.access, step.possible, key, length, ref, rows,
             filtered, step.extra,
         )  # fmt: skip
 
+    async def _rows_read(self, step: Step, table: Table, tx: Transaction) -> int:
+        """About how many rows a scan, or a look into the step's index, brings."""
+        name = table.physical_name
+        found = await tx.query(f"SELECT count(*) FROM {name}", tables=[table])
+        rows = int(found.rows[0][0])
+        if step.key is None or not rows:
+            return rows
+        if step.access == "range":
+            return max(1, rows // 3)  # what optimizers guess of a range whose ends they don't look up
+        column = '"' + step.key.columns[0].replace('"', '""') + '"'
+        found = await tx.query(f"SELECT stats({column}) FROM {name} LIMIT 1", tables=[table])
+        different = dict(found.rows[0][0] or {}).get("approx_unique") if found.rows else None
+        return max(1, rows // int(different)) if different else rows
+
     async def _duckdb_plan(
         self, select: SelectSql, ctx: SessionContext, tx: Transaction, params: Sequence[Value]
     ) -> str:
         values = bind_sources(select.sources, ctx, tx, params)
         relations = materialise(select.relations, ctx, self.services)
-        options = [o for o, on in (("ANALYZE", self.analyze), ("FORMAT JSON", self.form == "JSON")) if on]
-        prefix = f"EXPLAIN ({', '.join(options)}) " if options else "EXPLAIN "
-        found = await tx.query(prefix + select.sql, values, tables=select.tables, relations=relations)
-        return "\n".join(str(row[-1]) for row in found.rows)
+
+        async def explained(option: str) -> str:
+            found = await tx.query(
+                f"EXPLAIN ({option}FORMAT JSON) {select.sql}", values, tables=select.tables, relations=relations
+            )
+            return str(found.rows[-1][-1])
+
+        plan = await explained("ANALYZE, " if self.analyze else "")
+        return plan if not self.analyze or was_measured(plan) else await explained("")
+
+    def _names(self) -> dict[str, str]:
+        """The tables' names by those that they have in DuckDB."""
+        return {} if self.select is None else {table.physical_name: table.name for table in self.select.tables}
+
+    def _known(self) -> Known:
+        columns = () if self.select is None else self.select.columns
+        return Known(self._names(), [column.name for column in columns], self._lookups())
+
+    def _lookups(self) -> dict[str, str]:
+        """What a plan's scans are where memory finds the rows, for a query that is not only run to be measured."""
+        if self.analyze or len(self.steps) != 1:
+            return {}
+        (step,) = self.steps
+        how = _LOOKUPS.get(step.access or "")
+        if how is None or step.table is None or step.key is None:
+            return {}
+        return {step.table.physical_name: f"{how} on {step.name} using {step.key.name}"}
+
+
+_LOOKUPS = {
+    "const": "Single-row index lookup",
+    "ref": "Index lookup",
+    "range": "Index range scan",
+}
 
 
 def plan_explain(ast: exp.Expression, pc: PlanContext, *, form: str = "TRADITIONAL", analyze: bool = False) -> Plan:
@@ -144,14 +171,14 @@ def plan_explain(ast: exp.Expression, pc: PlanContext, *, form: str = "TRADITION
         raise mysql_error(1791, form)
     if not isinstance(ast, exp.Query):
         raise mysql_error(1064, "EXPLAIN", 1)
-    steps = _steps(ast, pc)
+    steps = steps_of(ast, pc)
     select = translate_select(ast, pc)
     if analyze and select.stored:
         raise unsupported("EXPLAIN ANALYZE with stored functions")
     return ExplainPlan(pc.services, select, steps, "TREE" if analyze and form == "TRADITIONAL" else form, analyze)
 
 
-def json_document(lines: Sequence[tuple[Any, ...]], plan: str) -> str:
+def json_document(lines: Sequence[tuple[Any, ...]], plan: str, names: Mapping[str, str]) -> str:
     """FORMAT=JSON: MySQL's shape, and how DuckDB goes about it under "execution_plan"."""
     tables = []
     for line in lines:
@@ -181,8 +208,17 @@ def json_document(lines: Sequence[tuple[Any, ...]], plan: str) -> str:
         block["subqueries"] = [{"query_block": inner} for inner in rest]
     document: dict[str, Any] = {"query_block": block}
     if plan:
-        document["execution_plan"] = json.loads(plan)
+        document["execution_plan"] = _named(json.loads(plan), names)
     return json.dumps(document, indent=2)
+
+
+def _named(plan: Any, names: Mapping[str, str]) -> Any:
+    """DuckDB's plan with the client's names of tables."""
+    if isinstance(plan, list):
+        return [_named(item, names) for item in plan]
+    if isinstance(plan, dict):
+        return {k: table_name(v, names) if k == "Table" else _named(v, names) for k, v in plan.items()}
+    return plan
 
 
 def plan_explain_write(ast: exp.Expression, verb: str, pc: PlanContext, *, form: str) -> Plan:
@@ -194,7 +230,7 @@ def plan_explain_write(ast: exp.Expression, verb: str, pc: PlanContext, *, form:
     target = ast.find(exp.Table)
     assert target is not None, "a write has a target"
     read = _read_by(ast)
-    steps = [] if read is None else _steps(read, pc)
+    steps = [] if read is None else steps_of(read, pc)
     if verb in ("INSERT", "REPLACE"):
         steps.insert(0, Step(1, verb, target.name, access="ALL", writes_only=True))
     else:
@@ -228,73 +264,3 @@ def _written(ast: exp.Expression) -> list[exp.Expression]:
         return list(ast.args.get("tables") or ([ast.this] if ast.args.get("using") else []))
     columns = [item.this for item in ast.expressions if isinstance(item, exp.EQ)]
     return [column.args["table"] for column in columns if column.args.get("table") is not None]
-
-
-def _steps(ast: exp.Expression, pc: PlanContext) -> list[Step]:
-    steps: list[Step] = []
-    selects = list(ast.find_all(exp.Select, bfs=False))
-    union = isinstance(ast, exp.SetOperation)
-    for number, select in enumerate(selects, 1):
-        kind = "SIMPLE" if len(selects) == 1 else "PRIMARY" if number == 1 else "UNION" if union else "SUBQUERY"
-        if kind == "SUBQUERY" and isinstance(select.parent, exp.Subquery) and select.parent.alias:
-            kind = "DERIVED"
-        source = select.args.get("from_")
-        nodes = [] if source is None else [source.this]
-        nodes += [j.this for j in select.args.get("joins") or []]
-        if not nodes:
-            steps.append(Step(number, kind, None, extra="No tables used"))
-        extra = []
-        if select.args.get("where") is not None:
-            extra.append("Using where")
-        if select.args.get("group") is not None or select.args.get("distinct") is not None:
-            extra.append("Using temporary")
-        if select.args.get("order") is not None:
-            extra.append("Using filesort")
-        for position, node in enumerate(nodes):
-            step = Step(number, kind, node.alias_or_name or None, access="ALL")
-            if isinstance(node, exp.Table):
-                step.table = pc.catalog.tables.get((node.db or pc.database, node.name))
-            if not position:
-                step.extra = "; ".join(extra) or None
-            if step.table is not None:
-                _access(step, step.table, select)
-            steps.append(step)
-    return steps
-
-
-def _access(step: Step, table: Table, select: exp.Expression) -> None:
-    """Whether an equality names a whole unique key of the table."""
-    equal: set[str] = set()
-    constant: set[str] = set()
-    for condition in select.find_all(exp.EQ):
-        for side, other in ((condition.this, condition.expression), (condition.expression, condition.this)):
-            if isinstance(side, exp.Column) and side.table in ("", step.name) and table.column(side.name) is not None:
-                equal.add(side.name.lower())
-                if isinstance(other, exp.Literal):
-                    constant.add(side.name.lower())
-    possible = [i for i in table.indexes if i.columns[0].lower() in equal]
-    step.possible = ",".join(i.name for i in possible) or None
-    for index in possible:
-        if index.unique and {c.lower() for c in index.columns} <= equal:
-            step.key = index
-            step.access = "const" if {c.lower() for c in index.columns} <= constant else "eq_ref"
-            if step.access == "const" and step.extra == "Using where":
-                step.extra = None
-            return
-
-
-_BYTES = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "date": 3, "datetime": 5, "year": 1}
-
-
-def _key_bytes(table: Table, index: Index) -> int:
-    total = 0
-    for part in index.parts:
-        column = table.column(part.column)
-        assert column is not None
-        size = _BYTES.get(column.type.name)
-        if size is None:
-            size = 8
-            if duckdb_type(column.type) in ("VARCHAR", "BLOB"):
-                size = (part.length or column.type.length or 1) * character_bytes(column.type) + 2
-        total += size + (1 if column.nullable else 0)
-    return total
