@@ -40,12 +40,12 @@ from aurora_mysql.errors import StalePlanError, StorageError, mysql_error
 from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 
 if TYPE_CHECKING:
-    from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.engine.client_session import ClientSession
 
 log = logging.getLogger(__name__)
 
 
-def metadata_timeout_s(ctx: SessionContext, options: EngineOptions) -> float:
+def metadata_timeout_s(ctx: ClientSession, options: EngineOptions) -> float:
     """How long the session waits for metadata and whole tables (lock_wait_timeout)."""
     return float(ctx.variables.get("lock_wait_timeout", options.metadata_wait_timeout_s))
 
@@ -86,7 +86,7 @@ class Engine:
         self._counters_dirty = False
         self.schema_lock = asyncio.Lock()
         self._schema_owner: LockOwner | None = None
-        self._schema_session: SessionContext | None = None
+        self._schema_session: ClientSession | None = None
         self._log: CommitLog | None = None
         self.failure: Exception | None = None
         #: Called on the loop with every batch of durable commits (the redo stream).
@@ -170,7 +170,7 @@ class Engine:
 
     def begin(
         self,
-        ctx: SessionContext,
+        ctx: ClientSession,
         *,
         isolation: str = "REPEATABLE-READ",
         read_only: bool = False,
@@ -196,7 +196,7 @@ class Engine:
         if older:
             await asyncio.gather(*(view.pin() for view in older))
 
-    def new_owner(self, ctx: SessionContext) -> LockOwner:
+    def new_owner(self, ctx: ClientSession) -> LockOwner:
         """A holder of locks that outlive transactions (LOCK TABLES, GET_LOCK)."""
         return LockOwner(next(self._transaction_ids), ctx)
 
@@ -322,7 +322,7 @@ class Engine:
     # --- schema ----------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def with_table_exclusive(self, ctx: SessionContext, tables: Sequence[Table]) -> AsyncIterator[None]:
+    async def with_table_exclusive(self, ctx: ClientSession, tables: Sequence[Table]) -> AsyncIterator[None]:
         """Exclusive metadata locks for a schema change; re-entrant for the same session.
 
         Schema changes run one at a time. Inside, `catalog` does not change under the caller and no transaction uses
@@ -348,7 +348,7 @@ class Engine:
                 self._schema_owner = self._schema_session = None
                 self.locks.release_all(owner)
 
-    async def _lock_metadata(self, owner: LockOwner, ctx: SessionContext, tables: Sequence[Table]) -> None:
+    async def _lock_metadata(self, owner: LockOwner, ctx: ClientSession, tables: Sequence[Table]) -> None:
         timeout_s = metadata_timeout_s(ctx, self.options)
         for table in sorted(tables, key=lambda t: t.id):
             if ctx.table_locks and ctx.table_locks.get((table.database, table.name)) != "WRITE":
@@ -359,7 +359,7 @@ class Engine:
 
     async def commit_schema(
         self,
-        ctx: SessionContext,
+        ctx: ClientSession,
         delta: CatalogDelta,
         statements: Sequence[str],
         *,

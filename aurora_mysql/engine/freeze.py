@@ -8,7 +8,7 @@ from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.errors import mysql_error
 
 if TYPE_CHECKING:
-    from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.engine.client_session import ClientSession
 
 _RESOURCE = ("global",)
 
@@ -35,10 +35,10 @@ class Freeze:
         """Somebody holds the lock, or waits for it."""
         return self._locks.is_held(_RESOURCE)
 
-    def held_by(self, ctx: SessionContext) -> bool:
+    def held_by(self, ctx: ClientSession) -> bool:
         return any(holder.session is ctx for holder in self._locks.holders(_RESOURCE))
 
-    async def pass_through(self, owner: LockOwner, ctx: SessionContext, timeout_s: float) -> None:
+    async def pass_through(self, owner: LockOwner, ctx: ClientSession, timeout_s: float) -> None:
         """Before a write or a commit: wait until nothing is frozen. Costs nothing when nothing is.
 
         Raises:

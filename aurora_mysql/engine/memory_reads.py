@@ -21,8 +21,8 @@ from aurora_mysql.engine.sought import MemoryTable, Sought
 from aurora_mysql.redo.record import Row
 
 if TYPE_CHECKING:
+    from aurora_mysql.engine.client_session import ClientSession
     from aurora_mysql.engine.engine import Engine
-    from aurora_mysql.sql.context import SessionContext
 
 
 class Unknown(Enum):
@@ -34,7 +34,7 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.UNKNOWN
 
 
-def _stored(engine: Engine, ctx: SessionContext, table: Table) -> tuple[TableRows, int] | None:
+def _stored(engine: Engine, ctx: ClientSession, table: Table) -> tuple[TableRows, int] | None:
     """The table's rows in memory, and the LSN that a plain read of the session sees."""
     transaction = ctx.transaction
     if transaction is not None:
@@ -51,7 +51,7 @@ def _stored(engine: Engine, ctx: SessionContext, table: Table) -> tuple[TableRow
     return None if stored is None else (stored, lsn)
 
 
-def row_at_once(engine: Engine, ctx: SessionContext, table: Table, key: tuple[Any, ...]) -> Row | Unknown | None:
+def row_at_once(engine: Engine, ctx: ClientSession, table: Table, key: tuple[Any, ...]) -> Row | Unknown | None:
     """The row with a key (None: there is none) as a plain read sees it."""
     found = _stored(engine, ctx, table)
     if found is None:
@@ -84,7 +84,7 @@ def row_at_once(engine: Engine, ctx: SessionContext, table: Table, key: tuple[An
     return version.row
 
 
-def memory_at_once(engine: Engine, ctx: SessionContext, table: Table) -> MemoryTable | None:
+def memory_at_once(engine: Engine, ctx: ClientSession, table: Table) -> MemoryTable | None:
     """What a plain read of the session can see of a table with a key of integers."""
     found = _stored(engine, ctx, table)
     if found is None or (found[0].pages is None and found[0].leaves is None):
@@ -95,7 +95,7 @@ def memory_at_once(engine: Engine, ctx: SessionContext, table: Table) -> MemoryT
 
 
 def rows_at_once(
-    engine: Engine, ctx: SessionContext, table: Table, sought: Sought, enough: int | None = None
+    engine: Engine, ctx: ClientSession, table: Table, sought: Sought, enough: int | None = None
 ) -> RowsFound | None:
     """The rows that are looked for, in key order, as a plain read sees them; perhaps only the first `enough`."""
     memory = memory_at_once(engine, ctx, table)
@@ -103,7 +103,7 @@ def rows_at_once(
     return found if isinstance(found, RowsFound) else None
 
 
-def range_at_once(engine: Engine, ctx: SessionContext, table: Table, low: int, high: int) -> RowsFound | None:
+def range_at_once(engine: Engine, ctx: ClientSession, table: Table, low: int, high: int) -> RowsFound | None:
     """The rows of a range of an integer key, in key order, as a plain read sees them."""
     if high - low >= MOST_RANGE_KEYS:
         return None
@@ -122,7 +122,7 @@ def range_at_once(engine: Engine, ctx: SessionContext, table: Table, low: int, h
     return rows
 
 
-def ranges_at_once(engine: Engine, ctx: SessionContext, table: Table, ranges: Ranges) -> RowsFound | None:
+def ranges_at_once(engine: Engine, ctx: ClientSession, table: Table, ranges: Ranges) -> RowsFound | None:
     """The rows of several ranges of an integer key, in key order, as a plain read sees them."""
     found = _stored(engine, ctx, table)
     if found is None or (ctx.transaction is not None and ctx.transaction.writes_to(table)):
@@ -137,7 +137,7 @@ def ranges_at_once(engine: Engine, ctx: SessionContext, table: Table, ranges: Ra
 
 
 def rows_by_value_at_once(
-    engine: Engine, ctx: SessionContext, table: Table, position: int, ranges: Ranges
+    engine: Engine, ctx: ClientSession, table: Table, position: int, ranges: Ranges
 ) -> RowsFound | None:
     """The rows whose integer column at `position` is in `ranges`, by value, then key, as a plain read sees them."""
     found = _stored(engine, ctx, table)

@@ -20,8 +20,8 @@ from aurora_mysql.engine.row_store import RowStore, TableRows
 from aurora_mysql.redo.record import Commit, Row, TableChange
 
 if TYPE_CHECKING:
+    from aurora_mysql.engine.client_session import ClientSession
     from aurora_mysql.engine.engine import Engine
-    from aurora_mysql.sql.context import SessionContext
 
 
 #: A row before and after (None: there is none).
@@ -82,7 +82,7 @@ class RowWrite(LockOwner):
     rows_written = 1
 
     def __init__(
-        self, engine: Engine, ctx: SessionContext, table: Table, key: Key, images: Images, isolation: str, done: Done
+        self, engine: Engine, ctx: ClientSession, table: Table, key: Key, images: Images, isolation: str, done: Done
     ) -> None:
         super().__init__(engine.next_transaction_id(), ctx, _one)
         self.started_s = time.time()

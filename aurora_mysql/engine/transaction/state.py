@@ -18,8 +18,8 @@ from aurora_mysql.errors import StalePlanError, mysql_error
 from aurora_mysql.redo.record import Row
 
 if TYPE_CHECKING:
+    from aurora_mysql.engine.client_session import ClientSession
     from aurora_mysql.engine.engine import Engine
-    from aurora_mysql.sql.context import SessionContext
 
 #: A point in a transaction: in its buffer, and in the row of its locks.
 Mark = tuple[int, int]
@@ -31,7 +31,7 @@ class TransactionState:
     def __init__(
         self,
         engine: Engine,
-        ctx: SessionContext,
+        ctx: ClientSession,
         transaction_id: int,
         *,
         isolation: str,
