@@ -178,13 +178,13 @@ class TransactionQueries(TransactionView):
         params: Sequence[Any] = (),
         *,
         tables: Sequence[Table],
-        project: Callable[[list[str]], str | None],
+        project: Callable[[list[str]], Sequence[str] | None],
         finish: Callable[[Any], _T],
         batch_rows: int,
         relations: Mapping[str, Any] | None = None,
     ) -> ProjectedStream[_T] | None:
-        """As :meth:`query_stream`, of one column that is computed from the query's: `project` gives its expression,
-        given the types of the query's columns. None, and nothing is read, when it gives None.
+        """As :meth:`query_stream`, of one column that is computed from the query's: `project` gives select lists, each
+        over the one before, given the types of the query's columns. None, and nothing is read, when it gives None.
 
         `finish` makes a batch of an Arrow array; it runs on a worker thread. The batch after the one that is being
         consumed is made meanwhile, so two of them are in memory.
@@ -204,10 +204,12 @@ class TransactionQueries(TransactionView):
 
         def start(cursor: duckdb.DuckDBPyConnection) -> tuple[Any, _T | None, _T | None] | None:
             relation = cursor.sql(sql, params=list(params))
-            expression = project([str(kind) for kind in relation.types])
-            if expression is None:
+            projections = project([str(kind) for kind in relation.types])
+            if projections is None:
                 return None
-            reader = relation.project(expression).to_arrow_reader(batch_rows)
+            for projection in projections:
+                relation = relation.project(projection)
+            reader = relation.to_arrow_reader(batch_rows)
             try:
                 first = step(reader)
                 second = None if first is None else step(reader)

@@ -24,8 +24,8 @@ _DAY_US = 86_400_000_000
 _FIRST_US, _BEYOND_US = FIRST_DAY * _DAY_US, (LAST_DAY + 1) * _DAY_US
 
 
-def row_struct(columns: Sequence[ResultColumn], types: Sequence[str]) -> str | None:
-    """The DuckDB expression over a query's columns ``c1``, ``c2``, ... of `types` that makes a struct of what
+def row_struct(columns: Sequence[ResultColumn], types: Sequence[str]) -> list[str] | None:
+    """The select list over a query's columns ``c1``, ``c2``, ... of `types` that makes a struct of what
     :func:`pack_structs` takes; None when a column has a type that it does not know."""
     fields = []
     for number, (column, kind) in enumerate(zip(columns, types, strict=False), start=1):
@@ -33,7 +33,7 @@ def row_struct(columns: Sequence[ResultColumn], types: Sequence[str]) -> str | N
         if value is None:
             return None
         fields.append(f"f{number} := {value}")
-    return f"struct_pack({', '.join(fields)})"
+    return [f"struct_pack({', '.join(fields)})"]
 
 
 def _field(sql: str, column: ResultColumn, kind: str) -> str | None:

@@ -16,27 +16,37 @@ mark  followed by                                  becomes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from aurora_mysql.sql.query.row_text import ValueText, value_text
+from aurora_mysql.sql.query.row_text import SHORT_BYTES, ValueText, value_text
 from aurora_mysql.sql.result import HEADER_BYTES, PackedRows, ResultColumn
 
-_NULL, _TWO, _THREE, _EIGHT = 127, 126, 125, 124
+_NULL, _TWO, _THREE, _EIGHT = 127, 126, 125, SHORT_BYTES
 _LIMIT_TWO, _LIMIT_THREE = 1 << 14, 1 << 21
 _MARKS = tuple(bytes((mark,)) for mark in (_NULL, _TWO, _THREE, _EIGHT))
 
 
-def row_expression(columns: Sequence[ResultColumn], types: Sequence[str]) -> str | None:
-    """The DuckDB expression over a query's columns ``c1``, ``c2``, ... of `types` that makes a row's string, a BLOB
-    when a column is binary; None when a column has a type that it does not know."""
+def row_projections(columns: Sequence[ResultColumn], types: Sequence[str]) -> list[str] | None:
+    """Select lists to apply one after the other to a query's columns ``c1``, ``c2``, ... of `types`: the last one makes
+    a row's string, a BLOB when a column is binary. None when a column has a type that it does not know.
+
+    The texts come first: DuckDB would make a text again for every mention of it.
+    """
+    texts: list[str] = []
+    shortened: list[str] = []
     pieces: list[str] = [f"'{' ' * HEADER_BYTES}'"]
     segments: list[str] = []
     for number, (column, kind) in enumerate(zip(columns, types, strict=False), start=1):
-        value = value_text(f"c{number}", column, kind)
+        name = f"c{number}"
+        value = value_text(name, column, kind)
         if value is None:
             return None
+        texts.append(f"{value.before or value.sql} AS {name}")
+        shortened.append(f"{value.after or name} AS {name}")
+        value = replace(value, sql=name)
         pieces.append(_prefix(value))
         if value.binary:
             segments.append(f"encode({_joined(pieces)})")
@@ -46,10 +56,12 @@ def row_expression(columns: Sequence[ResultColumn], types: Sequence[str]) -> str
             # concat() takes NULL for the empty string.
             pieces.append(value.sql)
     if not segments:
-        return _joined(pieces)
-    if pieces:
-        segments.append(f"encode({_joined(pieces)})")
-    return " || ".join(segments)
+        row = _joined(pieces)
+    else:
+        if pieces:
+            segments.append(f"encode({_joined(pieces)})")
+        row = " || ".join(segments)
+    return [", ".join(texts), ", ".join(shortened), row]
 
 
 def _joined(pieces: Sequence[str]) -> str:
@@ -73,7 +85,7 @@ def _prefix(value: ValueText) -> str:
 
 
 def pack(strings: Any, width: int) -> PackedRows:
-    """The rows of a batch: `strings` is the Arrow array of what :func:`row_expression` made for `width` columns."""
+    """The rows of a batch: `strings` is the Arrow array of what :func:`row_projections` made for `width` columns."""
     _, offset_buffer, data_buffer = strings.buffers()
     count = len(strings)
     large = str(strings.type) in ("large_string", "large_binary")

@@ -11,7 +11,12 @@ from aurora_mysql.sql.query.types import MAX_DIGITS
 from aurora_mysql.sql.result import ResultColumn
 from aurora_mysql.sql.result_types import NOT_FIXED, ZEROFILL
 
+#: Lengths from here on take more than one byte.
+SHORT_BYTES = 124
+
 _FLOAT, _DOUBLE, _TIMESTAMP, _DATETIME, _YEAR, _BIT = 4, 5, 7, 12, 13, 16
+#: VARCHAR and CHAR.
+_SIZED = (253, 254)
 _INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 )
@@ -22,11 +27,14 @@ _MOST_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class ValueText:
-    """`sql` is the value's text (NULL for NULL), a BLOB if `binary`. `bounded`: never as long as 124 bytes."""
+    """`sql` is the value's text (NULL for NULL), a BLOB if `binary`. `bounded`: shorter than SHORT_BYTES. `before`
+    and `after` make the same in two steps: `after` of what `before` gave, under the value's name."""
 
     sql: str
     bounded: bool = True
     binary: bool = False
+    before: str = ""
+    after: str = ""
 
 
 def value_text(sql: str, column: ResultColumn, duckdb_type: str) -> ValueText | None:
@@ -45,7 +53,9 @@ def value_text(sql: str, column: ResultColumn, duckdb_type: str) -> ValueText | 
     if kind in ("DOUBLE", "FLOAT"):
         return _floating(sql, column, kind)
     if kind in ("VARCHAR", "JSON"):
-        return ValueText(sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)", bounded=False)
+        # What is in a column of a table is no longer than was declared.
+        bounded = bool(column.org_table) and column.type_code in _SIZED and column.length_bytes < SHORT_BYTES
+        return ValueText(sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)", bounded=bounded)
     if kind == "BLOB":
         return ValueText(sql, bounded=False, binary=True)
     if kind == "DATE":
@@ -94,8 +104,15 @@ def _floating(sql: str, column: ResultColumn, kind: str) -> ValueText:
         return ValueText(f"CASE WHEN {usual} THEN printf('%.6g', {value}) {overflow} ELSE my_fstr({sql}) END")
     usual = f"(abs({value}) < 1e15 AND abs({value}) >= 0.0001) OR {value} = 0"
     text = f"CAST({value} AS VARCHAR)"
-    short = f"CASE WHEN suffix({text}, '.0') THEN left({text}, -2) ELSE {text} END"
-    return ValueText(f"CASE WHEN {usual} THEN {short} {overflow} ELSE my_dstr({value}) END")
+
+    def without_zero(text: str) -> str:
+        return f"CASE WHEN suffix({text}, '.0') THEN left({text}, -2) ELSE {text} END"
+
+    return ValueText(
+        f"CASE WHEN {usual} THEN {without_zero(text)} {overflow} ELSE my_dstr({value}) END",
+        before=f"CASE WHEN {usual} THEN {text} {overflow} ELSE my_dstr({value}) END",
+        after=without_zero(sql),
+    )
 
 
 def _with_fraction(text: str, whole: int | None, column: ResultColumn) -> str:

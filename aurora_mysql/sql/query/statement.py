@@ -24,7 +24,7 @@ from aurora_mysql.sql.query.failures import mysql_failure
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
 from aurora_mysql.sql.query.memory_select import memory_select
 from aurora_mysql.sql.query.packed_binary import pack_structs, row_struct
-from aurora_mysql.sql.query.packed_rows import pack, row_expression
+from aurora_mysql.sql.query.packed_rows import pack, row_projections
 from aurora_mysql.sql.query.point import point_select
 from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.rows_query import RowsSql
@@ -133,7 +133,7 @@ class SelectPlan:
             select.sql,
             bind_sources(select.sources, ctx, tx, params),
             tables=select.tables,
-            project=partial(row_struct if binary else row_expression, columns),
+            project=partial(row_struct if binary else row_projections, columns),
             finish=partial(pack_structs, columns=columns) if binary else partial(pack, width=len(columns)),
             batch_rows=STREAM_BATCH_ROWS if any(c.type_code in _WIDE_TYPES for c in columns) else PACKED_BATCH_ROWS,
             relations=materialise(select.relations, ctx, self.services),

@@ -33,11 +33,11 @@ def both_ways(duck: Any, sql: str, columns: list[ResultColumn], batch_rows: int 
     plan = ColumnsPlan(columns, "utf8mb4")
     relation = duck.sql(sql)
     types = [str(kind) for kind in relation.types]
-    expression = row_struct(columns, types)
-    assert expression is not None
+    projections = row_struct(columns, types)
+    assert projections is not None
     packed: list[Any] = []
     sequence = 7
-    for batch in relation.project(expression).to_arrow_reader(batch_rows):
+    for batch in relation.project(*projections).to_arrow_reader(batch_rows):
         sequence = plan.packed_rows(pack_structs(batch.column(0), columns), sequence, packed)
     encoded: list[Any] = []
     assert plan.binary_rows(fetched(duck.execute(sql).fetchall(), types), 7, encoded) == sequence

@@ -11,7 +11,7 @@ from aurora_mysql.session import constants as c
 from aurora_mysql.session.results import ColumnsPlan
 from aurora_mysql.session.wire import Reader
 from aurora_mysql.sql.functions import registry
-from aurora_mysql.sql.query.packed_rows import pack, row_expression
+from aurora_mysql.sql.query.packed_rows import pack, row_projections
 from aurora_mysql.sql.result import ResultColumn
 
 
@@ -30,11 +30,13 @@ def packed_and_encoded(duck: Any, sql: str, columns: list[ResultColumn]) -> tupl
     """The packets of a query's rows, both ways."""
     plan = ColumnsPlan(columns, "utf8mb4")
     relation = duck.sql(sql)
-    expression = row_expression(columns, [str(kind) for kind in relation.types])
-    assert expression is not None
+    projections = row_projections(columns, [str(kind) for kind in relation.types])
+    assert projections is not None
     packed: list[Any] = []
     sequence = 7
-    for batch in relation.project(expression).to_arrow_reader(2048):
+    for projection in projections:
+        relation = relation.project(projection)
+    for batch in relation.to_arrow_reader(2048):
         sequence = plan.packed_rows(pack(batch.column(0), len(columns)), sequence, packed)
     encoded: list[Any] = []
     assert plan.text_rows(duck.execute(sql).fetchall(), 7, encoded) == sequence
@@ -158,8 +160,10 @@ def test_packets_of_sixteen_megabytes_are_split(duck: Any) -> None:
     """A row of exactly a frame's size, which an empty frame follows, one of two frames, and a short one."""
     columns = [ResultColumn("v", c.TYPE_VAR_STRING)]
     sql = "SELECT repeat('a', 16777206) AS c1 UNION ALL SELECT repeat('b', 16777300) UNION ALL SELECT 'c'"
-    expression = row_expression(columns, ["VARCHAR"])
-    strings = duck.sql(sql).project(expression).to_arrow_table().column(0).combine_chunks()
+    relation = duck.sql(sql)
+    for projection in row_projections(columns, ["VARCHAR"]) or ():
+        relation = relation.project(projection)
+    strings = relation.to_arrow_table().column(0).combine_chunks()
     out: list[Any] = []
     assert ColumnsPlan(columns, "utf8mb4").packed_rows(pack(strings, 1), 254, out) == (254 + 5) % 256
     packets, payloads, sequence = Reader(b"".join(out)), [b""], 254
@@ -182,11 +186,23 @@ def test_binary_between_texts(duck: Any) -> None:
 
 def test_infinity_is_an_error(duck: Any) -> None:
     for decimals in (31, 2):
-        expression = row_expression([ResultColumn("v", c.TYPE_DOUBLE, decimals=decimals)], ["DOUBLE"])
+        relation = duck.sql("SELECT 'inf'::DOUBLE AS c1")
+        for projection in row_projections([ResultColumn("v", c.TYPE_DOUBLE, decimals=decimals)], ["DOUBLE"]) or ():
+            relation = relation.project(projection)
         with pytest.raises(duckdb.Error, match="AURORA:1690:DOUBLE"):
-            duck.execute(f"SELECT {expression} FROM (SELECT 'inf'::DOUBLE AS c1)").fetchall()
+            relation.fetchall()
+
+
+def test_texts_of_short_columns(duck: Any) -> None:
+    """A column's declared length tells that one byte is enough for the length of its values, not that of others."""
+    for chars, table in ((30, "t"), (31, "t"), (30, "")):
+        column = ResultColumn("v", c.TYPE_VAR_STRING, length_bytes=chars * 4, org_table=table)
+        length = chars if table else 200
+        lengths = f"(VALUES (0), (1), ({length}), (NULL)) t(n)"
+        packed, encoded = packed_and_encoded(duck, f"SELECT repeat('語', n) AS c1 FROM {lengths}", [column])
+        assert packed == encoded
 
 
 def test_types_that_it_does_not_know_are_left_to_the_encoder() -> None:
     for kind in ("INTEGER[]", "STRUCT(a INTEGER)", "DECIMAL(38,38)", "TIMESTAMP WITH TIME ZONE"):
-        assert row_expression([ResultColumn("v", c.TYPE_VAR_STRING)], [kind]) is None
+        assert row_projections([ResultColumn("v", c.TYPE_VAR_STRING)], [kind]) is None
