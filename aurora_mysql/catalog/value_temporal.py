@@ -12,13 +12,16 @@ from aurora_mysql.catalog.zero_date import ANY_DATE, REAL_DATE, DateRules, ZeroD
 #: TIME's range is symmetric around zero.
 MAX_TIME = dt.timedelta(hours=838, minutes=59, seconds=59)
 
+#: A number between separators counts whole, whatever its width: '31-12-2020' has no day 2020, and is no date.
+_NUMBER = r"\d{1,9})(?!\d)"
+_MARK = r"[^\w\s]+"
 _SEPARATED = re.compile(
-    r"\s*(?P<year>\d{1,4})[^\w\s](?P<month>\d{1,2})[^\w\s](?P<day>\d{1,2})"
-    r"(?:(?:T|\s+|[^\w\s+-])(?P<hour>\d{1,2})(?:[^\w\s.](?P<minute>\d{1,2})(?:[^\w\s.](?P<second>\d{1,2})"
-    r"(?:\.(?P<fraction>\d*))?)?)?)?(?P<offset>[+-]\d\d:\d\d)?\s*(?P<rest>.*)",
+    rf"\s*(?P<year>{_NUMBER}{_MARK}(?P<month>{_NUMBER}{_MARK}(?P<day>{_NUMBER}"
+    rf"(?:(?:T|(?:[^\w\s]|\s)+)(?P<hour>{_NUMBER}(?:{_MARK}(?P<minute>{_NUMBER}(?:{_MARK}(?P<second>{_NUMBER}"
+    r"(?:\.(?P<fraction>\d*))?)?)?)?(?P<offset>[+-]\d\d:\d\d)?[^\w\s]*\s*(?P<rest>.*)",
     re.DOTALL,
 )
-_COMPACT = re.compile(r"\s*(?P<digits>\d+)(?:T(?P<time>\d{2,6}))?(?:\.(?P<fraction>\d*))?\s*(?P<rest>.*)", re.DOTALL)
+_COMPACT = re.compile(r"\s*(?P<digits>\d+)(?:T(?P<time>\d+))?(?:\.(?P<fraction>\d*))?\s*(?P<rest>.*)", re.DOTALL)
 _FAST = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?\Z")
 _TIME = re.compile(
     r"\s*(?P<sign>-)?\s*(?:(?P<days>\d+)\s+)?(?P<hour>\d+)(?::(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?)?"
@@ -80,7 +83,7 @@ def _build(
     try:
         return dt.datetime(year, month, day, hour, minute, second) + dt.timedelta(microseconds=micros)
     except (ValueError, OverflowError) as error:
-        if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
+        if year > 9999 or month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
             raise TemporalError() from error
         clock = ((hour * 60 + minute) * 60 + second) * 1_000_000 + min(micros, 999_999)
         zero = ZeroDate(year, month, day, clock)
@@ -103,7 +106,7 @@ def datetime_from_text(text: str, rules: DateRules = REAL_DATE) -> tuple[Moment,
     if match is not None:
         g = match.groupdict()
         year = int(g["year"])
-        if len(g["year"]) <= 2:
+        if len(g["year"]) == 2:
             year = year_of_two_digits(year)
         value = _build(
             rules,
@@ -127,22 +130,37 @@ def datetime_from_text(text: str, rules: DateRules = REAL_DATE) -> tuple[Moment,
     match = _COMPACT.match(text)
     if match is None:
         raise TemporalError()
-    digits = match["digits"]
-    if match["time"]:
-        digits = (digits if len(digits) == 8 else _full_year(digits)) + match["time"].ljust(6, "0")
-    if len(digits) in (5, 6):
-        digits = _full_year(digits.rjust(6, "0"))
-    elif len(digits) in (11, 12):
-        digits = _full_year(digits.rjust(12, "0"))
-    elif len(digits) not in (8, 14):
-        raise TemporalError(zero=not digits.strip("0"))
-    digits = digits.ljust(14, "0")
-    parts = [int(digits[a:b]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))]
-    return _build(rules, *parts, _micros(match["fraction"])), not match["rest"]  # type: ignore[call-arg]
+    parts, rest = _fields(match["digits"], match["time"])
+    if len(parts) < 3 or (len(parts) < 6 and match["fraction"] is not None):
+        raise TemporalError(zero=not match["digits"].strip("0"))
+    parts += [0] * (6 - len(parts))
+    return _build(rules, *parts, _micros(match["fraction"])), not (rest or match["rest"])  # type: ignore[call-arg]
 
 
-def _full_year(digits: str) -> str:
-    return f"{year_of_two_digits(int(digits[:2])):04d}{digits[2:]}"
+def _fields(digits: str, time: str | None) -> tuple[list[int], str]:
+    """Year to second of a date without separators, as many as there are, and the digits behind them. The year has four
+    digits or two, depending on how many there are in all; the last field may have one."""
+    length = len(digits) if time is None else len(digits) + 1 + len(time)
+    width = 4 if length in (4, 8) or length >= 14 else 2
+    found = digits + (time or "")
+    year = int(found[:width])
+    fields = [year if width == 4 else year_of_two_digits(year)]
+    fields += [int(found[at : at + 2]) for at in range(width, min(len(found), width + 10), 2)]
+    return fields, found[width + 10 :]
+
+
+def has_clock(text: str) -> bool:
+    """Whether the text of a date has a time of day."""
+    match = _SEPARATED.match(text)
+    if match is not None:
+        return match["hour"] is not None
+    match = _COMPACT.match(text)
+    return match is not None and len(_fields(match["digits"], match["time"])[0]) > 3
+
+
+def has_separators(text: str) -> bool:
+    """Whether a text begins with three numbers that something separates, as dates are written."""
+    return _SEPARATED.match(text) is not None
 
 
 def datetime_from_number(value: int | Decimal | float, rules: DateRules = REAL_DATE) -> Moment:
@@ -160,7 +178,8 @@ def datetime_from_number(value: int | Decimal | float, rules: DateRules = REAL_D
         if len(digits) <= width:
             digits = digits.rjust(width, "0")
             break
-    return datetime_from_text(digits + ("." + fraction if fraction else ""), rules)[0]
+    # A date has no fraction.
+    return datetime_from_text(digits + ("." + fraction if fraction and len(digits) >= 12 else ""), rules)[0]
 
 
 def time_from_text(text: str) -> tuple[dt.timedelta, bool]:

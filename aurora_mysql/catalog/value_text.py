@@ -33,6 +33,14 @@ def format_double(value: float) -> str:
     return f"{prefix}{text[:point]}.{text[point:]}"
 
 
+def format_fixed(value: float, decimals: int) -> str:
+    """`value` as MySQL prints a DOUBLE that has a fixed number of decimals. Beyond 15 digits before the point only
+    those are shown that tell the number from its neighbours; zeros stand for the others."""
+    if math.isfinite(value) and abs(value) >= 1e15:
+        return f"{Decimal(repr(value)):.{decimals}f}"
+    return f"{value:.{decimals}f}"
+
+
 def format_decimal(value: Decimal) -> str:
     return format(value, "f")
 

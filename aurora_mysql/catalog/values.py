@@ -560,11 +560,7 @@ def _date(column: Column, strict: bool, _: dt.tzinfo | None, dates: DateRules) -
             if strict:
                 raise problems.incorrect_temporal("date", value, row)
             problems.truncated(row, warn)
-        if isinstance(moment, ZeroDate):
-            if moment.clock:
-                problems.note(row, warn)
-            return moment.date()
-        if moment.hour or moment.minute or moment.second or moment.microsecond:
+        if whole and time_of_day(moment):
             problems.note(row, warn)
         return moment.date()
 

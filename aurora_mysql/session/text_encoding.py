@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aurora_mysql.catalog.value_text import format_fixed
 from aurora_mysql.catalog.wide_decimal import SCALE, in_scale
 from aurora_mysql.catalog.zero_date import ZeroDate
 from aurora_mysql.errors import mysql_error
@@ -176,7 +177,7 @@ def _int_text(value: int, column: ResultColumn) -> bytes:
 
 def _float_text(value: float, column: ResultColumn) -> str:
     if column.type_code in (TYPE_FLOAT, TYPE_DOUBLE) and 0 < column.decimals < NOT_FIXED_DECIMALS:
-        return f"{value:.{column.decimals}f}"
+        return format_fixed(value, column.decimals)
     return format_float(value) if column.type_code == TYPE_FLOAT else format_double(value)
 
 

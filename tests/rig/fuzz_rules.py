@@ -52,8 +52,25 @@ def _whole(a: str, b: str) -> bool:
     return one is not None and other is not None and int(one) == int(other)
 
 
+def _last_digit(a: str, b: str) -> bool:
+    """Numbers, or texts made of one, that differ in the last of a DOUBLE's digits only."""
+    one, other = _number(a.strip()), _number(b.strip())
+    return one is not None and other is not None and abs(one - other) <= abs(other) * Decimal("2e-16")
+
+
+def _micro(a: str, b: str) -> bool:
+    """Times that differ by a microsecond."""
+    return a[:-7] == b[:-7] and a[-7:-6] == "." and abs(int(a[-6:]) - int(b[-6:])) <= 1
+
+
+def _cut(a: str, b: str) -> bool:
+    """The other has fewer decimals."""
+    return a.startswith(b) and "." in b
+
+
 ALIKE: dict[str, Callable[[str, str], bool]] = {
     "spaces": _spaces, "decimals": _decimals, "zero": _zero, "rounding": _rounding, "whole": _whole,
+    "last": _last_digit, "micro": _micro, "cut": _cut,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from aurora_mysql.sql.functions import (
     stored_calls,
     strings,
     temporal,
+    temporal_format,
     wide_decimals,
 )
 from aurora_mysql.sql.functions.collations import install_sort_keys
@@ -22,7 +23,7 @@ from aurora_mysql.sql.functions.registry import install
 
 __all__ = [
     "bootstrap", "diagnostics", "json_functions", "json_table", "numeric", "regexps", "stored_calls", "strings",
-    "temporal", "wide_decimals",
+    "temporal", "temporal_format", "wide_decimals",
 ]  # fmt: skip
 
 bootstrap: list[Callable[[duckdb.DuckDBPyConnection], None]] = [install, install_sort_keys]

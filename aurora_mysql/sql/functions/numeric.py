@@ -9,6 +9,7 @@ import sys
 import zlib
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 
+from aurora_mysql.catalog.value_text import format_fixed
 from aurora_mysql.errors import mysql_error
 from aurora_mysql.sql.functions.diagnostics import conversion_warning
 from aurora_mysql.sql.functions.registry import udf
@@ -190,6 +191,11 @@ def decimal_product(first: str, second: str) -> str:
 @udf("my_dstr", ["DOUBLE"], "VARCHAR")
 def my_dstr(value: float) -> str:
     return double_text(value)
+
+
+@udf("my_fixed", ["DOUBLE", "BIGINT"], "VARCHAR")
+def my_fixed(value: float, decimals: int) -> str:
+    return format_fixed(value, decimals)
 
 
 @udf("my_fstr", ["FLOAT"], "VARCHAR")

@@ -10,7 +10,7 @@ from sqlglot import exp
 from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import calendar, types, wide_decimals
-from aurora_mysql.sql.query.collation_mix import joined
+from aurora_mysql.sql.query.collation_mix import check_mix, joined
 from aurora_mysql.sql.query.expression import (
     CONNECTION_COLLATION,
     Ex,
@@ -131,6 +131,8 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
                 return Ex(f"{name}({number(e).sql})", types.INT)
             if e.t.zero == 2:
                 return Ex(f"arg_{name}({e.sql}, {calendar.order(e.sql, e.t.kind)})", e.t)
+            if e.t.kind == "string" and e.t.conflict:
+                check_mix(tr.b, [e, e], name)
             function = sort_key_function(e.t.collation or CONNECTION_COLLATION) if e.t.kind == "string" else None
             if function is not None:
                 return Ex(f"arg_{name}({e.sql}, {function}({e.sql}))", e.t, collated=e.collated)

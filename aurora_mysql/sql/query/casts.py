@@ -125,6 +125,8 @@ def _unsigned(e: Ex) -> str:
 
 def _decimal(e: Ex, t: T) -> Ex:
     duck = types.duckdb_type(t)
+    if e.dated:
+        e = number(e)
     if e.t.kind in ("string", "json", "binary"):
         return Ex(f"CAST(my_dec({text(e)}, {t.precision}, {t.scale}, {WARN}) AS {duck})", t)
     n = number(e)

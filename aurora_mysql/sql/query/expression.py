@@ -37,7 +37,8 @@ class Ex:
     DuckDB itself knows the (case-insensitive) collation; `explicit` that COLLATE was written; `key_sql` is the hidden
     collation-key column of a bare column; `name` a bare column's display name; `system` a constant of
     the session (USER(), VERSION()); `bind` binds a lifted literal through a
-    conversion; `narrow` is the same exact number computed with at most 18 digits, which fails where those don't do.
+    conversion; `narrow` is the same exact number computed with at most 18 digits, which fails where those don't do;
+    `dated` a text that DATE_ADD and its kin made: as a number it is the date's digits.
     """
 
     sql: str
@@ -52,6 +53,7 @@ class Ex:
     bind: Callable[[Converted], str] | None = None
     system: bool = False
     narrow: str = ""
+    dated: bool = False
 
     @property
     def is_literal(self) -> bool:
@@ -82,7 +84,8 @@ def text(e: Ex) -> str:
         case "double":
             if e.t.scale and e.t.declared is None:
                 # As many decimals as it is announced with: ROUND(x, 2), PI().
-                return f"printf('%.{e.t.scale}f', {e.sql})"
+                usual = f"printf('%.{e.t.scale}f', {e.sql})"
+                return f"CASE WHEN abs({e.sql}) < 1e15 THEN {usual} ELSE my_fixed({e.sql}, {e.t.scale}) END"
             return f"my_dstr({e.sql})"
         case "float":
             return f"my_fstr({e.sql})"
@@ -131,6 +134,8 @@ def number(e: Ex) -> Ex:
             if e.lit is not None and e.bind is not None:
                 # Converted once, when it is bound: a conversion inside the query would warn for every mention.
                 return Ex(f"CAST({e.bind(Converted(e.lit, string_double, number_complaint))} AS DOUBLE)", types.DOUBLE)
+            if e.dated:
+                return Ex(f"my_date_digits({e.sql}, {WARN})", types.DOUBLE)
             return Ex(f"my_num({e.sql}, {WARN})", types.DOUBLE)
         case "binary":
             if isinstance(e.value, bytes) and len(e.value) <= 8:

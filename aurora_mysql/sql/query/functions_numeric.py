@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from aurora_mysql.sql.query.expression import (
     cast_to,
     double,
     integer,
+    moment,
     number,
     text,
     unsigned,
@@ -251,18 +253,42 @@ def _extreme(tr: Any, name: str, a: list[Ex]) -> Ex:
     if any(i.t.kind == "null" for i in a):
         t = types.unify([i.t for i in a]).plain()
         return Ex("NULL" if t.kind == "null" else f"CAST(NULL AS {types.duckdb_type(t)})", t)
-    if any(i.t.numeric for i in a) and not all(i.t.numeric for i in a) and all(not i.t.temporal for i in a):
-        t = types.DOUBLE
-        texts = [double(i) for i in a]
-    else:
-        texts, t = operators.branches(tr.b, a)
+    texts, t = operators.branches(tr.b, a)
     if t.kind == "bool":
         texts, t = [number(i).sql for i in a], types.INT
+    guard = " OR ".join(f"{i.sql} IS NULL" for i in a)
     if t.kind == "string":
         # DuckDB's own compare without a collation.
-        return Ex(f"my_{name}('{t.collation or CONNECTION_COLLATION}', {', '.join(texts)})", t.plain())
-    guard = " OR ".join(f"{i.sql} IS NULL" for i in a)
+        by_text = f"my_{name}('{t.collation or CONNECTION_COLLATION}', {', '.join(texts)})"
+        dates = [i for i in a if i.t.kind in ("date", "datetime")]
+        if dates:
+            dated = f"CASE WHEN {guard} THEN NULL ELSE {_extreme_date(name, a, dates, by_text)} END"
+            return Ex(dated, t.plain(), dated=True)
+        return Ex(by_text, t.plain())
     return Ex(f"CASE WHEN {guard} THEN NULL ELSE {name}({', '.join(texts)}) END", t.plain())
+
+
+def _extreme_date(name: str, a: list[Ex], dates: list[Ex], by_text: str) -> str:
+    """The text of the extreme of dates and what may be dates. What is none is less than every date; when that is the
+    extreme, texts are compared."""
+    found = next((i for i in dates if i.t.kind == "datetime"), dates[0])
+    none = "CAST('-infinity' AS TIMESTAMP)"
+    moments = [moment(i) if i.t.temporal else f"COALESCE({moment(Ex(text(i), types.STRING))}, {none})" for i in a]
+    extreme = f"{name}({', '.join(moments)})"
+    if found.t.kind == "date":
+        shown = Ex(f"CAST({extreme} AS DATE)", T("date", zero=found.t.zero))
+    else:
+        shown = Ex(extreme, T("datetime", scale=max(_fraction_digits(i) for i in a), zero=found.t.zero))
+    return text(shown) if name == "greatest" else f"CASE WHEN {extreme} = {none} THEN {by_text} ELSE {text(shown)} END"
+
+
+def _fraction_digits(e: Ex) -> int:
+    """How many decimals of a second a value has that is taken for a moment."""
+    if e.t.kind == "string" and e.is_literal and re.fullmatch(r"[\d :TZ+-]+(\.\d*)?", str(e.value)):
+        return min(len(str(e.value).partition(".")[2]), 6)
+    if e.t.textual or e.t.kind in ("double", "float"):
+        return 6
+    return min(e.t.decimals, 6)
 
 
 @function("bit_count", low=1)

@@ -183,7 +183,8 @@ def _shift(tr: Any, e: Ex, amount: Ex, unit: str, sign: int) -> Ex:
         if unit in _DATE_UNITS and unit not in ("DAY", "WEEK"):
             return Ex(f"my_date_add({moment(e)}, {how}, {end}", types.datetime(e.t.scale))
         return Ex(f"my_time_add({e.sql}, {how}, {end}", types.time(max(e.t.scale, fraction)))
-    return Ex(f"my_date_add_text({text(e)}, {how}, {end}", types.STRING)
+    source = f"my_number_digits({double(e)}, {WARN})" if e.t.numeric else text(e)
+    return Ex(f"my_date_add_text({source}, {how}, {end}", types.STRING, dated=True)
 
 
 def _stays_within_years(e: Ex, count: int, unit: str) -> bool:

@@ -166,7 +166,9 @@ def _temporal_side(b: Builder, e: Ex, other: Ex) -> str | None:
     if e.t.numeric:
         return f"my_int_datetime({double(e)}, {WARN})" if kind != "time" and _date_literal(b, e) else number(e).sql
     if kind == "time":
-        return f"my_time({text(e)}, {WARN})"
+        # A text that is no time is compared as midnight.
+        midnight = f"CASE WHEN {text(e)} IS NOT NULL THEN INTERVAL 0 SECOND END"
+        return f"COALESCE(my_time({text(e)}, {WARN}), {midnight})"
     # A text that is no date is compared as the zero date.
     zero = f"CAST('{as_duckdb(ZERO_DATETIME)}' AS TIMESTAMP)"
     return f"COALESCE({moment(e)}, CASE WHEN {text(e)} IS NOT NULL THEN {zero} END)" if e.t.textual else moment(e)
@@ -478,7 +480,14 @@ def branches(b: Builder, items: list[Ex]) -> tuple[list[str], T]:
         t = joined(b, items, Ex("", t)).t
     if t.kind == "null":
         return ["NULL" for _ in items], t
-    return [cast_to(e, t) for e in items], t
+    texts = [cast_to(e, t) for e in items]
+    if t.kind == "string" and t.collation and not is_ci(t.collation):
+        # What DuckDB makes of a collated column has its collation, too.
+        mixed = [
+            e.collated or (e.t.kind == "string" and e.t.collation is not None and is_ci(e.t.collation)) for e in items
+        ]
+        texts = [f"decode(encode({sql}))" if m else sql for sql, m in zip(texts, mixed, strict=True)]
+    return texts, t
 
 
 def need_one_column(count: int) -> None:

@@ -97,7 +97,9 @@ def _floating(sql: str, column: ResultColumn, kind: str) -> ValueText:
     value = f"CAST({sql} AS DOUBLE)" if kind == "FLOAT" else sql
     overflow = f"WHEN NOT isfinite({sql}) THEN CAST(error('AURORA:1690:DOUBLE') AS VARCHAR)"
     if column.type_code in (_FLOAT, _DOUBLE) and 0 < column.decimals < NOT_FIXED:
-        return ValueText(f"CASE {overflow} ELSE printf('%.{column.decimals}f', {value}) END", bounded=False)
+        usual = f"WHEN abs({value}) < 1e15 THEN printf('%.{column.decimals}f', {value})"
+        shown = f"CASE {overflow} {usual} ELSE my_fixed({value}, {column.decimals}) END"
+        return ValueText(shown, bounded=False)
     # What DuckDB prints as MySQL does: nearly all values. The functions know the others.
     if column.type_code == _FLOAT:
         usual = f"(abs({value}) < 999999 AND abs({value}) >= 0.0001) OR {value} = 0"

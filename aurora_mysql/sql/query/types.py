@@ -148,13 +148,13 @@ def unify(types: list[T]) -> T:
         if first.temporal:
             return T(first.kind, scale=max(t.scale for t in known), zero=max(t.zero for t in known))
         if first.kind in ("double", "float") and any(t.scale != first.scale for t in known):
-            return DOUBLE  # no number of decimals in common
+            return _doubles(known)
         if all(t.declared == first.declared for t in known):
             return first
         return first.plain()
     if kinds <= NUMERIC:
         if kinds & {"double", "float"}:
-            return DOUBLE
+            return _doubles(known)
         if "wide" in kinds:
             return _wide(known)
         if "decimal" in kinds or kinds >= {"int", "uint"}:
@@ -204,6 +204,13 @@ def _decimals(known: list[T]) -> T:
     if kept > shown and whole + kept <= MAX_DIGITS:
         return T("decimal", whole + kept, kept, shown=shown)
     return decimal(whole + shown, shown)
+
+
+def _doubles(known: list[T]) -> T:
+    """The most decimals of all, unless one of them has no fixed number."""
+    if any(t.kind in ("double", "float") and not t.scale for t in known):
+        return DOUBLE
+    return T("double", scale=max(t.decimals for t in known if t.kind in ("double", "float", "decimal", "wide")))
 
 
 def _wide(known: list[T]) -> T:

@@ -49,10 +49,13 @@ def is_wide(*operands: Ex) -> bool:
 def arithmetic(op: str, x: Ex, y: Ex) -> Ex:
     """+ - * of exact numbers, one of them wide."""
     (whole1, scale1), (whole2, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
+    # A quotient has more digits than it shows: they count, and are not shown.
+    shown1, shown2 = (e.t.decimals if e.t.kind == "decimal" else s for e, s in ((x, scale1), (y, scale2)))
     if op == "*":
-        t = wide(whole1 + whole2 + scale1 + scale2, scale1 + scale2)
-        return Ex(f"my_wide_product({as_wide(x)}, {as_wide(y)}, {t.scale})", t)
-    scale = max(scale1, scale2)
+        digits = min(scale1 + scale2, SCALE)
+        t = wide(whole1 + whole2 + shown1 + shown2, shown1 + shown2)
+        return Ex(f"my_wide_product({as_wide(x)}, {as_wide(y)}, {digits})", t)
+    scale = max(shown1, shown2)
     return Ex(f"({as_wide(x)} {op} {as_wide(y)})", wide(max(whole1, whole2) + 1 + scale, scale))
 
 
