@@ -111,7 +111,7 @@ class _Printer:
         text = f"select {'distinct ' if node.args.get('distinct') is not None else ''}{','.join(shown)}"
         source = node.args.get("from_")
         if source is not None:
-            text += f" from {self._joined(source.this, node.args.get('joins') or [])}"
+            text += f" from {self._joined(self._factor(source.this), node.args.get('joins') or [])}"
         where = node.args.get("where")
         if where is not None:
             text += f" where {self.expr(where.this)}"
@@ -162,8 +162,8 @@ class _Printer:
 
     # --- FROM ------------------------------------------------------------------------------------------------
 
-    def _joined(self, first: exp.Expression, joins: Sequence[exp.Expression]) -> str:
-        text = self._factor(first)
+    def _joined(self, text: str, joins: Sequence[exp.Expression]) -> str:
+        """A factor of FROM that is printed already, with its joins."""
         for join in joins:
             right = self._factor(join.this)
             side = str(join.args.get("side") or "").lower()
@@ -182,8 +182,6 @@ class _Printer:
         return text
 
     def _factor(self, node: exp.Expression) -> str:
-        if isinstance(node, _Text):
-            return str(node.this)
         joins = node.args.get("joins") or []
         alias = node.args.get("alias")
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
@@ -200,7 +198,7 @@ class _Printer:
             text = self._factor(node.this)
         else:
             raise Unprintable
-        return self._joined(_Text(this=text), joins) if joins else text
+        return self._joined(text, joins)
 
     def _alias(self, alias: exp.Expression) -> str:
         columns = alias.args.get("columns") or []
@@ -235,7 +233,3 @@ def _derived(node: exp.Select) -> bool:
 
 def _aliased(node: exp.Select, name: str) -> bool:
     return any(isinstance(item, exp.Alias) and item.alias == name for item in node.expressions)
-
-
-class _Text(exp.Expression):
-    """A factor of a join that is printed already."""
