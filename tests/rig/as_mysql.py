@@ -117,6 +117,12 @@ def _less_unsigned(call: _Call) -> _Call | None:
     return call.wrapped(call.having(TEMPORAL), "CAST({} AS SIGNED)")
 
 
+def _absolute_moment(call: _Call) -> _Call | None:
+    if not call.template.startswith(("ABS(", "(- ")):
+        return None
+    return call.wrapped(call.having(TEMPORAL), "CAST({} AS SIGNED)")
+
+
 def _rounded_moment(call: _Call) -> _Call | None:
     if not call.template.startswith(("ROUND(", "TRUNCATE(", "FLOOR(", "CEILING(")):
         return None
@@ -174,9 +180,10 @@ def _bits(call: _Call) -> _Call | None:
 
 
 def _date_of_text(call: _Call) -> _Call | None:
-    if call.template != "DATE(\0)" or not call.having(TEXTUAL):
+    kinds = {"DATE(\0)": "DATE", "CAST(\0 AS DATE)": "DATE", "CAST(\0 AS DATETIME)": "DATETIME"}
+    if call.template not in kinds or not call.having(TEXTUAL):
         return None
-    return replace(call, template="CAST(CONCAT(DATE(\0)) AS DATE)")
+    return replace(call, template=f"CAST(CONCAT({call.template}) AS {kinds[call.template]})")
 
 
 def _null_among_others(call: _Call) -> _Call | None:
@@ -229,6 +236,7 @@ _REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("A text and a number are compared as DOUBLE.", _texts_and_numbers),
     ("A text operand is a DOUBLE without fixed decimals.", _text_operand),
     ("A date in arithmetic is an integer.", _less_unsigned),
+    ("A date in ABS and with a sign is an integer.", _absolute_moment),
     ("A moment is a number in ROUND and its kin; MariaDB gives a moment.", _rounded_moment),
     ("A number that is no date where a date is wanted: MariaDB has dates with zero parts.", _number_as_date),
     ("A number that is no time is NULL; MariaDB takes the longest time.", _number_as_time),

@@ -55,7 +55,7 @@ def _whole(a: str, b: str) -> bool:
 def _last_digit(a: str, b: str) -> bool:
     """Numbers, or texts made of one, that differ in the last of a DOUBLE's digits only."""
     one, other = _number(a.strip()), _number(b.strip())
-    return one is not None and other is not None and abs(one - other) <= abs(other) * Decimal("2e-16")
+    return one is not None and other is not None and abs(one - other) <= abs(other) * Decimal("4e-16")
 
 
 def _micro(a: str, b: str) -> bool:

@@ -142,7 +142,7 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
         case "sum":
             n = number(e)
             if n.t.kind == "double":
-                return Ex(f"sum({distinct}{n.sql})", types.DOUBLE)
+                return Ex(f"sum({distinct}{n.sql})", types.computed_double([n.t]))
             if n.t.kind == "wide":
                 return Ex(f"sum({distinct}{n.sql})", wide_decimals.wide(65, n.t.scale))
             scale = n.t.scale if n.t.kind == "decimal" else 0
@@ -151,7 +151,7 @@ def _aggregate(tr: Translator, name: str, node: exp.Expression, scope: Scope) ->
         case "avg":
             n = number(e)
             if n.t.kind == "double":
-                return Ex(f"avg({distinct}{n.sql})", types.DOUBLE)
+                return Ex(f"avg({distinct}{n.sql})", types.computed_double([n.t], DIV_DECIMALS))
             return _exact_average(replace(n, sql=tr.b.summed(n)), distinct, "")
         case "bit_and" | "bit_or" | "bit_xor":
             neutral = "18446744073709551615" if name == "bit_and" else "0"
@@ -309,13 +309,13 @@ def _over_groups(tr: Translator, name: str, inner: exp.Expression, scope: Scope)
     n = number(e)
     if name == "sum":
         if n.t.kind == "double":
-            return Ex(f"sum({n.sql})", types.DOUBLE)
+            return Ex(f"sum({n.sql})", types.computed_double([n.t]))
         if n.t.kind == "wide":
             return Ex(f"sum({n.sql})", wide_decimals.wide(65, n.t.scale))
         t = T("decimal", types.MAX_DIGITS, n.t.scale if n.t.kind == "decimal" else 0)
         return Ex(f"CAST(sum({n.sql}) AS {types.duckdb_type(t)})", t)
     if name == "avg":
-        return Ex(f"avg({n.sql})", types.DOUBLE) if n.t.kind == "double" else n
+        return Ex(f"avg({n.sql})", types.computed_double([n.t], DIV_DECIMALS)) if n.t.kind == "double" else n
     if name in ("min", "max", "count"):
         return Ex(f"{name}({e.sql})", types.INT if name == "count" else e.t)
     raise unsupported(f"{name} OVER in a grouped query")

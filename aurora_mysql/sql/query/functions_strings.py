@@ -285,6 +285,9 @@ def _conv(_: Any, a: list[Ex]) -> Ex:
 @function("format", low=2, high=3)
 def _format(_: Any, a: list[Ex]) -> Ex:
     n = number(a[0])
+    if n.t.kind in ("double", "float"):
+        # A DOUBLE is rounded as one: 0.25 to 0.2.
+        n = Ex(f"my_round_double({double(n)}, greatest({integer(a[1])}, 0), TRUE)", types.DOUBLE)
     locale = text(a[2]) if len(a) > 2 else "'en_US'"
     locale = "'en_US'" if len(a) > 2 and a[2].t.kind == "null" else locale
     return Ex(f"my_format({text(n)}, {integer(a[1])}, {locale})", types.STRING)

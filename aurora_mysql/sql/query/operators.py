@@ -207,7 +207,7 @@ def arithmetic(op: str, a: Ex, c: Ex) -> Ex:
     """+ - * with MySQL's result types."""
     x, y = number(a), number(c)
     if "double" in (x.t.kind, y.t.kind):
-        return Ex(f"({double(x)} {op} {double(y)})", types.DOUBLE)
+        return Ex(f"({double(x)} {op} {double(y)})", types.computed_double([x.t, y.t]))
     if wide_decimals.is_wide(x, y):
         return wide_decimals.arithmetic(op, x, y)
     if x.t.integral and y.t.integral:
@@ -451,7 +451,9 @@ def negate(e: Ex) -> Ex:
         return Ex(f"CAST(-CAST({n.sql} AS HUGEINT) AS BIGINT)", types.INT)
     if n.t.kind in ("decimal", "wide"):
         return Ex(f"(-{n.sql})", n.t.plain())
-    return Ex(f"(-{n.sql})", types.DOUBLE if n.t.kind == "double" else T("int", precision=n.t.precision))
+    return Ex(
+        f"(-{n.sql})", types.computed_double([n.t]) if n.t.kind == "double" else T("int", precision=n.t.precision)
+    )
 
 
 def bitwise(op: str, a: Ex, c: Ex) -> Ex:

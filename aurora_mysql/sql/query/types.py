@@ -213,6 +213,12 @@ def _doubles(known: list[T]) -> T:
     return T("double", scale=max(t.decimals for t in known if t.kind in ("double", "float", "decimal", "wide")))
 
 
+def computed_double(operands: list[T], more: int = 0) -> T:
+    """The type of a DOUBLE computed of numbers: the most decimals of all and `more`, if each has a fixed number."""
+    t = _doubles([o.plain() for o in operands])
+    return T("double", scale=t.scale + more) if t.scale else DOUBLE
+
+
 def _wide(known: list[T]) -> T:
     whole = max(as_decimal(t)[0] for t in known)
     scale = max(t.decimals if t.kind == "decimal" else as_decimal(t)[1] for t in known)
