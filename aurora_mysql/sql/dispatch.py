@@ -34,8 +34,10 @@ def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext, parsed: Par
         at = statement.text.upper().rfind("RETURNING")
         raise mysql_error(1064, statement.text[at : at + 80], 1)
     if name in ("insert", "update", "delete"):
-        from aurora_mysql.sql.dml import plan_delete, plan_insert, plan_update, through_view
+        from aurora_mysql.sql.dml import note_reads, plan_delete, plan_insert, plan_update, through_view
 
+        if name != "insert":
+            note_reads(tree, pc)
         write = through_view(tree, pc)
         planner = {"insert": plan_insert, "update": plan_update, "delete": plan_delete}[name]
         plan = planner(tree, pc)

@@ -58,7 +58,7 @@ class Planning:
         if statement.verb not in SHAPED:
             pc = self.context(ctx, statement.text, ())
             plan = plan_text(statement, pc)
-            return CachedPlan(plan, _needed(pc), columns=pc.needed_columns()), pc.params
+            return CachedPlan(plan, _needed(pc), columns=_needed_columns(pc)), pc.params
         shape = lift(statement)
         key = (shape.key, *self.environment(ctx))
         found = self._plans.get(key, shape.params)
@@ -87,7 +87,7 @@ class Planning:
     ) -> CachedPlan:
         pc = self.context(ctx, statement.text, shape.params)
         plan = plan_shaped(shape, statement, pc, parsed)
-        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized), columns=pc.needed_columns())
+        found = CachedPlan(plan, _needed(pc), universal=not (pc.baked or pc.sized), columns=_needed_columns(pc))
         if plan.cacheable:
             self._plans.put(key, shape.params, pc.baked, found, pc.sized)
         return found
@@ -109,6 +109,11 @@ class Planning:
         privileges.check(self._engine.catalog, ctx, found.privileges, found.columns)
         if len(found.allowed_for) < 256:
             found.allowed_for.add(who)
+
+
+def _needed_columns(pc: PlanContext) -> dict[Privilege, frozenset[str]]:
+    own = pc.ctx.temporary.tables
+    return {need: names for need, names in pc.needed_columns().items() if need[1:] not in own}
 
 
 def _needed(pc: PlanContext) -> frozenset[Privilege]:

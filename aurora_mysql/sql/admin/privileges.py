@@ -128,13 +128,15 @@ def check(
     catalog: Catalog, ctx: SessionContext, privileges: Iterable[Privilege], columns: ColumnNeeds | None = None
 ) -> None:
     """Raise 1142, 1143, 1044, 1370 or 1227 for the first privilege that the session lacks; 1045 when its account is
-    gone. `columns`: for which a privilege is needed; those of privileges on the whole table need not be there."""
+    gone. `columns`: for which columns a privilege is needed, also where their table needs none; a privilege on the
+    table is one on its columns."""
     user = ctx.user
     if (user.user, user.host) not in catalog.users:
         raise mysql_error(1045, user.user, user.host, "YES")
     accounts = accounts_of(catalog, ctx)
     host = ctx.login_host or user.host
-    for privilege, database, table in sorted(privileges):
+    needed_of_tables = sorted(privileges)
+    for privilege, database, table in needed_of_tables:
         if has_privilege(catalog, accounts, privilege, database, table):
             continue
         own = privileged_columns(catalog, accounts, privilege, database, table) if table else set()
@@ -153,3 +155,11 @@ def check(
         if database:
             raise mysql_error(1044, user.user, host, database)
         raise mysql_error(1227, "SUPER or " + privilege if privilege.endswith("_ADMIN") else privilege)
+    for (privilege, database, table), names in sorted((columns or {}).items()):
+        if (privilege, database, table) in needed_of_tables:
+            continue
+        if not has_privilege(catalog, accounts, privilege, database, table):
+            own = privileged_columns(catalog, accounts, privilege, database, table)
+            missing = sorted(name for name in names if name.lower() not in own)
+            if missing:
+                raise mysql_error(1143, privilege, user.user, host, missing[0], table)

@@ -14,6 +14,7 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
 from aurora_mysql.sql.dml.one_row import OneRowDelete
+from aurora_mysql.sql.dml.reads import spare_targets
 from aurora_mysql.sql.dml.row_changes import delete_row
 from aurora_mysql.sql.dml.some_rows import SomeRowsDelete
 from aurora_mysql.sql.dml.table_writer import ignorable
@@ -136,7 +137,10 @@ def plan_delete(ast: exp.Expression, pc: PlanContext) -> Plan:
     if plan.keys is None:
         inner = source.copy()
         inner.set("joins", None)
+        needed = set(pc.privileges)
         query = translate_rows_query(inner, where, order, limit, [], pc, joins=joins, targets=names, with_=with_)
+        if not ast.args.get("tables") and not using and not joins:
+            spare_targets(pc, (target.table for target in query.targets), needed)
         plan.query, plan.cacheable = query, query.cacheable
         plan.targets = [(target.table, target.start) for target in query.targets]
         if plan.access is not None and not plan.ignore and not reaches_others:

@@ -15,6 +15,7 @@ from aurora_mysql.redo.column_rows import ColumnRows
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml.one_row import OneRowInsert
 from aurora_mysql.sql.dml.proposed_row import ProposedRow
+from aurora_mysql.sql.dml.reads import note_table_reads
 from aurora_mysql.sql.dml.row_inserter import BATCH_ROWS, DEFAULT, InsertRules, PutColumns, RowInserter
 from aurora_mysql.sql.dml.row_value import RowExpression
 from aurora_mysql.sql.dml.table_writer import TableWriter, generated_error, is_strict
@@ -52,6 +53,7 @@ def plan_insert(ast: exp.Expression, pc: PlanContext) -> Plan:
             table, target.alias_or_name, columns, ast.meta.get("row_alias"), ast.meta.get("row_columns")
         )
         assignments = [(item.this, proposed.renamed(item.expression)) for item in conflict.expressions]
+        note_table_reads(pc, table, target.alias_or_name, [value for _, value in assignments])
         if isinstance(source, exp.Select):
             source = proposed.select_more(source, [value for _, value in assignments])
     if isinstance(source, exp.Values):

@@ -16,6 +16,7 @@ from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.dml import foreign_keys
 from aurora_mysql.sql.dml.locked_rows import locked_rows
 from aurora_mysql.sql.dml.one_row import KeySources, OneRowUpdate, changes_no_others
+from aurora_mysql.sql.dml.reads import spare_targets
 from aurora_mysql.sql.dml.row_changes import replace_row
 from aurora_mysql.sql.dml.row_value import remember_id, without_memory
 from aurora_mysql.sql.dml.some_rows import SomeRowsUpdate
@@ -235,10 +236,11 @@ def plan_update(ast: exp.Expression, pc: PlanContext) -> Plan:
             if plan.keys is not None and not plan.ignore:
                 plan.one_row = _short_way(next(iter(targets.values())), plan.keys, pc)
     if plan.keys is None:
-        names = list(targets)
+        names, needed = list(targets), set(pc.privileges)
         query = translate_rows_query(
             _without_joins(source), where, order, limit, extras, pc, joins=joins, targets=names, with_=with_
         )
+        spare_targets(pc, (target.writer.table for target in targets.values()), needed)
         plan.query, plan.cacheable = query, query.cacheable
         if single and not extras and where is not None and order is None and limit is None:
             plan.access = written_rows_access(where.this, source, next(iter(tables.values())), pc)

@@ -110,6 +110,11 @@ def need_view(
             pc.privileges.add((need[0], view.database, view.name))
             if view.security == "DEFINER":
                 pc.privileges.discard(need)
+    if view.security == "DEFINER":
+        for database, name in bases:
+            if ("SELECT", database, name) not in pc.privileges:
+                # The statement names the view's columns; those of the table are the definer's business.
+                pc.columns.pop(("SELECT", database, name), None)
 
 
 @dataclass
