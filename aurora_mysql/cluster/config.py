@@ -78,6 +78,7 @@ class ClusterConfig:
     memory_limit_bytes: int = 1 << 30
     row_store_bytes: int = 128 << 20
     query_threads: int = 4
+    long_queries: int = 2
     hang_timeout_s: float = 0.5
     silence_timeout_s: float = 5.0
     stall_timeout_s: float = 10.0
@@ -157,6 +158,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "memory_limit_bytes": "memory_limit_bytes",
         "row_store_bytes": "row_store_bytes",
         "query_threads": "query_threads",
+        "long_queries": "long_queries",
     },
     "failover": {
         "hang_timeout_s": "hang_timeout_s",
@@ -193,6 +195,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "memory_limit_bytes": (64 << 20, 1 << 46),
     "row_store_bytes": (1 << 20, 1 << 46),
     "query_threads": (1, 64),
+    "long_queries": (1, 64),
     "hang_timeout_s": (0.3, 60),
     "silence_timeout_s": (0.3, 600),
     "stall_timeout_s": (1, 600),

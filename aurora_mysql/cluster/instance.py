@@ -167,6 +167,7 @@ class Instance:
             memory_limit_bytes=config.memory_limit_bytes,
             row_store_bytes=config.row_store_bytes,
             query_threads=config.query_threads,
+            long_queries=config.long_queries,
             commit_timeout_s=config.commit_timeout_s,
             root_key=self.root,
         )

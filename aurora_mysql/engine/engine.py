@@ -29,6 +29,7 @@ from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.locks import LockManager, LockOwner
 from aurora_mysql.engine.materialisation import Bootstrap, Materialisation
 from aurora_mysql.engine.options import EngineOptions
+from aurora_mysql.engine.query_gate import QueryGate
 from aurora_mysql.engine.row_store import RowStore
 from aurora_mysql.engine.store_loads import StoreLoads
 from aurora_mysql.engine.table_sizes import TableSizes
@@ -41,6 +42,9 @@ from aurora_mysql.redo.record import Commit, SchemaChange, TableChange
 
 if TYPE_CHECKING:
     from aurora_mysql.engine.client_session import ClientSession
+
+#: Of DuckDB calls; a thread is started when all others are busy.
+_MOST_THREADS = 256
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +72,9 @@ class Engine:
             root=options.root_key,
         )
         self._applier = Applier(self.duck)
-        self.executor = ThreadPoolExecutor(options.query_threads, thread_name_prefix="query")
+        # The gate bounds how many are busy with statements; what the engine itself asks for does not wait for those.
+        self.executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="query")
+        self.gate = QueryGate(options.query_threads, options.long_queries)
         self.table_sizes = TableSizes(self.duck, self._applier, self.executor)
         self.catalog: Catalog = self._applier.catalog
         self.date_facts = self._applier.facts

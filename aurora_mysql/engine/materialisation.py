@@ -8,8 +8,10 @@ statement can reach files or Python variables.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 
 #: Runs on every new DuckDB instance before the configuration is locked: macros and functions of the SQL layer.
 Bootstrap = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+#: Of DuckDB's own threads.
+_WORKERS_NICE = 5
 
 
 class Materialisation:
@@ -50,6 +56,7 @@ class Materialisation:
         path.parent.mkdir(parents=True, exist_ok=True)
         spill = path.parent / "spill"
         spill.mkdir(exist_ok=True)
+        before = _foreign_threads()
         self._root = duckdb.connect(
             ":memory:",
             config={
@@ -61,6 +68,10 @@ class Materialisation:
                 "preserve_insertion_order": "true",
             },
         )
+        # They work for long queries, mostly; the threads that answer clients and take commits come first.
+        for thread in _foreign_threads() - before:
+            with suppress(ProcessLookupError):  # it has ended already
+                os.setpriority(os.PRIO_PROCESS, thread, _WORKERS_NICE)
         connection = self._root
         name_of = str if root is None else sealed_files.mount(connection, root, spill)
         connection.execute(f"SET temp_directory = '{_escape(name_of(spill))}'")
@@ -170,6 +181,11 @@ def open_read_only(path: Path, root: RootKey | None) -> duckdb.DuckDBPyConnectio
     connection.execute(f"ATTACH '{_escape(name_of(path))}' AS vol (READ_ONLY)")
     connection.execute("USE vol")
     return connection
+
+
+def _foreign_threads() -> set[int]:
+    """Ids of this process's threads that Python has not started."""
+    return set(map(int, os.listdir("/proc/self/task"))) - {t.native_id for t in threading.enumerate()}
 
 
 def _escape(text: str) -> str:

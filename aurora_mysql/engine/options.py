@@ -12,7 +12,9 @@ class EngineOptions:
     """Attributes:
     duckdb_threads: DuckDB's own worker threads.
     memory_limit_bytes: DuckDB's memory; beyond it queries spill, then fail with 1041.
-    query_threads: DuckDB calls that may run at once, each on a thread of its own.
+    query_threads: DuckDB calls of statements that may run at once, each on a thread of its own; those that turn out to
+        take long are not counted.
+    long_queries: statements known to take long that begin while fewer than so many run; the others wait.
     row_store_bytes: evictable part of the row store (`innodb_buffer_pool_size`).
     dirty_rows_limit: committed rows that may wait for the applier before commits are held back.
     apply_interval_s: longest time a committed row waits for the applier when no query asks for it.
@@ -29,6 +31,7 @@ class EngineOptions:
     duckdb_threads: int = 2
     memory_limit_bytes: int = 1 << 30
     query_threads: int = 4
+    long_queries: int = 2
     row_store_bytes: int = 128 << 20
     dirty_rows_limit: int = 400_000
     apply_interval_s: float = 1.0

@@ -165,6 +165,8 @@ class TransactionView(TransactionState):
         if ctx.kill_query:
             raise mysql_error(1317)
         loop = asyncio.get_running_loop()
+        gate = self._engine.gate
+        turn = await gate.enter(ctx, expects_long=self.expects_long)
 
         def interrupt() -> None:
             # DuckDB forgets an interrupt that comes before the thread has begun the query: say it until it ends.
@@ -193,3 +195,4 @@ class TransactionView(TransactionState):
             raise
         finally:
             ctx.on_kill.remove(interrupt)
+            self.took_long = gate.leave(turn) or self.took_long

@@ -54,6 +54,8 @@ class TransactionState:
         self._savepoints: list[tuple[str, Mark]] = []
         self._used_tables: set[int] = set()
         self._held = False
+        #: Of the statement that runs: whether its calls of DuckDB should take long, and whether one did.
+        self.expects_long = self.took_long = False
         self._writable: dict[int, TableRows] = {}
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,6 +70,8 @@ class SelectPlan:
     latest: bool = False
     exact: SelectPlan | None = None
     too_narrow: bool = False
+    #: Whether the last execution took long.
+    long: bool = False
     #: Rows of the last execution, None before there was one.
     last_rows: int | None = None
 
@@ -81,7 +84,8 @@ class SelectPlan:
         if plain or self.select.sleep_s or self.select.calls or self.select.stored or not await self._maybe_many(tx):
             return await self.run(ctx, tx, params)
         try:
-            result = await self._run_packing(ctx, tx, params)
+            with self._expecting(tx):
+                result = await self._run_packing(ctx, tx, params)
         except duckdb.Error as error:
             if self.exact is not None and self._may_be_too_narrow(error):
                 return await self.exact.run_packed(ctx, tx, params)
@@ -159,13 +163,23 @@ class SelectPlan:
             for call in self.select.calls:
                 await _call(call, ctx, tx, params, self.services)
             locking = self._locks(tx)
-            if locking is not None or self.cut is not None or self.into:
-                return await self._run_whole(ctx, tx, params)
-            return await self._run_streaming(ctx, tx, params)
+            with self._expecting(tx):
+                if locking is not None or self.cut is not None or self.into:
+                    return await self._run_whole(ctx, tx, params)
+                return await self._run_streaming(ctx, tx, params)
         except duckdb.Error as error:
             if self.exact is not None and self._may_be_too_narrow(error):
                 return await self.exact.run(ctx, tx, params)
             raise mysql_failure(error) from error
+
+    @contextmanager
+    def _expecting(self, tx: Transaction) -> Iterator[None]:
+        """Tell the transaction how long the last execution took, and keep how long this one does."""
+        tx.expects_long, tx.took_long = self.long, False
+        try:
+            yield
+        finally:
+            self.long, tx.expects_long = tx.took_long, False
 
     def _may_be_too_narrow(self, error: duckdb.Error) -> bool:
         """Whether the narrowed query may have failed for want of digits; it is not tried again, then. No row has left
