@@ -89,10 +89,13 @@ def _memory(document: Any) -> list[Line]:
         [mib for name, mib in document[kind].items() if name != "supervisor"] for kind in ("resident_mib", "share_mib")
     )
     each = document["connection_kib"]
+    grown = [(load["last"] / load["middle"] - 1) * 100 for load in document.get("loaded", {}).values()]
+    under_load = [Line("memory grown under load", max(grown), min(grown), max(grown), "%", at_most=5)] if grown else []
     return [
         Line("idle instance, resident", max(resident), min(resident), max(resident), "MiB", at_most=150),
         Line("idle instance, its share", max(shares), min(shares), max(shares), "MiB", at_most=150),
         Line("idle connection", each, each, each, "KiB", at_most=50),
+        *under_load,
     ]
 
 
@@ -110,7 +113,21 @@ def _lag(document: Any) -> list[Line]:
     ]
 
 
+def _scale(document: Any) -> list[Line]:
+    costs = [read["cost_us"] for read in document["reads"]]
+    first, second = document["reader_rates"]
+    write = document["beside_reads"]["cost"] * 100
+    start = document["start_s"]
+    return [
+        Line("point read, processor time", statistics.median(costs), min(costs), max(costs), "us"),
+        Line("reads of two readers to one", second / first, second / first, second / first, ""),
+        Line("write beside reads on readers, processor time", write, write, write, "%", at_most=10),
+        Line("start with rows", start, start, start, "s"),
+    ]
+
+
 _READERS = {"sysbench": _sysbench, "tpcc": _sysbench, "bulk": _bulk, "tpch": _tpch, "lag": _lag, "memory": _memory}
+_READERS["scale"] = _scale
 
 
 def lines_of(documents: Mapping[str, Any]) -> list[Line]:

@@ -29,6 +29,13 @@ DOCUMENTS: dict[str, Any] = {
         "share_mib": {"instance-1": 70.0, "instance-2": 75.0, "supervisor": 200.0},
         "connections": 9,
         "connection_kib": 40.0,
+        "loaded": {"instance-1": {"middle": 200.0, "last": 230.0}, "instance-2": {"middle": 100.0, "last": 99.0}},
+    },
+    "scale": {
+        "reads": [{"cost_us": 50.0}, {"cost_us": 55.0}, {"cost_us": 70.0}],
+        "reader_rates": [4000.0, 6000.0],
+        "beside_reads": {"cost": 0.125, "rate": -0.3},
+        "start_s": 4.0,
     },
     "lag": [{"readers": 2, "rate": 500.0, "p50": 2.0, "p99": 9.0, "max": 14.0}],
 }
@@ -48,6 +55,11 @@ DOCUMENTS: dict[str, Any] = {
         ("idle instance, resident", 151.0, "no"),
         ("idle instance, its share", 75.0, "yes"),
         ("idle connection", 40.0, "yes"),
+        ("memory grown under load", 15.0, "no"),
+        ("point read, processor time", 55.0, ""),
+        ("reads of two readers to one", 1.5, ""),
+        ("write beside reads on readers, processor time", 12.5, "no"),
+        ("start with rows", 4.0, ""),
         ("lag p99, 2 readers, 500 tx/s", 9.0, "yes"),
     ],
 )
