@@ -229,6 +229,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1274: ("HY000", "SLAVE is running in multi-threaded execution mode"),
     1280: ("42000", "Incorrect index name '%s'"),
     1283: ("HY000", "Column '%s' cannot be part of FULLTEXT index"),
+    1031: ("HY000", "Table storage engine for '%s' doesn't have this option"),
     1286: ("42000", "Unknown storage engine '%s'"),
     1288: ("HY000", "The target table %s of the %s is not updatable"),
     1290: ("HY000", "The MySQL server is running with the %s option so it cannot execute this statement"),
@@ -453,6 +454,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     3665: ("22035", "Missing value for JSON_TABLE column '%s'"),
     3666: ("2203F", "Can't store an array or an object in the scalar JSON_TABLE column '%s'"),
     3667: ("42000", "Every table function must have an alias"),
+    3707: ("HY000", "Restart server failed (mysqld is not managed by supervisor process)."),
     3730: (
         "HY000",
         "Cannot drop table '%s' referenced by a foreign key constraint '%s' on table '%s'.",

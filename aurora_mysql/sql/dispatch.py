@@ -16,9 +16,6 @@ _OTHER_OBJECTS = frozenset(
 _PROGRAMS = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 #: OR REPLACE ALGORITHM = x DEFINER = u @h SQL SECURITY x: the longest way to the object's kind.
 _OPTION_PIECES = 14
-_NOT_HERE = frozenset(
-    ("HANDLER", "IMPORT", "CHANGE", "CLONE", "INSTALL", "UNINSTALL", "XA", "BINLOG", "CACHE", "PURGE", "STOP")
-)
 
 
 def plan_shaped(shape: Shape, statement: Statement, pc: PlanContext, parsed: ParsedShape | None = None) -> Plan:
@@ -76,14 +73,16 @@ def plan_text(statement: Statement, pc: PlanContext) -> Plan:
             return plan_routine(text, pc)
         if kind not in ("USER", "ROLE"):
             raise unsupported(" ".join(words[:2]))
+    if words[:2] == ["LOAD", "INDEX"]:
+        raise unsupported("LOAD INDEX")
     if verb == "LOAD":
         from aurora_mysql.sql.dml import plan_load_data
 
         return plan_load_data(text, pc)
-    if verb in _NOT_HERE:
-        raise unsupported(" ".join(words[:2]))
-    from aurora_mysql.sql.admin import plan_admin
+    from aurora_mysql.sql.admin import elsewhere, plan_admin
 
+    if verb in elsewhere.VERBS:
+        return elsewhere.plan_elsewhere(verb, text, pc)
     return plan_admin(text, pc)
 
 
@@ -103,6 +102,8 @@ def _plan_show(words: list[str], statement: Statement, pc: PlanContext) -> Plan:
 
     if statement.verb == "SHOW":
         return plan_show(statement.text, pc)
+    if words[1:3] == ["FOR", "CONNECTION"]:
+        raise unsupported("EXPLAIN FOR CONNECTION")
     at, form, analyze = 1, "TRADITIONAL", False
     if len(words) > at and words[at] == "ANALYZE":
         at, analyze, form = at + 1, True, "TREE"

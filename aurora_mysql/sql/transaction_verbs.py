@@ -114,6 +114,8 @@ async def run_verb(services: InstanceServices, ctx: SessionContext, statement: S
         await table_locks.lock_tables(engine, ctx, wishes)
     elif verb in ("LOCK", "UNLOCK") and words[1:2] == ["INSTANCE"]:
         raise unsupported(f"{verb} INSTANCE")
+    elif verb == "START" and words[1:2] in (["SLAVE"], ["REPLICA"], ["GROUP_REPLICATION"]):
+        raise unsupported(f"START {words[1]}")
     else:
         raise mysql_error(1064, statement.text[:80], 1)
     return Ok()

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from tests.support.cluster import PASSWORD, Cluster
@@ -214,6 +215,45 @@ def test_dump_of_databases_and_of_rows(cluster: Cluster) -> None:
     assert re.findall(r"\(.*\)", some) == ["(2,NULL)"]
 
 
+def test_a_dump_of_all_databases_comes_back(cluster: Cluster) -> None:
+    tool(cluster, "mysql", text="DROP DATABASE IF EXISTS whole; CREATE DATABASE whole; USE whole; CREATE TABLE t "
+         "(id INT PRIMARY KEY); INSERT INTO t VALUES (1), (2); CREATE VIEW v AS SELECT id FROM t")  # fmt: skip
+    first = dump(cluster, "--all-databases", *EVERYTHING)
+    assert "CREATE TABLE `t`" in first and "INSERT INTO `user`" not in first
+    tool(cluster, "mysql", text="DROP DATABASE whole")
+    tool(cluster, "mysql", text=first)
+    assert cluster.query("SELECT id FROM whole.v ORDER BY id") == [(1,), (2,)]
+    assert "general_log" in {name for (name,) in cluster.query("SHOW TABLES FROM mysql")}
+
+
+def test_what_other_servers_have(cluster: Cluster) -> None:
+    """Asked for what is not here, the right number comes, and the connection goes on."""
+    for sql, errno in {
+        "XA START 'x'": 1235, "XA END 'x'": 1399, "XA PREPARE 'x'": 1399, "XA COMMIT 'x'": 1397,
+        "HANDLER nothing.here OPEN": 1146, "HANDLER mysql.user OPEN": 1031, "HANDLER t READ FIRST": 1109,
+        "SHUTDOWN": 1235, "RESTART": 3707, "START REPLICA": 1235, "STOP SLAVE": 1235, "PURGE BINARY LOGS TO 'x'": 1235,
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST='x'": 1235, "BINLOG 'x'": 1235, "LOAD INDEX INTO CACHE t": 1235,
+        "EXPLAIN FOR CONNECTION 1": 1235, "CLONE LOCAL DATA DIRECTORY = '/x'": 1235, "HELP": 1064,
+        "ANALYZE TABLE t UPDATE HISTOGRAM ON a": 1235,
+    }.items():  # fmt: skip
+        with pytest.raises(pymysql.MySQLError) as caught:
+            cluster.query(sql)
+        assert caught.value.args[0] == errno, sql
+    for sql, columns in {
+        "HELP 'select'": ["name", "is_it_category"],
+        "XA RECOVER": ["formatID", "gtrid_length", "bqual_length", "data"],
+        "SHOW BINLOG EVENTS": ["Log_name", "Pos", "Event_type", "Server_id", "End_log_pos", "Info"],
+        "SHOW PROFILE": ["Status", "Duration"],
+    }.items():
+        with cluster.connect() as connection, connection.cursor() as cursor:
+            assert cursor.execute(sql) == 0
+            assert [column[0] for column in cursor.description] == columns
+    with cluster.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW REPLICA STATUS")
+        assert {"Seconds_Behind_Source", "Replica_IO_Running"} <= {column[0] for column in cursor.description}
+    tool(cluster, "mysqladmin", "flush-logs")
+
+
 def test_a_dump_of_mysql_8_is_taken(cluster: Cluster) -> None:
     tool(cluster, "mysql", text=MYSQL_8_DUMP)
     assert cluster.query("SELECT id, s FROM eight.t ORDER BY id") == [(0, "zero"), (2, "bin")]
@@ -266,8 +306,12 @@ def test_administration(cluster: Cluster) -> None:
 def test_checks_and_catalogue(cluster: Cluster) -> None:
     tool(cluster, "mysql", text="CREATE DATABASE IF NOT EXISTS shown; USE shown; CREATE TABLE IF NOT EXISTS t "
          "(id INT PRIMARY KEY, s VARCHAR(9)); REPLACE INTO t VALUES (1, 'a'), (2, 'b')")  # fmt: skip
-    for option in ("--check", "--analyze", "--optimize"):
+    for option in ("--check", "--analyze"):
         assert re.search(r"shown\.t\s+OK", tool(cluster, "mysqlcheck", option, "shown"))
+    optimized = tool(cluster, "mysqlcheck", "--optimize", "shown")
+    assert re.search(r"shown\.t\s+note +: Table does not support optimize.*\s+status +: OK", optimized)
+    everything = tool(cluster, "mysqlcheck", "--all-databases", "--check-upgrade")
+    assert "shown.t" in everything and "Error" not in everything
     assert "shown" in tool(cluster, "mysqlshow")
     assert re.search(r"\| t +\|", tool(cluster, "mysqlshow", "shown"))
     assert re.search(r"\| s +\| varchar\(9\)", tool(cluster, "mysqlshow", "--keys", "shown", "t"))

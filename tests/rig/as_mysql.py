@@ -181,7 +181,7 @@ def _bits(call: _Call) -> _Call | None:
 
 def _date_of_text(call: _Call) -> _Call | None:
     kinds = {"DATE(\0)": "DATE", "CAST(\0 AS DATE)": "DATE", "CAST(\0 AS DATETIME)": "DATETIME"}
-    if call.template not in kinds or not call.having(TEXTUAL):
+    if call.template not in kinds or not call.having(TEXTUAL | NUMERIC):
         return None
     return replace(call, template=f"CAST(CONCAT({call.template}) AS {kinds[call.template]})")
 
@@ -243,7 +243,7 @@ _REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("Seconds are an integer; MariaDB gives a text's six decimals.", _whole_seconds),
     ("Accents don't count in a search under utf8mb4_0900_ai_ci; MariaDB searches bytes.", _search),
     ("A text in a bit operation is the integer it starts with; MariaDB rounds.", _bits),
-    ("A text that is no date is NULL as one; MariaDB compares it as the zero date.", _date_of_text),
+    ("A text or number that is no date is NULL as one; MariaDB compares it as the zero date.", _date_of_text),
     ("A NULL among the texts of MAKE_SET is left out; MariaDB takes the next one.", _set_of_texts),
     ("A number among texts is text of the connection; MariaDB mixes up the others' bytes.", _changed_number),
     ("A NULL has the type of the others; MariaDB makes DOUBLEs of them.", _null_among_others),

@@ -16,7 +16,7 @@ from tests.rig.observation import Observation
 _DOUBLES = (4, 5)
 _JSON = 245
 _FIELDS = ("name", "type", "length", "flags", "decimals", "collation", "table")
-_NUMBER = re.compile(r"-?[\d.]+(?:e[+-]?\d+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
 _KEY_ORDER = re.compile(r"SELECT \* FROM \w+(?: WHERE (?:(?!\b(?:UNION|GROUP|JOIN|IN)\b).)*)?(?: LIMIT [\w ,]+)?", re.I)
 RULES = Path(__file__).with_name("explained.json")
 

@@ -77,18 +77,20 @@ ALIKE: dict[str, Callable[[str, str], bool]] = {
 @dataclass(frozen=True, slots=True)
 class FuzzRule:
     """`statement`: a regular expression over the small statement. `alike`: how each value that differs must differ, one
-    or the other of :data:`ALIKE`; '' for any rows. `error`: an error of ours where the reference has none."""
+    or the other of :data:`ALIKE`; '' for any rows. `error`: an error of ours where the reference has none;
+    `error_there`: one of the reference where we have none."""
 
     statement: str
     reason: str
     alike: str = ""
     error: int = 0
+    error_there: int = 0
 
     def explains(self, sql: str, found: Sequence[Difference]) -> bool:
         if re.search(self.statement, sql, re.IGNORECASE) is None:
             return False
-        if self.error:
-            return all((d.what, d.ours, d.reference) == ("error", self.error, 0) for d in found)
+        if self.error or self.error_there:
+            return all((d.what, d.ours, d.reference) == ("error", self.error, self.error_there) for d in found)
         if any(d.what != "rows" for d in found):
             return False
         kinds = [ALIKE[name] for name in self.alike.split()]

@@ -47,6 +47,8 @@ def plan_kill(cur: TokenCursor, pc: PlanContext) -> Plan:
 def plan_flush(cur: TokenCursor, pc: PlanContext) -> Plan:
     pc.need("RELOAD")
     cur.accept_any("LOCAL", "NO_WRITE_TO_BINLOG")
+    if cur.accept_any("BINARY", "ENGINE", "ERROR", "GENERAL", "RELAY", "SLOW") and not cur.peek_any("LOGS"):
+        raise cur.syntax_error()
     words: set[str] = set()
     frozen = False
     named: list[tuple[str, str]] = []
@@ -168,7 +170,12 @@ def plan_maintenance(verb: str, cur: TokenCursor, pc: PlanContext) -> Plan:
         names.append(cur.expect_name())
     for database, table in names:
         pc.need("SELECT", database or pc.database, table)
-    cur.accept_any("QUICK", "FAST", "MEDIUM", "EXTENDED", "CHANGED")
+    if verb == "ANALYZE" and cur.peek_any("UPDATE", "DROP"):
+        raise unsupported("histograms")
+    while cur.accept_any("QUICK", "FAST", "MEDIUM", "EXTENDED", "CHANGED", "USE_FRM") or cur.accept_word(
+        "FOR", "UPGRADE"
+    ):
+        pass
     cur.expect_end()
     text = ColumnType("varchar", 512)
     columns = [from_type(name, text) for name in ("Table", "Op", "Msg_type", "Msg_text")]
@@ -186,6 +193,9 @@ def plan_maintenance(verb: str, cur: TokenCursor, pc: PlanContext) -> Plan:
             elif verb == "REPAIR":
                 rows.append((full, op, "note", "The storage engine for the table doesn't support repair"))
             else:
+                if verb == "OPTIMIZE":
+                    note = "Table does not support optimize, doing recreate + analyze instead"
+                    rows.append((full, op, "note", note))
                 rows.append((full, op, "status", "OK"))
         return ResultSet(columns, rows)
 

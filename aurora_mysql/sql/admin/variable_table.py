@@ -173,6 +173,7 @@ VARIABLES: dict[str, Variable] = {
     "sql_big_selects": Variable(True),
     "sql_buffer_result": Variable(False),
     "sql_log_bin": Variable(True, "session"),
+    "sql_log_off": Variable(False),
     "sql_mode": Variable(DEFAULT_SQL_MODE),
     "sql_notes": Variable(True),
     "sql_quote_show_create": Variable(True),

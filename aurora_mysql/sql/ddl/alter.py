@@ -64,6 +64,11 @@ async def alter_table(run: Run, spec: AlterSpec) -> Result:
         return await alter_temporary(run, own, spec)
     table = run.table(spec.database, spec.name)
     async with run.engine.with_table_exclusive(run.ctx, [table]):
+        if spec.keys_switched:
+            run.ctx.warn("Note", 1031, mysql_error(1031, table.name).message)
+        if not spec.actions and not spec.options:
+            # DISABLE KEYS, FORCE: nothing to change, and no other table to lock.
+            return Ok(info=f"Records: 0  Duplicates: 0  Warnings: {len(run.ctx.warnings)}")
         engine = run.engine
         catalog = engine.catalog
         spec = with_functional_actions(run, table, spec)

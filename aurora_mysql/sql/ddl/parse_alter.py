@@ -36,6 +36,7 @@ class AlterSpec:
     name: str
     actions: list[AlterAction] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
+    keys_switched: bool = False
 
     def add(
         self,
@@ -93,6 +94,7 @@ def _action(cur: TokenCursor, spec: AlterSpec) -> None:
             cur.expect_ident()
     elif cur.accept_any("ENABLE", "DISABLE"):
         cur.expect_word("KEYS")
+        spec.keys_switched = True
     elif cur.accept_word("FORCE"):
         pass
     elif cur.accept_any("ALGORITHM", "LOCK"):

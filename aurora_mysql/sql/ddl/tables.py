@@ -18,6 +18,7 @@ from aurora_mysql.sql.ddl.plan import SYSTEM_SCHEMAS, Run, note
 from aurora_mysql.sql.ddl.spec import KeySpec, TableSpec
 from aurora_mysql.sql.ddl.temporary import temporary_table, truncate_temporary
 from aurora_mysql.sql.result import Ok, Result
+from aurora_mysql.sql.show.virtual import virtual_relation
 
 Name = tuple[str, str]
 
@@ -53,6 +54,9 @@ async def create_table(run: Run, spec: TableSpec) -> Result:
     selected = None
     async with run.engine.with_table_exclusive(run.ctx, ()):
         catalog = run.engine.catalog
+        if spec.if_not_exists and virtual_relation(run.schema_of(spec.database).lower(), spec.name) is not None:
+            # Dumps of all databases make mysql.general_log and mysql.slow_log, in case that they are not there.
+            return await note(run, 1050, spec.name)
         database = run.writable_schema(spec.database)
         key = (database.name, spec.name)
         if key in catalog.tables or key in catalog.views:

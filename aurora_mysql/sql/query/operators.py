@@ -328,7 +328,8 @@ def divide(b: Builder, a: Ex, c: Ex) -> Ex:
     if "double" in (x.t.kind, y.t.kind):
         return _watched(b, f"({quotient})", x, y, types.DOUBLE)
     if wide_decimals.is_wide(x, y):
-        exactly = wide_decimals.quotient(x, y)
+        digits = quotient_digits(types.as_decimal(x.t)[1], types.as_decimal(y.t)[1])
+        exactly = wide_decimals.quotient(x, y, digits)
         return _watched(b, exactly.sql, x, y, exactly.t)
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
     shown = min((x.t.decimals if x.t.kind == "decimal" else scale1) + DIV_DECIMALS, 30)

@@ -317,6 +317,9 @@ class Translator:
         e = self.expr(node.this, scope)
         low, high = self.expr(node.args["low"], scope), self.expr(node.args["high"], scope)
         check_mix(self.b, [e, low, high], "between")
+        if any(x.t.temporal for x in (e, low, high)) and any(x.t.numeric and not x.is_literal for x in (e, low, high)):
+            # All three are compared as numbers.
+            e, low, high = (number(x) if x.t.temporal else x for x in (e, low, high))
         first = operators.compare(self.b, ">=", e, low).sql
         return Ex(f"({first} AND {operators.compare(self.b, '<=', e, high).sql})", types.BOOL)
 

@@ -59,11 +59,12 @@ def arithmetic(op: str, x: Ex, y: Ex) -> Ex:
     return Ex(f"({as_wide(x)} {op} {as_wide(y)})", wide(max(whole1, whole2) + 1 + scale, scale))
 
 
-def quotient(x: Ex, y: Ex) -> Ex:
+def quotient(x: Ex, y: Ex, digits: int) -> Ex:
+    """x / y with `digits` decimals, of which as many are shown as x has and four more."""
     (whole1, scale1), (_, scale2) = types.as_decimal(x.t), types.as_decimal(y.t)
-    scale = min(scale1 + _MORE_DECIMALS, SCALE)
+    scale = min((x.t.decimals if x.t.kind == "decimal" else scale1) + _MORE_DECIMALS, SCALE)
     t = wide(whole1 + scale2 + scale, scale)
-    return Ex(f"my_wide_quotient({as_wide(x)}, {as_wide(y)}, {t.scale})", t)
+    return Ex(f"my_wide_quotient({as_wide(x)}, {as_wide(y)}, {min(max(digits, scale), SCALE)})", t)
 
 
 def remainder(x: Ex, y: Ex) -> Ex:

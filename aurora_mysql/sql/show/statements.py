@@ -282,6 +282,27 @@ def _triggers(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
 
 _LOG_STATUS = ["File", ("Position", _BIG), "Binlog_Do_DB", "Binlog_Ignore_DB", "Executed_Gtid_Set"]
 
+_LOG_EVENTS = ["Log_name", ("Pos", _BIG), "Event_type", ("Server_id", _BIG), ("End_log_pos", _BIG), "Info"]
+
+
+def _replica_columns(replica: str, source: str) -> list[str]:
+    """SHOW REPLICA STATUS has the columns of MySQL 8.0 in either wording, and never a row."""
+    return f"""
+        {replica}_IO_State {source}_Host {source}_User {source}_Port Connect_Retry {source}_Log_File
+        Read_{source}_Log_Pos Relay_Log_File Relay_Log_Pos Relay_{source}_Log_File {replica}_IO_Running
+        {replica}_SQL_Running Replicate_Do_DB Replicate_Ignore_DB Replicate_Do_Table Replicate_Ignore_Table
+        Replicate_Wild_Do_Table Replicate_Wild_Ignore_Table Last_Errno Last_Error Skip_Counter
+        Exec_{source}_Log_Pos Relay_Log_Space Until_Condition Until_Log_File Until_Log_Pos
+        {source}_SSL_Allowed {source}_SSL_CA_File {source}_SSL_CA_Path {source}_SSL_Cert {source}_SSL_Cipher
+        {source}_SSL_Key Seconds_Behind_{source} {source}_SSL_Verify_Server_Cert Last_IO_Errno Last_IO_Error
+        Last_SQL_Errno Last_SQL_Error Replicate_Ignore_Server_Ids {source}_Server_Id {source}_UUID
+        {source}_Info_File SQL_Delay SQL_Remaining_Delay {replica}_SQL_Running_State {source}_Retry_Count
+        {source}_Bind Last_IO_Error_Timestamp Last_SQL_Error_Timestamp {source}_SSL_Crl {source}_SSL_Crlpath
+        Retrieved_Gtid_Set Executed_Gtid_Set Auto_Position Replicate_Rewrite_DB Channel_Name
+        {source}_TLS_Version {source}_public_key_path Get_{source}_public_key Network_Namespace
+    """.split()
+
+
 _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] = {
     ("DATABASES",): _databases,
     ("SCHEMAS",): _databases,
@@ -310,8 +331,13 @@ _SIMPLE: dict[tuple[str, ...], Callable[[TokenCursor, PlanContext, str], Plan]] 
     ("BINARY", "LOG", "STATUS"): _fixed(_LOG_STATUS),
     ("BINARY", "LOGS"): _no_binary_log,
     ("MASTER", "LOGS"): _no_binary_log,
-    ("REPLICA", "STATUS"): _fixed(["Replica_IO_State", "Source_Host", "Source_User", ("Source_Port", _BIG)]),
-    ("SLAVE", "STATUS"): _fixed(["Slave_IO_State", "Master_Host", "Master_User", ("Master_Port", _BIG)]),
+    ("BINLOG", "EVENTS"): _fixed(_LOG_EVENTS),
+    ("RELAYLOG", "EVENTS"): _fixed(_LOG_EVENTS),
+    ("REPLICA", "STATUS"): _fixed(_replica_columns("Replica", "Source")),
+    ("SLAVE", "STATUS"): _fixed(_replica_columns("Slave", "Master")),
+    ("PROFILE",): _fixed(["Status", ("Duration", ColumnType("decimal", 9, 6))]),
+    ("ENGINE", "INNODB", "MUTEX"): _fixed(["Type", "Name", "Status"]),
+    ("ENGINE", "PERFORMANCE_SCHEMA", "STATUS"): _fixed(["Type", "Name", "Status"]),
     ("REPLICAS",): _fixed([("Server_Id", _BIG), "Host", ("Port", _BIG), ("Source_Id", _BIG), "Replica_UUID"]),
     ("SLAVE", "HOSTS"): _fixed([("Server_id", _BIG), "Host", ("Port", _BIG), ("Master_id", _BIG), "Slave_UUID"]),
     ("TRIGGERS",): _triggers,

@@ -74,12 +74,18 @@ def _database(pc: PlanContext, name: str) -> str:
     return found
 
 
+#: Programs that go through all tables to dump or to check them. Those of `mysql` and `sys` are none that a dump could
+#: restore.
+_OF_TABLES = frozenset(("mysqldump", "mariadb-dump", "mysqlpump", "mysqlcheck", "mariadb-check"))
+
+
 def _names(pc: PlanContext, database: str) -> list[tuple[str, str]]:
     catalog = pc.engine.catalog
     seen = Visibility(catalog, pc.ctx)
     if database == "information_schema":
         return [(n, "SYSTEM VIEW") for n in virtual_names(database)]
-    found = [(n, "BASE TABLE") for n in virtual_names(database)]
+    hidden = database in ("mysql", "sys") and pc.ctx.program_name in _OF_TABLES
+    found = [] if hidden else [(n, "BASE TABLE") for n in virtual_names(database)]
     found += [(t, "BASE TABLE") for d, t in catalog.tables if d == database and seen.table(d, t)]
     found += [(v, "VIEW") for d, v in catalog.views if d == database and seen.table(d, v)]
     return sorted(found)
@@ -265,8 +271,11 @@ def plan_show_create(cur: TokenCursor, pc: PlanContext) -> Plan:
 
         return ShowPlan(pc.services, columns, view_row)
     lines = ",\n".join(f"  {backtick(c.name)} {type_text(c.type)}" for c in found)
-    shown = f"CREATE TEMPORARY TABLE {backtick(target[1].upper())} (\n{lines}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3"
-    return ShowPlan(pc.services, ["Table", ("Create Table", text(1024))], lambda ctx, s: [(target[1].upper(), shown)])
+    # What clients expect of a system table, and of one of the information schema.
+    system = (target[0] or pc.database).lower() == "mysql"
+    kind, named = ("TABLE", target[1]) if system else ("TEMPORARY TABLE", target[1].upper())
+    shown = f"CREATE {kind} {backtick(named)} (\n{lines}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3"
+    return ShowPlan(pc.services, ["Table", ("Create Table", text(1024))], lambda ctx, s: [(named, shown)])
 
 
 def _show_create_user(cur: TokenCursor, pc: PlanContext) -> Plan:

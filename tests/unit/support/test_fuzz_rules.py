@@ -53,5 +53,11 @@ def test_an_error_is_explained_by_its_number() -> None:
     assert not rule.explains("SELECT CASE", [Difference("rows", [["1"]], [["2"]])])
 
 
+def test_an_error_of_the_reference_alone_is_explained_by_its_number() -> None:
+    rule = FuzzRule("BETWEEN", "why", error_there=1690)
+    assert rule.explains("SELECT 1 BETWEEN 2 AND 3", [Difference("error", 0, 1690)])
+    assert not rule.explains("SELECT 1 BETWEEN 2 AND 3", [Difference("error", 1690, 0)])
+
+
 def test_rules_have_kinds_that_exist() -> None:
     assert all(name in ALIKE for rule in rules() for name in rule.alike.split())
