@@ -61,6 +61,8 @@ class Receiver:
         self._engine = engine
         self._volume = volume
         self._token = token
+        #: Where this instance answers reads that the writer hands over; 0: nowhere.
+        self.read_port = 0
         self._cpu_percent = cpu_percent
         self._on_lost = on_lost
         self._port = 0
@@ -194,6 +196,7 @@ class Receiver:
                 "id": engine.instance_id,
                 "session_id": self.session_id,
                 "from_lsn": next_lsn,
+                "read_port": self.read_port,
             }
             writer.write(frame(HELLO, hello))
             async with asyncio.timeout(_HANDSHAKE_S):

@@ -17,6 +17,7 @@ from aurora_mysql.cluster.backtracking import Backtracking
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.control import ControlError, ControlServer
 from aurora_mysql.cluster.data_dir import DataDir
+from aurora_mysql.cluster.handed_reads import HandedReads, ReadServer
 from aurora_mysql.cluster.heartbeat import HeartbeatSender
 from aurora_mysql.cluster.view import CpuMeter, InstanceView
 from aurora_mysql.encryption.redo_cipher import redo_cipher
@@ -102,6 +103,7 @@ class Instance:
             root=root,
         )
         self._checkpointer: Checkpointer | None = None
+        self._read_server: ReadServer | None = None
         self.backtracking = Backtracking(self)
         self._status = "starting"
         self._engine: Engine | None = None
@@ -185,6 +187,8 @@ class Instance:
         self.receiver = Receiver(
             engine, reader, token=self.directory.token(), lag=self.lag, cpu_percent=self.cpu.percent, on_lost=self._lost
         )
+        self._read_server = ReadServer(engine, self.directory.token())
+        self.receiver.read_port = await self._read_server.start()
         if engine.visible_lsn > vdl:
             log.info("ahead of the last known VDL %d, at %d", vdl, engine.visible_lsn)
         else:
@@ -193,12 +197,18 @@ class Instance:
         processes = ProcessList()
         variables = SystemVariables(view, engine, config.to_json())
         services = InstanceServices(engine, view, processes, variables)
+        services.elsewhere = HandedReads(self.directory.token(), self._read_ports)
         executor = Executor(services)
         self._scheduler = EventScheduler(executor)
         self._server = SqlServer(executor, services, self._session_settings())
         await self._server.add_listener(self.spec.host, self.spec.port)
         self._status = "available"
         log.info("available at LSN %d on %s:%d", engine.visible_lsn, self.spec.host, self.spec.port)
+
+    def _read_ports(self) -> dict[str, int]:
+        """Where the readers that follow this writer answer reads, by their ids."""
+        followers = [] if self.stream is None else self.stream.followers.values()
+        return {follower.id: follower.read_port for follower in followers if follower.read_port}
 
     def _log_floor(self) -> int:
         """The LSN below which redo is more than may be kept; 0: none is."""
@@ -253,6 +263,8 @@ class Instance:
                 await self._server.stop(1.0)
             if self.receiver is not None:
                 await self.receiver.stop()
+            if self._read_server is not None:
+                await self._read_server.stop()
             if self._engine is not None:
                 await self._engine.checkpoint()
             await self._let_go()

@@ -49,7 +49,8 @@ _MAX_CONNECTIONS = 64
 
 @dataclass(slots=True)
 class Follower:
-    """A connected reader and what it last acknowledged; `lag_ms` is None until it has measured it."""
+    """A connected reader and what it last acknowledged; `lag_ms` is None until it has measured it; at `read_port`
+    it answers reads that it is handed (0: it does not)."""
 
     id: str
     writer: asyncio.StreamWriter = field(repr=False)
@@ -59,6 +60,7 @@ class Follower:
     session_id: str = ""
     heard_us: int = 0
     descriptor: int = -1
+    read_port: int = 0
 
 
 class RedoStreamServer:
@@ -226,6 +228,7 @@ class RedoStreamServer:
         if kind != HELLO or not hmac.compare_digest(str(hello["token"]).encode(), self._token):
             raise StorageError("the first frame is not a HELLO with this cluster's token")
         follower = Follower(str(hello["id"]), writer, session_id=str(hello["session_id"]))
+        follower.read_port = int(hello.get("read_port", 0))
         if hello["version"] != PROTOCOL_VERSION:
             log.error("reader %s speaks stream version %s, not %d", follower.id, hello["version"], PROTOCOL_VERSION)
             return None

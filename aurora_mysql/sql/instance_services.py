@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aurora_mysql.engine.transaction import Transaction
     from aurora_mysql.sql.admin.variables import SystemVariables
     from aurora_mysql.sql.context import SessionContext
+    from aurora_mysql.sql.elsewhere import Elsewhere
     from aurora_mysql.sql.fingerprint import Statement
     from aurora_mysql.sql.plan import PlanContext
     from aurora_mysql.sql.result import Result, Value
@@ -38,7 +39,8 @@ class RunInner(Protocol):
 @dataclass
 class InstanceServices:
     """One per instance, made by the composition root. The executor puts itself into `run_inner`; `event_runs` is when
-    this instance has last run an event (Unix microseconds), by its key."""
+    this instance has last run an event (Unix microseconds), by its key; `elsewhere` are readers that answer for the
+    writer."""
 
     engine: Engine
     cluster: ClusterView
@@ -46,4 +48,5 @@ class InstanceServices:
     variables: SystemVariables
     status: Counter[str] = field(default_factory=Counter)
     run_inner: RunInner | None = None
+    elsewhere: Elsewhere | None = None
     event_runs: dict[tuple[str, str], int] = field(default_factory=dict)

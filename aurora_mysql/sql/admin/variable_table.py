@@ -98,6 +98,7 @@ VARIABLES: dict[str, Variable] = {
     "automatic_sp_privileges": Variable(True, "global"),
     "mandatory_roles": Variable("", "global"),
     # sessions
+    "aurora_offload_reads": Variable(False),
     "autocommit": Variable(True),
     "auto_increment_increment": _number(1, 1, 1),
     "auto_increment_offset": _number(1, 1, 1),

@@ -22,10 +22,10 @@ from aurora_mysql.sql.plan import Plan, PlanContext
 from aurora_mysql.sql.query.assignments import AssigningPlan, Assignments, assigned_names
 from aurora_mysql.sql.query.builder import SessionCall
 from aurora_mysql.sql.query.failures import mysql_failure
+from aurora_mysql.sql.query.handed import handed_over, may_be_handed_over
 from aurora_mysql.sql.query.locking import LockWish, lock_rows, lock_wish, rows_to_lock
 from aurora_mysql.sql.query.memory_select import memory_select
-from aurora_mysql.sql.query.packed_binary import pack_structs, row_struct
-from aurora_mysql.sql.query.packed_rows import pack, row_projections
+from aurora_mysql.sql.query.packing import packing
 from aurora_mysql.sql.query.point import point_select
 from aurora_mysql.sql.query.relations import materialise
 from aurora_mysql.sql.query.rows_query import RowsSql
@@ -42,10 +42,6 @@ _Batch = TypeVar("_Batch", list[Any], PackedRows)
 
 #: Results and tables from here on make rows worth packing.
 PACKED_FROM_ROWS = 10_000
-#: Rows packed at once (about a megabyte), where none is very wide.
-PACKED_BATCH_ROWS = 8192
-#: Protocol types of columns whose values may be very long: TEXT, BLOB, JSON.
-_WIDE_TYPES = (252, 245)
 
 
 @dataclass
@@ -81,7 +77,13 @@ class SelectPlan:
         if self.exact is not None and (self.too_narrow or not tx.autocommit):
             return await self.exact.run_packed(ctx, tx, params)
         plain = self._locks(tx) is not None or self.cut is not None or self.into or self.latest
-        if plain or self.select.sleep_s or self.select.calls or self.select.stored or not await self._maybe_many(tx):
+        if (
+            plain
+            or self.select.sleep_s
+            or self.select.calls
+            or self.select.stored
+            or not ((self.long and may_be_handed_over(self.services, ctx, tx)) or await self._maybe_many(tx))
+        ):
             return await self.run(ctx, tx, params)
         try:
             with self._expecting(tx):
@@ -132,16 +134,20 @@ class SelectPlan:
         """None when a column's type can't be packed."""
         select, columns = self.select, self.columns
         assert columns is not None
-        binary = ctx.takes_packed == "binary"
-        stream = await tx.query_projected(
-            select.sql,
-            bind_sources(select.sources, ctx, tx, params),
-            tables=select.tables,
-            project=partial(row_struct if binary else row_projections, columns),
-            finish=partial(pack_structs, columns=columns) if binary else partial(pack, width=len(columns)),
-            batch_rows=STREAM_BATCH_ROWS if any(c.type_code in _WIDE_TYPES for c in columns) else PACKED_BATCH_ROWS,
-            relations=materialise(select.relations, ctx, self.services),
-        )
+        stream = None
+        if self.long and may_be_handed_over(self.services, ctx, tx):
+            stream = await handed_over(select, columns, self.services, ctx, tx, params)
+        if stream is None:
+            made = packing(columns, binary=ctx.takes_packed == "binary")
+            stream = await tx.query_projected(
+                select.sql,
+                bind_sources(select.sources, ctx, tx, params),
+                tables=select.tables,
+                project=made.project,
+                finish=made.finish,
+                batch_rows=made.batch_rows,
+                relations=materialise(select.relations, ctx, self.services),
+            )
         if stream is None:
             return None
         if self._takes_dates_for_ordered():
