@@ -53,9 +53,14 @@ def _whole(a: str, b: str) -> bool:
 
 
 def _last_digit(a: str, b: str) -> bool:
-    """Numbers, or texts made of one, that differ in the last of a DOUBLE's digits only."""
-    one, other = _number(a.strip()), _number(b.strip())
-    return one is not None and other is not None and abs(one - other) <= abs(other) * Decimal("4e-16")
+    """Numbers, or lists of them, that differ in the last of a DOUBLE's digits only."""
+    first, second = (re.split(r"[ ,/-]", text) for text in (a, b))
+    return len(first) == len(second) and all(map(_nearly, first, second))
+
+
+def _nearly(a: str, b: str) -> bool:
+    one, other = _number(a), _number(b)
+    return a == b or (one is not None and other is not None and abs(one - other) <= abs(other) * Decimal("4e-16"))
 
 
 def _micro(a: str, b: str) -> bool:

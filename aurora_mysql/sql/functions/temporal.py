@@ -438,6 +438,10 @@ def number_to_moment(number: float, rules: int, warn: int) -> dt.datetime | str 
     return as_duckdb(moment) if isinstance(moment, ZeroDate) else moment
 
 
+#: 838:59:59 as a number.
+_LAST_TIME = 8385959
+
+
 @udf("my_int_time", ["DOUBLE", "BIGINT"], "INTERVAL")
 def number_to_time(number: float, warn: int) -> dt.timedelta | None:
     """A number where a time is wanted: hhmmss, or a whole datetime."""
@@ -447,6 +451,9 @@ def number_to_time(number: float, warn: int) -> dt.timedelta | None:
             conversion_warning(warn, 1292, f"Incorrect datetime value: '{double_text(number)}'")
             return None
         return moment.time_of_day() if isinstance(moment, ZeroDate) else time_of(moment)
+    if abs(int(number)) > _LAST_TIME:
+        conversion_warning(warn, 1292, f"Truncated incorrect time value: '{double_text(number)}'")
+        return None
     return to_time(f"{number:.6f}".rstrip("0").rstrip("."), warn)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aurora_mysql.catalog.collation import is_binary_collation, pads_space
+from aurora_mysql.catalog.wide_decimal import SCALE as WIDE_SCALE
 from aurora_mysql.catalog.zero_date import LOOSE_DATE, ZERO_DATE, ZERO_DATETIME, DateRules, as_duckdb
 from aurora_mysql.sql.functions.collations import sort_key_function
 from aurora_mysql.sql.query import calendar, types
@@ -171,7 +172,8 @@ def number(e: Ex) -> Ex:
 def double(e: Ex) -> str:
     n = number(e)
     if n.t.kind == "wide":
-        return f"CAST({text(n)} AS DOUBLE)"
+        # With the digits that a quotient has and doesn't show.
+        return f"CAST(my_wide_text({n.sql}, {WIDE_SCALE}) AS DOUBLE)"
     return n.sql if n.t.kind == "double" else f"CAST({n.sql} AS DOUBLE)"
 
 

@@ -222,12 +222,8 @@ def _trim(tr: Any, n: exp.Trim, scope: Scope) -> Ex:
 
 @function("field", low=2, high=-1)
 def _field(_: Any, a: list[Ex]) -> Ex:
-    if all(i.t.kind in ("string", "null") for i in a):
-        parts = [text(i) for i in a]
-    elif all(i.t.numeric or i.t.kind == "null" for i in a):
-        parts = [double(i) for i in a]
-    else:
-        parts = [double(i) for i in a]
+    # Dates are texts here; one number makes all of them numbers.
+    parts = [double(i) for i in a] if any(i.t.numeric for i in a) else [text(i) for i in a]
     return Ex(f"my_field({', '.join(parts)})", types.INT)
 
 

@@ -11,7 +11,7 @@ from aurora_mysql.sql.plan import PlanContext
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.aggregates import contains_aggregate, position_of
 from aurora_mysql.sql.query.expression import Ex, as_shown, group_key, may_be_padded
-from aurora_mysql.sql.query.scope import Grouping, Scope
+from aurora_mysql.sql.query.scope import Grouping, Scope, same_names
 
 if TYPE_CHECKING:
     from aurora_mysql.sql.query.translator import Translator
@@ -58,7 +58,7 @@ def group_by(tr: Translator, node: exp.Select, scope: Scope, items: list[Item]) 
         texts.append(key)
         # The key may lack spaces at the end: the group shows its first row's text.
         shown = Ex(f"first({e.sql})", e.t) if may_be_padded(e) and not out.rollup else known
-        out.nodes.append((target, shown))
+        out.nodes.append((same_names(target, scope), shown))
         out.texts[e.sql] = known
     pairs = [(_sql(a), _sql(c)) for a, c in _equal(tr, node, scope, outer=True)]
     out.determined = _closure(tr, scope, set(out.texts), pairs)

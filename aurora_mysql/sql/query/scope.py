@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from aurora_mysql.catalog.model import Column, Table
-from aurora_mysql.errors import mysql_error
+from aurora_mysql.errors import MySQLError, mysql_error
 from aurora_mysql.sql.query.expression import Ex
 from aurora_mysql.sql.query.types import T
 
@@ -62,8 +62,8 @@ class FoundNames:
 
 @dataclass(slots=True)
 class Grouping:
-    """GROUP BY: the grouping expressions, and the columns that they determine. `spared`: columns that were named in
-    GROUP BY, but need not be."""
+    """GROUP BY: the grouping expressions (see :func:`same_names`), and the columns that they determine. `spared`:
+    columns that were named in GROUP BY, but need not be."""
 
     nodes: list[tuple[exp.Expression, Ex]]
     texts: dict[str, Ex] = field(default_factory=dict)
@@ -72,6 +72,16 @@ class Grouping:
     implicit: bool = False
     strict: bool = True
     rollup: bool = False
+
+    def of(self, node: exp.Expression, scope: Scope) -> Ex | None:
+        """What stands for `node` in a group if it is grouped by, and no bare column."""
+        if isinstance(node, exp.Column):
+            return None
+        alike = [(grouped, ex) for grouped, ex in self.nodes if type(grouped) is type(node)]
+        if not alike:
+            return None
+        named = same_names(node, scope)
+        return next((ex for grouped, ex in alike if grouped == named), None)
 
 
 @dataclass(slots=True)
@@ -143,6 +153,26 @@ class Scope:
         if len(found) > 1:
             raise mysql_error(1052, f"{table}.{name}" if table else name, self.clause)
         return found[0] if found else None
+
+
+def same_names(node: exp.Expression, scope: Scope) -> exp.Expression:
+    """A copy of `node` in which the columns of `scope` are named one way, whether they were written with their table or
+    without. A name that ORDER BY or HAVING may take for an item's stays."""
+    copy = node.copy()
+    for column in list(copy.find_all(exp.Column)):
+        if not isinstance(column.this, exp.Identifier) or column.find_ancestor(exp.Query) is not None:
+            continue
+        if not column.table and scope.alias_first and column.name.lower() in scope.aliases:
+            continue
+        try:
+            found = scope.find(column.name, column.table, column.db)
+        except MySQLError:
+            continue  # ambiguous: whoever translates it says so
+        if found is not None:
+            column.set("this", exp.to_identifier(found.sql, quoted=True))
+            column.set("table", None)
+            column.set("db", None)
+    return copy
 
 
 def note_read(pc: PlanContext, column: RelationColumn) -> None:

@@ -87,10 +87,10 @@ class Translator:
         """
         group = scope.group
         if group is not None and not scope.aggregate_depth:
-            for grouped, ex in group.nodes:
-                if type(grouped) is type(node) and not isinstance(node, exp.Column) and grouped == node:
-                    self.b.bake(node)
-                    return ex
+            ex = group.of(node, scope)
+            if ex is not None:
+                self.b.bake(node)
+                return ex
         handler = _HANDLERS.get(type(node))
         if handler is None:
             for cls in type(node).__mro__[1:3]:

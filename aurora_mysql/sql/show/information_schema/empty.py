@@ -17,7 +17,8 @@ def _column(name: str) -> tuple[str, ColumnType]:
     return name, text(256)
 
 
-def _relations(table: str) -> dict[str, VirtualRelation]:
+def relations(table: str) -> dict[str, VirtualRelation]:
+    """Relations without rows, one a line: its name and its columns."""
     found = {}
     for line in table.strip().splitlines():
         name, *columns = line.split()
@@ -25,7 +26,7 @@ def _relations(table: str) -> dict[str, VirtualRelation]:
     return found
 
 
-INFORMATION_SCHEMA = _relations(
+INFORMATION_SCHEMA = relations(
     """
     column_statistics SCHEMA_NAME TABLE_NAME COLUMN_NAME HISTOGRAM
     innodb_buffer_page POOL_ID# BLOCK_ID# SPACE# PAGE_NUMBER# PAGE_TYPE TABLE_NAME INDEX_NAME NUMBER_RECORDS# DATA_SIZE#
@@ -52,7 +53,7 @@ INFORMATION_SCHEMA = _relations(
     """  # noqa: E501
 )
 
-PERFORMANCE_SCHEMA = _relations(
+PERFORMANCE_SCHEMA = relations(
     """
     error_log LOGGED@ THREAD_ID# PRIO ERROR_CODE SUBSYSTEM DATA
     events_statements_current THREAD_ID# EVENT_ID# END_EVENT_ID# EVENT_NAME SOURCE TIMER_START# TIMER_END# TIMER_WAIT# LOCK_TIME# SQL_TEXT DIGEST DIGEST_TEXT CURRENT_SCHEMA
@@ -61,6 +62,7 @@ PERFORMANCE_SCHEMA = _relations(
     events_waits_current THREAD_ID# EVENT_ID# END_EVENT_ID# EVENT_NAME SOURCE TIMER_START# TIMER_END# TIMER_WAIT#
     events_waits_summary_global_by_event_name EVENT_NAME COUNT_STAR# SUM_TIMER_WAIT# MIN_TIMER_WAIT# AVG_TIMER_WAIT# MAX_TIMER_WAIT#
     file_summary_by_instance FILE_NAME EVENT_NAME COUNT_STAR# SUM_TIMER_WAIT# COUNT_READ# COUNT_WRITE#
+    host_cache IP HOST HOST_VALIDATED SUM_CONNECT_ERRORS# COUNT_HOST_BLOCKED_ERRORS# COUNT_NAMEINFO_TRANSIENT_ERRORS# COUNT_NAMEINFO_PERMANENT_ERRORS# FIRST_SEEN@ LAST_SEEN@
     keyring_keys KEY_ID KEY_OWNER BACKEND_KEY_ID
     memory_summary_global_by_event_name EVENT_NAME COUNT_ALLOC# COUNT_FREE# CURRENT_COUNT_USED# CURRENT_NUMBER_OF_BYTES_USED# HIGH_NUMBER_OF_BYTES_USED#
     persisted_variables VARIABLE_NAME VARIABLE_VALUE
@@ -77,7 +79,7 @@ PERFORMANCE_SCHEMA = _relations(
     """  # noqa: E501
 )
 
-MYSQL = _relations(
+MYSQL = relations(
     """
     func name ret# dl type
     general_log event_time@ user_host thread_id# server_id# command_type argument

@@ -102,6 +102,16 @@ def _tables(ctx: SessionContext, services: InstanceServices) -> list[Row]:
     return rows
 
 
+def _partitions(ctx: SessionContext, services: InstanceServices) -> list[Row]:
+    """A table without partitions is one, without a name."""
+    counts = services.engine.duck.table_rows()
+    return [
+        ("def", table.database, table.name, *[None] * 9, *table_size(table, counts), 0, 0, 0,
+         local_moment(table.create_time_us), None, None, None, "", "", None)
+        for table in visible_tables(ctx, services)
+    ]  # fmt: skip
+
+
 def table_size(table: Table, counts: Mapping[str, int]) -> tuple[int, int, int]:
     """(rows, average row length, data length), estimated: bytes as InnoDB would store them, in pages of 16 KiB."""
     rows = counts.get(table.physical_name, 0)
@@ -301,9 +311,15 @@ RELATIONS: dict[str, VirtualRelation] = {
         ("TOTAL_EXTENTS", big(False)), ("EXTENT_SIZE", big(False)), ("INITIAL_SIZE", big(False)),
         ("MAXIMUM_SIZE", big(False)), ("AUTOEXTEND_SIZE", big(False)), ("CREATION_TIME", moment()), "STATUS", "EXTRA",
     ),
-    "partitions": empty(
-        "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "SUBPARTITION_NAME",
-        ("PARTITION_ORDINAL_POSITION", integer()), "PARTITION_METHOD", "PARTITION_EXPRESSION", "PARTITION_DESCRIPTION",
-        ("TABLE_ROWS", big()), "PARTITION_COMMENT", "NODEGROUP", "TABLESPACE_NAME",
+    "partitions": VirtualRelation(
+        columns_of(
+            "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "SUBPARTITION_NAME",
+            ("PARTITION_ORDINAL_POSITION", integer()), ("SUBPARTITION_ORDINAL_POSITION", integer()), "PARTITION_METHOD",
+            "SUBPARTITION_METHOD", "PARTITION_EXPRESSION", "SUBPARTITION_EXPRESSION", "PARTITION_DESCRIPTION",
+            ("TABLE_ROWS", big()), ("AVG_ROW_LENGTH", big()), ("DATA_LENGTH", big()), ("MAX_DATA_LENGTH", big()),
+            ("INDEX_LENGTH", big()), ("DATA_FREE", big()), ("CREATE_TIME", moment()), ("UPDATE_TIME", moment()),
+            ("CHECK_TIME", moment()), ("CHECKSUM", big()), "PARTITION_COMMENT", "NODEGROUP", "TABLESPACE_NAME",
+        ),
+        _partitions,
     ),
 }  # fmt: skip

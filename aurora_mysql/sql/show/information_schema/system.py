@@ -8,7 +8,7 @@ from typing import Any
 
 from aurora_mysql.sql.context import SessionContext
 from aurora_mysql.sql.instance_services import InstanceServices
-from aurora_mysql.sql.show.information_schema import empty, grants, locks
+from aurora_mysql.sql.show.information_schema import empty, grants, locks, sys_views
 from aurora_mysql.sql.show.information_schema.grants import PRIVILEGE_COLUMNS, flags
 from aurora_mysql.sql.show.information_schema.instance import process_rows
 from aurora_mysql.sql.show.virtual import Rows, VirtualRelation, big, columns_of, integer, longtext, moment, text
@@ -164,6 +164,7 @@ _SESSION = VirtualRelation(
 )  # fmt: skip
 
 SYS: dict[str, VirtualRelation] = {
+    **sys_views.SYS,
     **locks.SYS,
     "processlist": _SESSION,
     "session": _SESSION,
