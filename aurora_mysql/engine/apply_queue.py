@@ -55,6 +55,8 @@ class ApplyQueue:
         self._on_applied = on_applied
         self._on_failure = on_failure
         self.pending: deque[Commit] = deque()
+        #: Row images of each of them.
+        self._rows: deque[int] = deque()
         self.pending_rows = 0
         self.applied_lsn = applier.applied_lsn
         self.checkpointed_lsn = applier.applied_lsn
@@ -76,6 +78,7 @@ class ApplyQueue:
     def add(self, commit: Commit) -> None:
         rows = commit_rows(commit)
         self.pending.append(commit)
+        self._rows.append(rows)
         self.pending_rows += rows
         self._work.set()
         if self.pending_rows >= self._options.apply_soon_rows:
@@ -126,8 +129,8 @@ class ApplyQueue:
     def _next_batch(self) -> list[Commit]:
         batch: list[Commit] = []
         rows = 0
-        for commit in self.pending:
-            rows += commit_rows(commit)
+        for commit, its_rows in zip(self.pending, self._rows, strict=True):
+            rows += its_rows
             if batch and rows > self._options.apply_batch_rows:
                 break
             batch.append(commit)
@@ -164,9 +167,9 @@ class ApplyQueue:
             self._on_failure(error)
 
     def _finish(self, batch: list[Commit]) -> None:
-        for commit in batch:
+        for _ in batch:
             self.pending.popleft()
-            self.pending_rows -= commit_rows(commit)
+            self.pending_rows -= self._rows.popleft()
         self.applied_lsn = batch[-1].lsn
         self._on_applied(batch)
         while self._waiters and self._waiters[0][0] <= self.applied_lsn:

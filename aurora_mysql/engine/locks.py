@@ -240,7 +240,10 @@ class LockManager:
         lock = self._locks.get(resource)
         if lock is None:
             return True
-        return not any(self._in_the_way(resource, h, m, owner, "I", into) for h, m in lock.holders.items())
+        for holder, held in lock.holders.items():
+            if self._in_the_way(resource, holder, held, owner, "I", into):
+                return False
+        return True
 
     async def pass_gaps(self, owner: LockOwner, resource: Resource, into: Any, timeout_s: float) -> bool:
         """Wait until no other owner has a gap on `resource` that covers `into`. True when it had to wait.
@@ -309,10 +312,14 @@ class LockManager:
         locks = self._locks
         for resource in held:
             lock = locks.get(resource)
-            if lock is not None and not lock.queue and len(lock.holders) == 1 and owner in lock.holders:
+            if lock is None:
+                continue
+            if lock.queue:
+                self._drop(owner, resource)
+            elif len(lock.holders) == 1 and owner in lock.holders:
                 del locks[resource]  # a row that nobody else wants: nearly all of them
             else:
-                self._drop(owner, resource)
+                lock.take(owner)  # a table that others write to as well
 
     def is_held(self, resource: Resource) -> bool:
         """Whether anybody holds `resource` or waits for it."""

@@ -113,7 +113,11 @@ class BatchHeader:
 
     def encode(self, seed: int) -> bytes:
         """`seed` is the segment's: a header copied from elsewhere (say, inside a payload) doesn't verify."""
-        head = _BATCH.pack(
+        return sealed_header(self.unsealed(), seed)
+
+    def unsealed(self) -> bytes:
+        """What the header is in every segment; :func:`sealed_header` makes it that of one."""
+        return _BATCH.pack(
             BATCH_MAGIC,
             FORMAT_VERSION,
             0,
@@ -126,7 +130,6 @@ class BatchHeader:
             self.body_crc,
             0,
         )[:-4]
-        return head + _CRC.pack(crc32(head, seed))
 
     @classmethod
     def decode(cls, data: bytes | memoryview, at: int, seed: int) -> BatchHeader | None:
@@ -137,6 +140,11 @@ class BatchHeader:
         if magic != BATCH_MAGIC or crc != crc32(data[at : at + BATCH_HEADER_BYTES - 4], seed):
             return None
         return cls(epoch, first, count, size, vdl, body_crc)
+
+
+def sealed_header(unsealed: bytes, seed: int) -> bytes:
+    """See :meth:`BatchHeader.encode`."""
+    return unsealed + _CRC.pack(crc32(unsealed, seed))
 
 
 def encode_body(records: Iterable[tuple[bytes, bool]]) -> bytes:

@@ -24,6 +24,7 @@ from aurora_mysql.storage.binary import (
     Fence,
     SegmentHeader,
     encode_body,
+    sealed_header,
 )
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import NO_SPACE, File, Watch, write_all
@@ -54,8 +55,8 @@ class Batch:
     """
 
     __slots__ = (
-        *("_body", "_crc", "_lock", "_records", "_seal"),
-        *("body_bytes", "epoch", "first_lsn", "plain_bytes", "vdl"),
+        *("_body", "_header", "_lock", "_records", "_seal"),
+        *("body_bytes", "epoch", "first_lsn", "last_lsn", "plain_bytes", "vdl"),
     )
 
     def __init__(
@@ -68,7 +69,8 @@ class Batch:
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.epoch, self.first_lsn, self.vdl = epoch, first_lsn, vdl
-        self.plain_bytes = sum(len(payload) for payload, _ in records)
+        self.last_lsn = first_lsn + len(records) - 1
+        self.plain_bytes = sum([len(payload) for payload, _ in records])
         self._records = records
         self._seal, self._lock = seal, lock
         overhead_bytes = RECORD_HEAD_BYTES + (0 if seal is None else OVERHEAD_BYTES)
@@ -83,7 +85,8 @@ class Batch:
                 (seal(lsn, epoch, cpl, payload), cpl) for lsn, (payload, cpl) in enumerate(self._records, first)
             )
         self._body = encode_body(self._records)
-        self._crc = crc32(self._body)
+        body, count = self._body, len(self._records)
+        self._header = BatchHeader(epoch, first, count, len(body), self.vdl, crc32(body)).unsealed()
         self._seal = self._lock = None
 
     def _settle(self) -> None:
@@ -109,10 +112,6 @@ class Batch:
         self._settle()
         return self._body
 
-    @property
-    def last_lsn(self) -> int:
-        return self.first_lsn + len(self._records) - 1
-
     def after(self, lsn: int) -> Batch:
         """The part of this batch above `lsn`."""
         if lsn < self.first_lsn:
@@ -120,9 +119,8 @@ class Batch:
         return Batch(self.epoch, lsn + 1, self.records[lsn + 1 - self.first_lsn :], self.vdl)
 
     def encode_header(self, seed: int) -> bytes:
-        body = self.body
-        header = BatchHeader(self.epoch, self.first_lsn, len(self._records), len(body), self.vdl, self._crc)
-        return header.encode(seed)
+        self._settle()
+        return sealed_header(self._header, seed)
 
 
 class Owner(Protocol):
@@ -308,8 +306,10 @@ class CopyWriter:
                 return
             self._taken(batch)
         self._owner.acknowledged(self.id, batch.last_lsn)
-        with self._owner.guard:
-            self.begin()
+        # Whoever queues a batch, or changes the history, from now on begins it.
+        if self.queue or self.history is not self._owner.history:
+            with self._owner.guard:
+                self.begin()
 
     def _taken(self, batch: Batch) -> None:
         """`batch` is on the copy, proved. Under the volume's lock."""

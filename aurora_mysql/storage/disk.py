@@ -194,7 +194,8 @@ class _DirectEnd:
     def begin(self, pieces: Sequence[bytes], at: int, done: Done) -> bool:
         handle, buffer = self._handle, self._buffer
         used = at % _BLOCK_BYTES
-        end = used + sum(map(len, pieces))
+        data = b"".join(pieces)
+        end = used + len(data)
         size = -(-end // _BLOCK_BYTES) * _BLOCK_BYTES
         if handle is None or self._under_way or size > _DIRECT_BYTES:
             return False
@@ -203,11 +204,7 @@ class _DirectEnd:
                 buffer[:used] = os.pread(self._plain_fd, used, at - used)
             except (OSError, IndexError):  # it fails, or gives fewer bytes
                 return False
-        to = used
-        for piece in pieces:
-            buffer[to : to + len(piece)] = piece
-            to += len(piece)
-        buffer[end:size] = bytes(size - end)
+        buffer[used:size] = data + bytes(size - end)
 
         def written(durable: bool) -> None:
             self._under_way = False

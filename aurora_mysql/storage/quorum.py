@@ -60,6 +60,8 @@ class QuorumTracker:
 
     def __init__(self, sets: Sequence[Sequence[int]], vdl: int) -> None:
         self.vdl = vdl
+        #: The LSN four copies of each set have reached, commit or not.
+        self.complete_lsn = 0
         self._scls: dict[int, int] = {}
         self._cpls: deque[int] = deque()
         self.regroup(sets)
@@ -68,6 +70,7 @@ class QuorumTracker:
         """From now on these sets count. Returns whether the VDL moved."""
         self._sets = tuple(tuple(ids) for ids in sets)
         self._scls = {copy: self._scls.get(copy, 0) for copy in dict.fromkeys(chain.from_iterable(self._sets))}
+        self._count()
         return self._advance()
 
     def expect(self, cpl: int) -> None:
@@ -79,12 +82,18 @@ class QuorumTracker:
         if scl <= self._scls.get(copy, scl):
             return False
         self._scls[copy] = scl
+        if scl <= self.complete_lsn:
+            return False  # the fifth and the sixth copy, nearly always
+        self._count()
         return self._advance()
 
+    def _count(self) -> None:
+        scls = self._scls
+        self.complete_lsn = min([quorum_point([scls[copy] for copy in ids]) for ids in self._sets])
+
     def _advance(self) -> bool:
-        vcl = self.complete_lsn()
         moved = False
-        while self._cpls and self._cpls[0] <= vcl:
+        while self._cpls and self._cpls[0] <= self.complete_lsn:
             self.vdl = self._cpls.popleft()
             moved = True
         return moved
@@ -93,11 +102,7 @@ class QuorumTracker:
         """`copy` is lost: what it had counts no more for records that aren't durable yet."""
         if copy in self._scls:
             self._scls[copy] = 0
+            self._count()
 
     def scl(self, copy: int) -> int:
         return self._scls[copy]
-
-    def complete_lsn(self) -> int:
-        """The LSN four copies of each set have reached, commit or not."""
-        scls = self._scls
-        return min(quorum_point([scls[copy] for copy in ids]) for ids in self._sets)

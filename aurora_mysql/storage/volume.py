@@ -500,7 +500,7 @@ class Volume:
         with self._lock:
             writer = self._writers.get(copy)
             if writer is None or not writer.live or not self._tracker.acknowledge(copy, lsn):
-                complete = self._tracker.complete_lsn()
+                complete = self._tracker.complete_lsn
                 if self._retained and complete >= self._packed_lsn and self._waiting:
                     self._pack()  # a batch without a commit's end: go on with the next part
                 return
@@ -511,7 +511,7 @@ class Volume:
         vdl = self._tracker.vdl
         while self._retained and self._retained[0].last_lsn <= vdl:
             self._held_bytes -= self._retained.popleft().plain_bytes
-        if not self._retained or self._tracker.complete_lsn() >= self._packed_lsn:
+        if not self._retained or self._tracker.complete_lsn >= self._packed_lsn:
             self._pack()
         return vdl
 

@@ -54,12 +54,6 @@ def is_writable_now(engine: Engine, table: Table, key: Key) -> bool:
     return is_free(("m", table.id), "S") and is_free(("t", table.id), "IX") and is_free(("r", table.id, key), "X")
 
 
-def is_insertable_now(engine: Engine, table: Table) -> bool:
-    """Whether a row that nobody else writes could be inserted at once."""
-    is_free = engine.locks.is_free
-    return _takes_rows(engine, table) and is_free(("m", table.id), "S") and is_free(("t", table.id), "IX")
-
-
 def _takes_rows(engine: Engine, table: Table) -> bool:
     """The log takes a commit now, and no range of the table is kept free of new rows."""
     log = engine.log
@@ -73,41 +67,50 @@ def _takes_rows(engine: Engine, table: Table) -> bool:
 
 
 class RowWrite(LockOwner):
-    """See the module; made by :meth:`begin`. It is the owner of its locks as well, and shows others what they may ask
-    of an open transaction."""
+    """See the module; made by :meth:`entering`. It is the owner of its locks as well, and shows others what they may
+    ask of an open transaction."""
 
     __slots__ = ("_commit", "_ctx", "_done", "_engine", "_images", "_key", "_table_id", "isolation", "started_s")
 
     read_only = False
     rows_written = 1
 
-    def __init__(
-        self, engine: Engine, ctx: ClientSession, table: Table, key: Key, images: Images, isolation: str, done: Done
-    ) -> None:
+    def __init__(self, engine: Engine, ctx: ClientSession, table: Table, isolation: str) -> None:
         super().__init__(engine.next_transaction_id(), ctx, _one)
         self.started_s = time.time()
         self.isolation = isolation
-        self._engine, self._ctx, self._done = engine, ctx, done
-        self._table_id, self._key, self._images = table.id, key, images
+        self._engine, self._ctx, self._table_id = engine, ctx, table.id
 
-    def begin(self, table: Table, change: TableChange) -> bool:
-        """Lock the row and log `change`, which makes its newest image into the one to come.
+    @classmethod
+    def entering(cls, engine: Engine, ctx: ClientSession, table: Table, isolation: str) -> RowWrite | None:
+        """With the locks on `table`, which is the one in force; None when something must be waited for.
 
-        False, and nothing has happened, when something must be waited for. `done` is called as :meth:`CommitLog.submit`
-        says. The caller has found the newest image in this turn of the loop, and `table` to be the one in force.
+        In the same turn of the loop :meth:`begin` or :meth:`leave` follows.
         """
-        engine, table_id = self._engine, table.id
         if not _takes_rows(engine, table):
+            return None
+        write = cls(engine, ctx, table, isolation)
+        acquire = engine.locks.try_acquire
+        if acquire(write, ("m", table.id), "S") and acquire(write, ("t", table.id), "IX"):
+            return write
+        write.leave()
+        return None
+
+    def leave(self) -> None:
+        """Nothing is written after all."""
+        self._engine.locks.release_all(self)
+
+    def begin(self, key: Key, images: Images, change: TableChange, done: Done) -> bool:
+        """Lock the row and log `change`, which makes the first of `images` into the second.
+
+        False, and nothing has happened, when the row must be waited for. `done` is called as :meth:`CommitLog.submit`
+        says. The caller has found the newest image in this turn of the loop.
+        """
+        engine, table_id = self._engine, self._table_id
+        if not engine.locks.try_acquire(self, ("r", table_id, key), "X"):
+            self.leave()
             return False
-        locks = engine.locks
-        acquire = locks.try_acquire
-        if not (
-            acquire(self, ("m", table_id), "S")
-            and acquire(self, ("t", table_id), "IX")
-            and acquire(self, ("r", table_id, self._key), "X")
-        ):
-            locks.release_all(self)
-            return False
+        self._key, self._images, self._done = key, images, done
         engine.transactions[self.id] = self
         self._commit = Commit(changes=(change,), counters=engine.counters_for((table_id,)))
         try:

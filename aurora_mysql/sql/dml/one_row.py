@@ -18,11 +18,11 @@ from aurora_mysql.catalog.values import Converter
 from aurora_mysql.engine.commit_log import Done
 from aurora_mysql.engine.engine import Engine
 from aurora_mysql.engine.keys import Key
+from aurora_mysql.engine.row_store import TableRows
 from aurora_mysql.engine.transaction import Transaction
 from aurora_mysql.engine.transaction.row_write import (
     Images,
     RowWrite,
-    is_insertable_now,
     is_writable_now,
     newest_in_memory,
 )
@@ -77,8 +77,8 @@ class OneRowWrite(ABC):
         isolation: str,
         done: Done,
     ) -> Later | None:
-        write = RowWrite(self._engine, ctx, self._table, key, images, isolation, done)
-        return LATER if write.begin(self._table, change) else None
+        write = RowWrite.entering(self._engine, ctx, self._table, isolation)
+        return LATER if write is not None and write.begin(key, images, change, done) else None
 
 
 #: Where the values of a full key come from: a literal's index, or the value in a tuple.
@@ -287,25 +287,47 @@ class OneRowInsert(OneRowWrite):
         engine, table = self._engine, self._table
         stored = engine.row_store.table(table.id)
         row = self._values(ctx, params)
-        if stored is None or row is None or not is_insertable_now(engine, table):
+        if stored is None or row is None:
             return None
+        # Before it takes a number.
+        write = RowWrite.entering(engine, ctx, table, isolation)
+        if write is None:
+            return None
+        logged = False
+        try:
+            logged = self._begin(write, stored, ctx, params, row, told)
+        finally:
+            if not logged:
+                write.leave()
+        return LATER if logged else None
+
+    def _begin(
+        self,
+        write: RowWrite,
+        stored: TableRows,
+        ctx: SessionContext,
+        params: Sequence[Value],
+        row: list[Any],
+        told: Told,
+    ) -> bool:
+        """Number, lock and log the row; False for the long way."""
+        engine, table, keys = self._engine, self._table, stored.keys
         numbered = self._number(ctx, params, row)
         if numbered is None:
-            return None
+            return False
         insert_id, generated = numbered
-        keys = stored.keys
         if keys.has_hidden_key:
             row.append(engine.next_auto_increment(table))
         new = tuple(row)
         key = keys.of_row(new)
         fresh = generated or keys.has_hidden_key
         if not fresh and newest_in_memory(engine.row_store, stored, key) != (True, None):
-            return None
+            return False
         change = TableChange(table.id, (new,), (), RowsBefore(None, ()))
-        if self._log(ctx, key, (None, new), change, isolation, partial(told, Ok(1, insert_id))) is None:
-            return None
+        if not write.begin(key, (None, new), change, partial(told, Ok(1, insert_id))):
+            return False
         self._inserted(ctx, insert_id, generated=generated)
-        return LATER
+        return True
 
     def _values(self, ctx: SessionContext, params: Sequence[Value]) -> list[Any] | None:
         """The row without its AUTO_INCREMENT value."""

@@ -92,7 +92,7 @@ class TestTracker:
         assert not any(tracker.acknowledge(copy, 6) for copy in (1, 2, 3))
         assert tracker.vdl == 0
         assert tracker.acknowledge(4, 6)
-        assert (tracker.vdl, tracker.complete_lsn()) == (3, 6)
+        assert (tracker.vdl, tracker.complete_lsn) == (3, 6)
 
     def test_an_old_or_repeated_acknowledgement_changes_nothing(self) -> None:
         tracker = self.tracker()
