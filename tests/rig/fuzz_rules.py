@@ -69,8 +69,8 @@ def _micro(a: str, b: str) -> bool:
 
 
 def _cut(a: str, b: str) -> bool:
-    """The other has fewer decimals."""
-    return a.startswith(b) and "." in b
+    """The other has fewer decimals, or only the first four characters."""
+    return a.startswith(b) and ("." in b or len(b) == 4)
 
 
 ALIKE: dict[str, Callable[[str, str], bool]] = {

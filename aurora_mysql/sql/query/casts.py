@@ -10,7 +10,19 @@ from aurora_mysql.errors import mysql_error, unsupported
 from aurora_mysql.sql.query import types
 from aurora_mysql.sql.query.builder import date_rules, may_be_zero
 from aurora_mysql.sql.query.collation_mix import connection_collation
-from aurora_mysql.sql.query.expression import WARN, Ex, blob, clock, day, double, moment, number, text, unsigned
+from aurora_mysql.sql.query.expression import (
+    WARN,
+    Ex,
+    all_digits,
+    blob,
+    clock,
+    day,
+    double,
+    moment,
+    number,
+    text,
+    unsigned,
+)
 from aurora_mysql.sql.query.types import T
 
 if TYPE_CHECKING:
@@ -55,7 +67,9 @@ def cast(tr: Translator, e: Ex, target: exp.DataType) -> Ex:
                 raise mysql_error(1427, "")
             if precision > types.MAX_DIGITS:
                 n = number(e)
-                source = text(e) if e.t.textual else f"CAST({n.sql} AS VARCHAR)" if n.t.kind == "decimal" else text(n)
+                source = (
+                    text(e) if e.t.textual else f"CAST({n.sql} AS VARCHAR)" if n.t.kind == "decimal" else all_digits(n)
+                )
                 clamped = f"my_dec({source}, {precision}, {scale}, {WARN})"
                 return Ex(f"my_wide({clamped})", T("wide", precision, scale))
             return _decimal(e, T("decimal", precision, scale))
@@ -136,5 +150,5 @@ def _decimal(e: Ex, t: T) -> Ex:
     fits = whole < t.precision - t.scale or (whole == t.precision - t.scale and n.t.scale <= t.scale)
     if fits and n.t.kind == "decimal":
         return Ex(f"CAST({n.sql} AS {duck})", t)
-    clamped = f"CAST(my_dec({text(n)}, {t.precision}, {t.scale}, {WARN}) AS {duck})"
+    clamped = f"CAST(my_dec({all_digits(n)}, {t.precision}, {t.scale}, {WARN}) AS {duck})"
     return Ex(f"COALESCE(TRY_CAST({n.sql} AS {duck}), {clamped})", t)

@@ -109,6 +109,11 @@ def text(e: Ex) -> str:
     return f"CAST({e.sql} AS VARCHAR)"
 
 
+def all_digits(n: Ex) -> str:
+    """A number as text, also with the digits of a DOUBLE that it doesn't show."""
+    return text(replace(n, t=types.DOUBLE)) if n.t.kind == "double" else text(n)
+
+
 def as_shown(e: Ex) -> Ex:
     """A decimal with the scale that it is announced with."""
     if e.t.shown is None:

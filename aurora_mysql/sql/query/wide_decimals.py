@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from aurora_mysql.catalog.wide_decimal import MOST_DIGITS, SCALE, units
 from aurora_mysql.sql.query import types
-from aurora_mysql.sql.query.expression import Ex, number, text
+from aurora_mysql.sql.query.expression import Ex, all_digits, number
 from aurora_mysql.sql.query.types import T
 
 #: div_precision_increment.
@@ -34,7 +34,7 @@ def as_wide(e: Ex) -> str:
     if n.t.kind == "wide":
         return n.sql
     if n.t.kind in ("double", "float"):
-        return f"my_wide({text(n)})"
+        return f"my_wide({all_digits(n)})"
     scale = n.t.scale if n.t.kind == "decimal" else 0
     digits = f"CAST({n.sql} AS VARCHAR)"
     if scale:
