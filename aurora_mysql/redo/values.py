@@ -25,6 +25,11 @@ _ZERO = struct.Struct(">HBBq")
 _ExtType = msgpack.ExtType
 
 
+def _extension(code: int, data: bytes) -> Any:
+    """An ExtType, without the checks of its arguments that take longer than all else here."""
+    return tuple.__new__(_ExtType, (code, data))
+
+
 def pack_value(value: Any) -> Any:
     """msgpack `default` hook.
 
@@ -33,19 +38,19 @@ def pack_value(value: Any) -> Any:
     """
     kind = type(value)
     if kind is Decimal:
-        return _ExtType(_DECIMAL, str(value).encode("ascii"))
+        return _extension(_DECIMAL, str(value).encode("ascii"))
     if kind is datetime:
         if value.tzinfo is not None:
             raise TypeError("stored datetimes have no time zone")
         delta = value - _EPOCH
-        return _ExtType(_DATETIME, _I64.pack((delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds))
+        return _extension(_DATETIME, _I64.pack((delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds))
     if kind is date:
-        return _ExtType(_DATE, _I32.pack(value.toordinal()))
+        return _extension(_DATE, _I32.pack(value.toordinal()))
     if kind is timedelta:
-        return _ExtType(_TIMEDELTA, _DELTA.pack(value.days, value.seconds, value.microseconds))
+        return _extension(_TIMEDELTA, _DELTA.pack(value.days, value.seconds, value.microseconds))
     if kind is ZeroDate:
         clock = -1 if value.clock is None else value.clock
-        return _ExtType(_ZERO_DATE, _ZERO.pack(value.year, value.month, value.day, clock))
+        return _extension(_ZERO_DATE, _ZERO.pack(value.year, value.month, value.day, clock))
     for base in (datetime, date, timedelta, Decimal):
         if isinstance(value, base):
             raise TypeError(f"{kind.__name__} is a subclass of {base.__name__}: not a storage value")

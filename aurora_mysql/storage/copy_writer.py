@@ -160,10 +160,11 @@ class CopyWriter:
         self.copy, self.id = copy, copy.id
         self.state: CopyState = "repairing"
         self.scl = 0
-        self.live = False  # guarded by the volume's lock, as are `queue` and the next three
+        self.live = False  # guarded by the volume's lock, as are `queue` and the next four
         self.queue: deque[Batch] = deque()
         self._under_way: Batch | None = None  # the kernel is writing it
         self._unproved: Batch | None = None  # the kernel has written it, the thread is to look at the names
+        self._look_ordered = False  # the thread was rung to look: every further ring would be one more look
         self._thread_writes = False
         self.queued_bytes = 0
         self.tried = runtime.signal()
@@ -269,7 +270,8 @@ class CopyWriter:
             if not self.queue:
                 return
             if self._begin_with_kernel(self.queue[0]):
-                if self._runtime.now_s() - self._proved_s > _LOOK_S / 2:
+                if not self._look_ordered and self._runtime.now_s() - self._proved_s > _LOOK_S / 2:
+                    self._look_ordered = True
                     self.wake()  # to look at the names meanwhile
                 return
         self._thread_writes = True
@@ -341,7 +343,7 @@ class CopyWriter:
         if self._at >= self._order_at:
             self._order_next(self.scl)
         with self._owner.guard:
-            self._proved_s = began_s
+            self._proved_s, self._look_ordered = began_s, False
             batch, self._unproved = self._unproved, None
             if batch is None or not self.live or not self.queue or self.queue[0] is not batch:
                 return
@@ -454,7 +456,7 @@ class CopyWriter:
         """Fence, fill to the VDL, only then write the history (see recovery.py), then take part."""
         with self._owner.guard:
             waits = self._under_way is not None
-            self._unproved, self._thread_writes = None, False
+            self._unproved, self._thread_writes, self._look_ordered = None, False, False
         if waits:
             self._bell.wait(self._options.retry_interval_s)  # the kernel still writes to it
             return
