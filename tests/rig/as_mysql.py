@@ -72,7 +72,7 @@ def kind_of(node: Node) -> str:
 def as_mysql(node: Node, *, compared: bool = False) -> Written:
     """`node` for MariaDB; `compared` if it is part of what is compared."""
     call = _Call(node.template, (), tuple(kind_of(c) for c in node.children))
-    compared = compared or _compares(call) or "PARTITION BY" in call.template
+    compared = compared or _compares(call) or "PARTITION BY" in call.template or " (SELECT " in call.template
     children = [as_mysql(child, compared=compared) for child in node.children]
     reasons = set().union(*(c.reasons for c in children))
     call = replace(call, texts=tuple(c.text for c in children))
