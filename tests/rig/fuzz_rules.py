@@ -107,11 +107,17 @@ def _all_alike(found: Difference, kinds: Sequence[Callable[[str, str], bool]]) -
         return False
     pairs = [
         (v, w)
-        for a, b in zip(sorted(found.ours, key=repr), sorted(found.reference, key=repr), strict=True)
+        for a, b in zip(sorted(found.ours, key=_place), sorted(found.reference, key=_place), strict=True)
         for v, w in zip(a, b, strict=True)
         if v != w
     ]
     return all(v is not None and w is not None and any(alike(v, w) for alike in kinds) for v, w in pairs)
+
+
+def _place(row: Sequence[str | None]) -> str:
+    """Where a row stands among others: the same whether or not its numbers are rounded."""
+    numbers = [None if value is None else _number(value) for value in row]
+    return repr([v if n is None or not n.is_finite() else round(n, 3) + 0 for v, n in zip(row, numbers, strict=True)])
 
 
 def rules() -> list[FuzzRule]:

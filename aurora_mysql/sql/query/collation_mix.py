@@ -83,8 +83,14 @@ _JOINING: dict[str, slice] = {
 def check_call(b: Builder, name: str, arguments: Sequence[Ex]) -> None:
     """Raise for strings that the function `name` can't compare."""
     places = _COMPARING.get(name)
-    if places is not None:
-        check_mix(b, arguments[places], name)
+    if places is None:
+        return
+    operands = arguments[places]
+    if name == "replace" and not any(e.t.kind in ("binary", "json") for e in operands):
+        # Numbers and dates are texts of the connection here, which give way.
+        compared(operands, name, connection_collation(b))
+    else:
+        check_mix(b, operands, name)
 
 
 def of_call(b: Builder, name: str, arguments: Sequence[Ex], made: Ex) -> Ex:
