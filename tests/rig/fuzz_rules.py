@@ -117,7 +117,7 @@ def _all_alike(found: Difference, kinds: Sequence[Callable[[str, str], bool]]) -
 def _place(row: Sequence[str | None]) -> str:
     """Where a row stands among others: the same whether or not its numbers are rounded."""
     numbers = [None if value is None else _number(value) for value in row]
-    return repr([v if n is None or not n.is_finite() else round(n, 3) + 0 for v, n in zip(row, numbers, strict=True)])
+    return repr([v if n is None else round(float(n), 3) + 0.0 for v, n in zip(row, numbers, strict=True)])
 
 
 def rules() -> list[FuzzRule]:

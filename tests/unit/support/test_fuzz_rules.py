@@ -48,6 +48,15 @@ def test_every_value_that_differs_must_differ_so() -> None:
     assert not rule.explains("SELECT 1 GROUP BY g", [found, Difference("error", 0, 1267)])
 
 
+def test_rows_without_an_order_are_compared_with_those_they_resemble() -> None:
+    rule = FuzzRule("UNION", "why", "rounding")
+    wide = "123456789012345678901234567890.12345678901234567890"
+    found = Difference("rows", [["0.0000"], ["-1.5"], [wide]], [["-1.5"], ["0.0000001"], [wide]])
+    assert rule.explains("SELECT 1 UNION SELECT 2", [found])
+    other = Difference("rows", [["0.0000"], ["-1.5"]], [["-1.6"], ["0.0000001"]])
+    assert not rule.explains("SELECT 1 UNION SELECT 2", [other])
+
+
 def test_an_error_is_explained_by_its_number() -> None:
     rule = FuzzRule("CASE", "why", error=1690)
     assert rule.explains("SELECT CASE", [Difference("error", 1690, 0)])
