@@ -9,6 +9,7 @@ and a reader can tell a damaged chunk and take another place's. How chunks are n
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,12 +76,13 @@ class ChunkStore:
         return self._in_order(self.put, pieces)
 
     def get_all(self, names: Iterable[str]) -> Iterator[bytes]:
-        """:meth:`get` of each name, read ahead where that pays; in order."""
-        return self._in_order(self.get, names)
+        """:meth:`get` of each name, read ahead; in order. Somebody waits for it, so all processors unpack."""
+        return self._in_order(self.get, names, os.cpu_count() or 1)
 
-    def _in_order(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """What `work` makes of each item; at most twice as many are under way as the places' requests."""
-        requests = max(place.requests for place in self._places)
+    def _in_order(self, work: Callable[[T], R], items: Iterable[T], least: int = 1) -> Iterator[R]:
+        """What `work` makes of each item, by at least so many threads; at most twice as many are under way as the
+        places' requests."""
+        requests = max(least, *(place.requests for place in self._places))
         if requests == 1:
             yield from map(work, items)
             return
