@@ -142,7 +142,8 @@ def _status(options: argparse.Namespace) -> int:
         )
         for copy in volume["copies"]:
             filled = "" if copy["filled_percent"] == 100 else f" ({copy['filled_percent']:g}% filled)"
-            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}{filled}  SCL {copy['scl']}  {copy['path']}")
+            took = "" if copy["latency_ms"] is None else f"  {copy['latency_ms']:.1f} ms"
+            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}{filled}  SCL {copy['scl']}{took}  {copy['path']}")
         if volume["membership"]["change"]:
             print(f"  change          {volume['membership']['change']}")
         scrub = volume["scrub"]

@@ -63,6 +63,7 @@ class ClusterConfig:
     checkpoint_interval_s: float = 300.0
     scrub_interval_s: float = 600.0
     scrub_bytes_per_s: int = 16 << 20
+    slow_copy_after_s: float = 5.0
     backup_retention_s: float = 86_400.0
     backtrack_window_s: float = 86_400.0
     redo_limit_bytes: int = 4 << 30
@@ -135,6 +136,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "checkpoint_interval_s": "checkpoint_interval_s",
         "scrub_interval_s": "scrub_interval_s",
         "scrub_bytes_per_s": "scrub_bytes_per_s",
+        "slow_copy_after_s": "slow_copy_after_s",
     },
     "backup": {
         "backup_retention_s": "backup_retention_s",
@@ -186,6 +188,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "checkpoint_interval_s": (1, 86_400),
     "scrub_interval_s": (0.1, 30 * 86_400),
     "scrub_bytes_per_s": (0, 1 << 40),
+    "slow_copy_after_s": (0, 3600),
     "backup_retention_s": (0, 35 * 86_400),
     "backtrack_window_s": (0, 72 * 3600),
     "redo_limit_bytes": (0, 1 << 47),

@@ -39,6 +39,7 @@ from aurora_mysql.sql.instance_services import InstanceServices
 from aurora_mysql.sql.processes import ProcessList
 from aurora_mysql.storage.checkpoint import CheckpointStore
 from aurora_mysql.storage.chunk_scrubber import ChunkScrubber
+from aurora_mysql.storage.copy_health import SlowRules
 from aurora_mysql.storage.disk import LocalDisk
 from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
 from aurora_mysql.storage.layout import VolumeOptions, default_layout
@@ -374,6 +375,7 @@ class Instance:
                         segment_bytes=self.config.segment_bytes,
                         scrub_interval_s=self.config.scrub_interval_s,
                         scrub_bytes_per_s=self.config.scrub_bytes_per_s,
+                        slow=SlowRules(after_s=self.config.slow_copy_after_s),
                         limits=VolumeLimits(self.config.group_bytes, self.config.max_volume_bytes),
                     ),
                     disk=FaultyDisk(LocalDisk(self._ring), self.disk_faults),

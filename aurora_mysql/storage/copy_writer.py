@@ -6,25 +6,20 @@ does everything else: new segments, looking at names, finding out why a write fa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
-from zlib import crc32
 
-from aurora_mysql.encryption.redo_cipher import OVERHEAD_BYTES
 from aurora_mysql.errors import CorruptRecordError, FencedError, StorageError, VolumeFormatError
+from aurora_mysql.storage.batch import Batch
 from aurora_mysql.storage.binary import (
     BATCH_HEADER_BYTES,
     FENCE_BYTES,
-    RECORD_HEAD_BYTES,
     SEGMENT_HEADER_BYTES,
-    BatchHeader,
     Fence,
     SegmentHeader,
-    encode_body,
-    sealed_header,
 )
 from aurora_mysql.storage.copy import LocalCopy, MissingCopyError
 from aurora_mysql.storage.disk import NO_SPACE, File, Watch, write_all
@@ -41,86 +36,7 @@ _FILL_BYTES = 1 << 20
 _ONE_CALL_BYTES = 1 << 20
 _LOOK_S = 0.1
 _JOIN_S = 5.0
-
-
-#: Seals one record: LSN, epoch, whether it ends a commit, plain payload.
-Seal = Callable[[int, int, bool, bytes], bytes]
-
-
-class Batch:
-    """Records first_lsn.. of one epoch, encoded once for all copies.
-
-    With `seal` they are sealed first: at once, or with `lock` by the first copy's thread that needs `body`.
-    `plain_bytes` are those of the records as they were appended, `body_bytes` those of the body.
-    """
-
-    __slots__ = (
-        *("_body", "_header", "_lock", "_records", "_seal"),
-        *("body_bytes", "epoch", "first_lsn", "last_lsn", "plain_bytes", "vdl"),
-    )
-
-    def __init__(
-        self,
-        epoch: int,
-        first_lsn: int,
-        records: tuple[tuple[bytes, bool], ...],
-        vdl: int,
-        seal: Seal | None = None,
-        lock: AbstractContextManager[Any] | None = None,
-    ) -> None:
-        self.epoch, self.first_lsn, self.vdl = epoch, first_lsn, vdl
-        self.last_lsn = first_lsn + len(records) - 1
-        self.plain_bytes = sum([len(payload) for payload, _ in records])
-        self._records = records
-        self._seal, self._lock = seal, lock
-        overhead_bytes = RECORD_HEAD_BYTES + (0 if seal is None else OVERHEAD_BYTES)
-        self.body_bytes = self.plain_bytes + overhead_bytes * len(records)
-        if lock is None:
-            self._encode()
-
-    def _encode(self) -> None:
-        seal, first, epoch = self._seal, self.first_lsn, self.epoch
-        if seal is not None:
-            self._records = tuple(
-                (seal(lsn, epoch, cpl, payload), cpl) for lsn, (payload, cpl) in enumerate(self._records, first)
-            )
-        self._body = encode_body(self._records)
-        body, count = self._body, len(self._records)
-        self._header = BatchHeader(epoch, first, count, len(body), self.vdl, crc32(body)).unsealed()
-        self._seal = self._lock = None
-
-    def _settle(self) -> None:
-        lock = self._lock
-        if lock is not None:
-            with lock:
-                if self._lock is not None:
-                    self._encode()
-
-    @property
-    def records(self) -> tuple[tuple[bytes, bool], ...]:
-        """As the copies store them, with whether they end a commit."""
-        self._settle()
-        return self._records
-
-    @property
-    def settled(self) -> bool:
-        """Whether its body is at hand."""
-        return self._lock is None
-
-    @property
-    def body(self) -> bytes:
-        self._settle()
-        return self._body
-
-    def after(self, lsn: int) -> Batch:
-        """The part of this batch above `lsn`."""
-        if lsn < self.first_lsn:
-            return self
-        return Batch(self.epoch, lsn + 1, self.records[lsn + 1 - self.first_lsn :], self.vdl)
-
-    def encode_header(self, seed: int) -> bytes:
-        self._settle()
-        return sealed_header(self._header, seed)
+_PROBE = bytes(4096)
 
 
 class Owner(Protocol):
@@ -138,7 +54,11 @@ class Owner(Protocol):
     def guard(self) -> AbstractContextManager[Any]: ...
     def cut_near(self, lsn: int) -> int: ...
     def recorded(self, writer: CopyWriter) -> None: ...
-    def acknowledged(self, copy: int, lsn: int) -> None: ...
+    def acknowledged(self, copy: int, lsn: int, took_s: float) -> None: ...
+    @property
+    def asks_around(self) -> bool: ...
+    def stays_out(self, writer: CopyWriter) -> bool: ...
+    def probed(self, writer: CopyWriter, seconds: float) -> None: ...
     def lost(self, writer: CopyWriter, reason: str) -> None: ...
     def join(self, writer: CopyWriter, scl: int) -> bool: ...
     def fenced(self, reason: str) -> None: ...
@@ -167,6 +87,7 @@ class CopyWriter:
         self._look_ordered = False  # the thread was rung to look: every further ring would be one more look
         self._thread_writes = False
         self.queued_bytes = 0
+        self.writing_since_s: float | None = None  # the batch at the queue's head
         self.tried = runtime.signal()
         self._distrust = False
         self._cluster_id, self._fence = cluster_id, fence
@@ -179,7 +100,7 @@ class CopyWriter:
         self._file: File | None = None
         self._watch: Watch | None = None
         self._identity = 0
-        self._proved_s = 0.0
+        self._proved_s = self._compared_s = 0.0
         self._path = copy.path
         self._at = self._size = self._seed = self._start_lsn = 0
         self._next = NextSegment(copy, fence, runtime)
@@ -203,7 +124,7 @@ class CopyWriter:
     @property
     def awaited(self) -> bool:
         """It takes part, or may come back with all that it acknowledged."""
-        return self.state in ("ok", "behind", "repairing", "full") and not self._distrust
+        return self.state in ("ok", "behind", "repairing", "full", "slow") and not self._distrust
 
     def filled_percent(self) -> float:
         """How much of what the copy lacked it has got from its peers; 100 when it lacks nothing."""
@@ -225,12 +146,15 @@ class CopyWriter:
     def stop(self) -> None:
         self.retire()
         if self._worker is not None and self._worker.is_alive():
-            self._worker.join(_JOIN_S)  # a disk that doesn't answer must not hold up the end
+            # A disk that doesn't answer must not hold up the end.
+            self._worker.join(self._options.retry_interval_s if self.state == "slow" else _JOIN_S)
 
     def _run(self) -> None:
         while not self._stop:
             try:
-                if not self.live:
+                if not self.live and self.state == "slow" and self._owner.stays_out(self):
+                    self._probe()
+                elif not self.live:
                     self._bring_up()
                 elif self._thread_writes:
                     self._write_next()
@@ -238,6 +162,7 @@ class CopyWriter:
                     self._bell.wait(self._options.watch_interval_s)
                     if self.live and not self._thread_writes and not self._stop:
                         self._look()
+                        self._compare()
             except FencedError as error:
                 self._owner.fenced(str(error))
                 break
@@ -269,6 +194,7 @@ class CopyWriter:
         if self.history is self._owner.history:
             if not self.queue:
                 return
+            self.writing_since_s = self._runtime.now_s()
             if self._begin_with_kernel(self.queue[0]):
                 if not self._look_ordered and self._runtime.now_s() - self._proved_s > _LOOK_S / 2:
                     self._look_ordered = True
@@ -306,19 +232,22 @@ class CopyWriter:
                 self._unproved = batch
                 self.wake()
                 return
-            self._taken(batch)
-        self._owner.acknowledged(self.id, batch.last_lsn)
+            took_s = self._taken(batch)
+        self._owner.acknowledged(self.id, batch.last_lsn, took_s)
         # Whoever queues a batch, or changes the history, from now on begins it.
         if self.queue or self.history is not self._owner.history:
             with self._owner.guard:
                 self.begin()
 
-    def _taken(self, batch: Batch) -> None:
-        """`batch` is on the copy, proved. Under the volume's lock."""
+    def _taken(self, batch: Batch) -> float:
+        """`batch` is on the copy, proved; returns how many seconds that took. Under the volume's lock."""
+        now_s = self._runtime.now_s()
+        began_s, self.writing_since_s = self.writing_since_s, None
         self.scl = batch.last_lsn
         if self.queue and self.queue[0] is batch:
             self.queue.popleft()
             self.queued_bytes -= batch.body_bytes
+        return 0.0 if began_s is None else now_s - began_s
 
     def _write_next(self) -> None:
         """What the kernel can't: the thread's part of an append."""
@@ -329,8 +258,8 @@ class CopyWriter:
             batch = self.queue[0]
             self._write(batch)
             with self._owner.guard:
-                self._taken(batch)
-            self._owner.acknowledged(self.id, batch.last_lsn)
+                took_s = self._taken(batch)
+            self._owner.acknowledged(self.id, batch.last_lsn, took_s)
         with self._owner.guard:
             self._thread_writes = False
             self.begin()
@@ -347,8 +276,8 @@ class CopyWriter:
             batch, self._unproved = self._unproved, None
             if batch is None or not self.live or not self.queue or self.queue[0] is not batch:
                 return
-            self._taken(batch)
-        self._owner.acknowledged(self.id, batch.last_lsn)
+            took_s = self._taken(batch)
+        self._owner.acknowledged(self.id, batch.last_lsn, took_s)
         with self._owner.guard:
             self.begin()
 
@@ -449,6 +378,33 @@ class CopyWriter:
             file.close()
         if watch is not None:
             watch.close()
+
+    # -- a copy that is left out for being slow ------------------------------------------------------------------
+
+    def _probe(self) -> None:
+        """Of a copy that is left out: is it fast by now?"""
+        self._close_segment()
+        self.prove()
+        self._owner.probed(self, self._probe_s())
+        self._bell.wait(self._options.retry_interval_s)
+
+    def _compare(self) -> None:
+        """Of a copy that takes part: what is usual now, for one that is left out. At most every now and then."""
+        now_s = self._runtime.now_s()
+        if self._owner.asks_around and now_s - self._compared_s >= self._options.watch_interval_s:
+            self._compared_s = now_s
+            with contextlib.suppress(OSError):  # its own writes tell of failures
+                self._owner.probed(self, self._probe_s())
+
+    def _probe_s(self) -> float:
+        """How many seconds a small synced write takes."""
+        file = self.copy.disk.open(file_in(self.copy.path, "probe"), "create")
+        try:
+            began_s = self._runtime.now_s()
+            file.write_synced((_PROBE,), 0)
+            return self._runtime.now_s() - began_s
+        finally:
+            file.close()
 
     # -- bringing the copy up -----------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from aurora_mysql.storage.copy_health import SlowRules
 from aurora_mysql.storage.volume_size import VolumeLimits, VolumeSize
 
-CopyState = Literal["ok", "behind", "repairing", "missing", "full", "corrupt"]
+CopyState = Literal["ok", "behind", "repairing", "missing", "full", "corrupt", "slow"]
 
 
 @lru_cache(maxsize=4096)
@@ -55,7 +56,7 @@ class VolumeOptions:
     may fall behind in memory before it is refilled from its peers instead. A scrub begins `scrub_interval_s` after the
     one before has ended; at 0 `scrub_bytes_per_s` there is none. Batches from `seal_aside_bytes` on are encrypted by a
     copy's thread: the event loop has no time for it. A copy that is behind keeps at most `hold_bytes` of log from being
-    collected.
+    collected. `slow` says when a copy is left out for being slow.
     """
 
     segment_bytes: int = 16 << 20
@@ -70,6 +71,7 @@ class VolumeOptions:
     seal_aside_bytes: int = 64 << 10
     hold_bytes: int = 1 << 30
     limits: VolumeLimits = field(default_factory=VolumeLimits)
+    slow: SlowRules = field(default_factory=SlowRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class VolumeState:
 @dataclass(frozen=True, slots=True)
 class CopyStatus:
     """One copy as `status` shows it; `scl` is its highest gap-free LSN, `bytes` what its segments hold on disk,
-    `filled_percent` how far a copy is that is being filled from its peers (100: it isn't)."""
+    `filled_percent` how far a copy is that is being filled from its peers (100: it isn't), `latency_ms` what a synced
+    write took lately (None: nothing was written)."""
 
     id: int
     az: str
@@ -96,6 +99,7 @@ class CopyStatus:
     state: CopyState
     bytes: int
     filled_percent: float = 100.0
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class Peers:
             if not w.live
             and w.id in self._volume.sources
             and w.id != without
-            and w.state in ("repairing", "behind", "full")
+            and w.state in ("repairing", "behind", "full", "slow")
         ]
         return live + rest
 

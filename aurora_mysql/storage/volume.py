@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from aurora_mysql.encryption.redo_cipher import PLAIN_REDO, RedoCipher, RedoSealer
 from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError
+from aurora_mysql.storage.batch import Batch
 from aurora_mysql.storage.copy import LocalCopy, create_volume
-from aurora_mysql.storage.copy_writer import Batch, CopyWriter
+from aurora_mysql.storage.copy_health import CopyHealth
+from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.layout import (
@@ -78,6 +80,7 @@ class Volume:
         self._packed_lsn = decision.vdl
         self._cuts = Cuts()
         self._meter = SizeMeter(options.limits)
+        self._health = CopyHealth(options.slow)
         self._retained: deque[Batch] = deque()
         self._held_bytes = 0
         self._fenced = ""
@@ -254,9 +257,11 @@ class Volume:
             writer.queue and writer.queued_bytes + batch.body_bytes > self._options.copy_queue_bytes
         ):
             log.warning("copy %d is too slow; it is refilled from its peers", writer.id)
-            writer.live, writer.state = False, "behind"
+            self._health.overflowed(writer.id)
+            writer.live, writer.state = False, "slow"
             writer.queue.clear()
             writer.queued_bytes = 0
+            writer.writing_since_s = None
             return
         writer.queue.append(batch)
         writer.queued_bytes += batch.body_bytes
@@ -273,7 +278,16 @@ class Volume:
     def status(self) -> VolumeStatus:
         """The volume and each copy, now."""
         copies = tuple(
-            CopyStatus(w.id, w.copy.layout.az, w.copy.path, w.scl, w.state, _bytes_on_disk(w.copy), w.filled_percent())
+            CopyStatus(
+                w.id,
+                w.copy.layout.az,
+                w.copy.path,
+                w.scl,
+                w.state,
+                _bytes_on_disk(w.copy),
+                w.filled_percent(),
+                self._health.latency_ms(w.id),
+            )
             for w in self._writers.values()
         )
         size_bytes = max((c.bytes for c in copies), default=0)
@@ -344,6 +358,8 @@ class Volume:
         with self._lock:
             self._closed = True
         self._scrubber.stop()
+        for writer in self._writers.values():
+            writer.retire()
         for writer in self._writers.values():
             writer.stop()
 
@@ -456,6 +472,7 @@ class Volume:
             if copy not in kept:
                 kept[copy] = self._writer_of(LocalCopy(place, self._cluster_id, self._disk))
                 kept[copy].start()
+        self._health.forget(self._writers.keys() - wanted.keys())
         self._writers = {copy: kept[copy] for copy in wanted}
         for writer in self._writers.values():
             writer.begin()  # the history has changed
@@ -495,17 +512,21 @@ class Volume:
         with self._lock:
             return self._cuts.near(lsn, self._packed_lsn)
 
-    def acknowledged(self, copy: int, lsn: int) -> None:
-        """`copy` has everything up to `lsn` durably, proved after the sync."""
+    def acknowledged(self, copy: int, lsn: int, took_s: float) -> None:
+        """`copy` has everything up to `lsn` durably, proved after the sync; the last batch took `took_s` seconds."""
+        vdl = None
         with self._lock:
             writer = self._writers.get(copy)
-            if writer is None or not writer.live or not self._tracker.acknowledge(copy, lsn):
-                complete = self._tracker.complete_lsn
-                if self._retained and complete >= self._packed_lsn and self._waiting:
-                    self._pack()  # a batch without a commit's end: go on with the next part
-                return
-            vdl = self._release()
-        self._announce(vdl)
+            live = writer is not None and writer.live
+            judge = live and self._health.took(copy, took_s, self._runtime.now_s())
+            if live and self._tracker.acknowledge(copy, lsn):
+                vdl = self._release()
+            elif self._retained and self._waiting and self._tracker.complete_lsn >= self._packed_lsn:
+                self._pack()  # a batch without a commit's end: go on with the next part
+        if vdl is not None:
+            self._announce(vdl)
+        if judge:
+            self._leave_out_slow()
 
     def _release(self) -> int:
         vdl = self._tracker.vdl
@@ -535,6 +556,7 @@ class Volume:
                     writer.queued_bytes += rest.body_bytes
             writer.live = True
             self._tracker.acknowledge(writer.id, scl)
+            self._health.returned(writer.id, self._runtime.now_s())
             writer.state = "ok"
             writer.begin()
         self._changed.ring()
@@ -547,14 +569,56 @@ class Volume:
         with self._lock:
             if self._writers.get(writer.id) is not writer:
                 return
-            was, writer.live = writer.live, False
-            writer.queue.clear()
-            writer.queued_bytes = 0
-            self._tracker.withdraw(writer.id)
-            self._change.withdraw(writer.id)
+            was = writer.live
+            self._withdraw(writer)
         if was:
             log.warning("copy %d of the volume is lost: %s", writer.id, reason)
         self._report_state()
+
+    def _withdraw(self, writer: CopyWriter) -> None:
+        """Under the lock."""
+        writer.live = False
+        writer.queue.clear()
+        writer.queued_bytes = 0
+        writer.writing_since_s = None
+        self._tracker.withdraw(writer.id)
+        self._change.withdraw(writer.id)
+
+    def _leave_out_slow(self) -> None:
+        """Copies that have been slow for long take part no more until they are fast again, or needed."""
+        with self._lock:
+            now_s = self._runtime.now_s()
+            live = {writer.id: writer for writer in self._writers.values() if writer.live}
+            pending = {w.id: now_s - w.writing_since_s for w in live.values() if w.writing_since_s is not None}
+            verdicts = self._health.judge(now_s, live, pending, self._can_write)
+            for verdict in verdicts:
+                self._withdraw(live[verdict.copy])
+                live[verdict.copy].state = "slow"
+                live[verdict.copy].wake()
+        for verdict in verdicts:
+            log.warning("copy %d of the volume is slow and left out: %s", verdict.copy, verdict)
+
+    @property
+    def asks_around(self) -> bool:
+        """Whether the copies that take part are to say how long small writes take."""
+        return self._health.asks
+
+    def stays_out(self, writer: CopyWriter) -> bool:
+        """Whether the others can do without `writer`'s copy, which is slow."""
+        with self._lock:
+            if self._can_write([other.id for other in self._writers.values() if other.live]):
+                return True
+        log.warning("copy %d of the volume is slow, but needed", writer.id)
+        return False
+
+    def probed(self, writer: CopyWriter, seconds: float) -> None:
+        """A small write of `writer`'s copy took so long."""
+        with self._lock:
+            fast = self._health.probed(writer.id, seconds, self._runtime.now_s())
+            if not fast or writer.state != "slow":
+                return
+            writer.state = "behind"
+        log.info("copy %d of the volume is fast again", writer.id)
 
     def fenced(self, reason: str) -> None:
         """A newer writer exists: acknowledge nothing any more."""
@@ -583,7 +647,7 @@ class Volume:
         """Whether full disks alone keep the write quorum away."""
         return not self._can_write([w.id for w in self._writers.values() if w.state != "full"])
 
-    def _can_write(self, ids: Sequence[int]) -> bool:
+    def _can_write(self, ids: Collection[int]) -> bool:
         change = self._change
         return change.in_force.can_write(ids) and (change.proposed is None or change.proposed.can_write(ids))
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fault
 
 
 def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path, readers=1, config="[volume]\nscrub_interval_s = 0.5\n")
+    cluster = Cluster(tmp_path, readers=1, config="[volume]\nscrub_interval_s = 0.5\nslow_copy_after_s = 0.5\n")
     try:
         cluster.start()
 
@@ -35,11 +35,16 @@ def test_disks_that_fail_and_dawdle_are_not_noticed(tmp_path: Path) -> None:
         ledger.wait_for_commit_after(time.monotonic(), 20)
         wait_for(all_ok, 30, "the copy to come back")
         cluster.query(
-            "ALTER SYSTEM SIMULATE 100 PERCENT DISK CONGESTION BETWEEN 50 AND 100 MILLISECONDS IN NODE 1 "
-            "FOR INTERVAL 2 SECOND"
+            "ALTER SYSTEM SIMULATE 100 PERCENT DISK CONGESTION BETWEEN 1000 AND 1100 MILLISECONDS IN NODE 1 "
+            "FOR INTERVAL 15 SECOND"
         )
+
+        def shown() -> dict[str, str]:
+            return dict(cluster.query("SHOW VOLUME STATUS"))
+
+        wait_for(lambda: (shown()["Disk_2"], shown()["Disk_3"]) == ("slow", "slow"), 15, "two copies to be left out")
         ledger.wait_for_commit_after(time.monotonic(), 20)
-        wait_for(all_ok, 30, "the slow copies to catch up")
+        wait_for(all_ok, 60, "the slow copies to catch up")
         wait_for(lambda: cluster.status()["volume"]["scrub"]["rounds"] > 0, 30, "a scrub")
         ledger.stop()
         errors = {code for result in ledger.results for code in result.errors}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from aurora_mysql.storage.segment import SegmentName
 from tests.simulation.drives import Drive, Inode
+from tests.simulation.kernel import Process
 
 if TYPE_CHECKING:
+    from aurora_mysql.storage.volume import Volume
     from tests.simulation.world import World
 
 
@@ -123,6 +125,47 @@ class Director:
         self.world.note(f"drive {drive.id} is {factor} times slower")
         drive.latency_factor = factor
         self._later(lambda: setattr(drive, "latency_factor", 1.0))
+
+    def drag(self) -> None:
+        """A drive is slow for long while commits come: its copy is left out, called back when it is needed, and comes
+        back when the drive is fast."""
+        writer = self.world.current()
+        if writer is None or writer.volume is None or self.silent:
+            return
+        drive = self.random.choice(self.world.active())
+        self.world.note(f"drive {drive.id} is slow for long")
+        drive.latency_factor = self.random.choice((100.0, 1000.0))
+        volume, process = writer.volume, writer.process
+        for _ in range(60):
+            self.world.let_commit(1)
+            self.kernel.pause(self.random.choice((1e-3, 1e-2)) * self.random.random())
+            if not process.alive or self._left_out(volume, drive):
+                break
+        if process.alive and self._left_out(volume, drive):
+            self.world.note(f"the copy on drive {drive.id} is left out")
+            self.world.let_commit(3)
+            if self.random.random() < 0.5:
+                others = [other for other in self.world.active() if other is not drive]
+                away = self.random.sample(others, self.random.choice((2, 2, 3)))
+                self._offline(away)
+                self.world.let_commit(3)
+                self.kernel.pause(0.2)
+                self._soon(process, lambda: self._spared(volume, drive), "a copy that is needed to be called back")
+                for other in away:
+                    other.offline = False
+        drive.latency_factor = 1.0
+        self._soon(process, lambda: not self._left_out(volume, drive), "a copy that is fast again to come back")
+
+    def _left_out(self, volume: Volume, drive: Drive) -> bool:
+        return any(w.state == "slow" and w.copy.path == drive.layout.path for w in volume.writers())
+
+    def _spared(self, volume: Volume, drive: Drive) -> bool:
+        return not self._left_out(volume, drive) or volume.membership.can_write(
+            [w.id for w in volume.writers() if w.live]
+        )
+
+    def _soon(self, process: Process, condition: Callable[[], bool], what: str) -> None:
+        self.world.until(lambda: not process.alive or condition(), self.kernel.now_s + 30.0, what)
 
     def full(self) -> None:
         for drive in self.random.sample(self.drives, self.random.choice((1, 1, 2, 3))):
@@ -398,6 +441,7 @@ FAULTS: dict[str, Callable[[Director], None]] = {
     "power": Director.power,
     "restart_drive": Director.restart_drive,
     "slow": Director.slow,
+    "drag": Director.drag,
     "full": Director.full,
     "offline": Director.offline,
     "cut": Director.cut,
@@ -412,3 +456,6 @@ FAULTS: dict[str, Callable[[Director], None]] = {
     "collect": Director.collect,
     "look": Director.look,
 }
+
+#: Came later. Not drawn among the others, so that the schedules of known seeds stay as they are.
+NOT_DRAWN = ("drag",)

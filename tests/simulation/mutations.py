@@ -10,6 +10,7 @@ from typing import Any
 from aurora_mysql.storage import membership, opening, quorum, recovery, volume
 from aurora_mysql.storage.binary import Fence, SegmentHeader
 from aurora_mysql.storage.copy import LocalCopy
+from aurora_mysql.storage.copy_health import CopyHealth
 from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.history import EpochHistory
 from aurora_mysql.storage.membership import Membership, MembershipChange
@@ -201,6 +202,16 @@ def _joined_whatever_came_meanwhile(patch: Patch) -> None:
     patch(volume.Volume, "join", join)
 
 
+def _slow_copies_stay_out(patch: Patch) -> None:
+    """A copy that was left out is never asked whether it is fast again."""
+    patch(CopyHealth, "probed", lambda self, copy, seconds, now_s: False)
+
+
+def _slow_copies_never_needed(patch: Patch) -> None:
+    """A copy that was left out stays so, however few are left."""
+    patch(volume.Volume, "stays_out", lambda self, writer: True)
+
+
 MUTATIONS = (
     Mutation(
         "write quorum of three", _write_quorum_of_three, ("race_apart", "cut", "failover", "az_plus_one"), (44, 54)
@@ -229,5 +240,7 @@ MUTATIONS = (
     ),
     Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (2677,)),
     Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("slow", "lose", "errors"), (81, 138)),
+    Mutation("slow copies stay out", _slow_copies_stay_out, ("drag",), (1, 2), "to come back"),
+    Mutation("slow copies never needed", _slow_copies_never_needed, ("drag",), (2, 5), "to be called back"),
     Mutation("history before the fill", _history_before_the_fill, ("relay", "lose"), (19, 26)),
 )

@@ -31,6 +31,7 @@ scrub_interval_s = 0.5
 segment_bytes = 1048576
 checkpoint_interval_s = 5.0
 commit_timeout_s = 120.0
+slow_copy_after_s = 1.0
 """
 SMALL_DISK_BYTES = 512 << 20
 #: Which copy is on the small disk, and its zone.
@@ -182,18 +183,20 @@ class Drill:
         return self._phase("a disk full", fill)
 
     def slow_a_disk(self) -> Figures:
-        """A hundred times slower than a synced write there takes now."""
+        """A hundred times slower than a synced write there takes now: it is left out until that is over."""
         path = self._copy("az-c", "copy-6")
         slow_ms = max(1, round(100 * _synced_write_ms(path.parent)))
-        seconds = max(2, round(self._calm_s))
+        seconds = max(6, round(self._calm_s))
         statement = (
             f"ALTER SYSTEM SIMULATE 100 PERCENT DISK CONGESTION BETWEEN {slow_ms} AND {slow_ms + 1} MILLISECONDS"
             f" IN DISK 5 FOR INTERVAL {seconds} SECOND"
         )
 
         def slow() -> float:
+            over_s = time.monotonic() + seconds
             self.cluster.query(statement)
-            time.sleep(seconds)
+            wait_for(lambda: self._states()[5] == "slow", seconds, "the copy to be known as slow", every_s=0.1)
+            time.sleep(max(0.0, over_s - time.monotonic()))
             return time.monotonic()
 
         return self._phase(f"a disk at {slow_ms} ms a call", slow)

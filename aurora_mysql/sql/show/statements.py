@@ -205,6 +205,7 @@ def _volume_status(cur: TokenCursor, pc: PlanContext, scope: str) -> Plan:
         found: list[Row] = [("Disks", str(len(copies))), ("Nodes", str(len(azs)))]
         for number, copy in enumerate(copies):
             found.append((f"Disk_{number}", str(copy.get("state", ""))))
+            found.append((f"Disk_{number}_latency_ms", "" if copy["latency_ms"] is None else str(copy["latency_ms"])))
         for name, value in ({} if status is None else status.get("usage", {})).items():
             found.append((f"Volume_{name}", str(value)))
         return found

@@ -14,6 +14,7 @@ import pytest
 from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError, StorageError, VolumeFormatError
 from aurora_mysql.storage.binary import Fence
 from aurora_mysql.storage.copy import LocalCopy
+from aurora_mysql.storage.copy_health import SlowRules
 from aurora_mysql.storage.disk import LOCAL_DISK
 from aurora_mysql.storage.faults import FaultBoard, FaultyDisk
 from aurora_mysql.storage.history import EpochHistory
@@ -23,7 +24,12 @@ from aurora_mysql.storage.segment import SegmentFile
 from aurora_mysql.storage.volume import Volume, create_volume
 
 OPTIONS = VolumeOptions(
-    segment_bytes=16 << 10, retry_interval_s=0.02, watch_interval_s=0.05, scrub_interval_s=0.05, copy_queue_batches=8
+    segment_bytes=16 << 10,
+    retry_interval_s=0.02,
+    watch_interval_s=0.05,
+    scrub_interval_s=0.05,
+    copy_queue_batches=8,
+    slow=SlowRules(after_s=1.0, floor_s=0.1),
 )
 
 
@@ -234,6 +240,66 @@ def test_a_slow_copy_does_not_slow_commits(rig: Rig) -> None:
     assert volume.status().copies[5].scl < volume.vdl
     rig.board.clear()
     until(lambda: whole(volume))
+
+
+SLOW = dataclasses.replace(
+    OPTIONS, copy_queue_batches=1000, slow=SlowRules(after_s=0.5, ratio=3.0, floor_s=0.1), scrub_bytes_per_s=0
+)
+
+
+def write_until(volume: Volume, condition: Callable[[], bool]) -> int:
+    """Commit until `condition`; the last LSN."""
+    deadline_s, lsn = time.monotonic() + 30, 0
+    while not condition():
+        assert time.monotonic() < deadline_s
+        lsn = write(volume, 1)
+    return lsn
+
+
+def test_a_slow_copy_is_left_out_and_comes_back_when_it_is_fast(rig: Rig) -> None:
+    volume = rig.open(SLOW)
+    write(volume, 5)
+    rig.board.add([rig.path(6)], 100, 600, delay_ms=(150, 150))
+    write_until(volume, lambda: states(volume)[6] == "slow")
+    assert not volume._writers[6].queue
+    last = write(volume, 20)
+    found = volume.status().copies[5]
+    assert (found.state, found.scl < last) == ("slow", True)
+    until(lambda: (volume.status().copies[5].latency_ms or 0) >= 150)
+    assert volume.status().writable
+    rig.board.clear()
+    until(lambda: whole(volume))
+    copy = LocalCopy(rig.layout[5], "c")
+    assert [r.lsn for r in copy.read(copy.read_history(), 1, last)] == list(range(1, last + 1))
+    reopened = rig.reopen()
+    until(lambda: whole(reopened))
+
+
+def test_a_slow_copy_that_is_needed_is_called_back(rig: Rig) -> None:
+    volume = rig.open(SLOW)
+    write(volume, 5)
+    rig.board.add([rig.path(6)], 100, 600, delay_ms=(150, 150))
+    write_until(volume, lambda: states(volume)[6] == "slow")
+    rig.board.clear()
+    rig.board.add([rig.path(6)], 100, 600, delay_ms=(60, 60))
+    rig.board.add([rig.path(1), rig.path(2)], 100, 600)
+    lsn = volume.append([b"needs the slow one"])
+    until(lambda: volume.vdl == lsn)
+    assert states(volume)[6] in ("repairing", "ok")
+    write(volume, 10)
+    assert states(volume)[6] == "ok"
+
+
+def test_the_end_does_not_wait_for_a_slow_copy(rig: Rig) -> None:
+    volume = rig.open(SLOW)
+    write(volume, 5)
+    rig.board.add([rig.path(6)], 100, 600, delay_ms=(150, 150))
+    write_until(volume, lambda: states(volume)[6] == "slow")
+    rig.board.add([rig.path(6)], 100, 3, delay_ms=(3000, 3000))
+    until(lambda: volume._writers[6].state == "slow")
+    began_s = time.monotonic()
+    volume.close()
+    assert time.monotonic() - began_s < 2.5
 
 
 @pytest.mark.parametrize("where", ["first segment", "last segment", "segment header", "fence", "identity", "history"])
