@@ -185,7 +185,7 @@ class Drill:
     def slow_a_disk(self) -> Figures:
         """A hundred times slower than a synced write there takes now: it is left out until that is over."""
         path = self._copy("az-c", "copy-6")
-        slow_ms = max(1, round(100 * _synced_write_ms(path.parent)))
+        slow_ms = max(10, round(100 * _synced_write_ms(path.parent)))
         seconds = max(6, round(self._calm_s))
         statement = (
             f"ALTER SYSTEM SIMULATE 100 PERCENT DISK CONGESTION BETWEEN {slow_ms} AND {slow_ms + 1} MILLISECONDS"
