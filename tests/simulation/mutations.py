@@ -236,7 +236,10 @@ MUTATIONS = (
     Mutation("either six for ever", _either_six_for_ever, ("handover",), (5, 28)),
     Mutation("made ahead means begun", _made_ahead_means_begun, ("kill", "power"), (), "a last writer to open"),
     Mutation(
-        "collected under copies behind", _collected_under_copies_behind, ("collect", "cut", "az_plus_one"), (0, 159, 406)
+        "collected under copies behind",
+        _collected_under_copies_behind,
+        ("collect", "cut", "az_plus_one"),
+        (0, 159, 406),
     ),
     Mutation("obedience not proved", _obedience_not_proved, ("revenant",), (2677,)),
     Mutation("joined whatever came meanwhile", _joined_whatever_came_meanwhile, ("slow", "lose", "errors"), (81, 138)),
