@@ -32,6 +32,7 @@ from aurora_mysql.cluster.cluster_key import (
 from aurora_mysql.cluster.config import ClusterConfig
 from aurora_mysql.cluster.control import ControlError
 from aurora_mysql.cluster.data_dir import ClusterState, DataDir
+from aurora_mysql.cluster.status_text import size_text
 from aurora_mysql.encryption.root_key import RootKey
 from aurora_mysql.errors import ConfigError, KeyUnavailableError
 from aurora_mysql.storage.checkpoint import Checkpoint
@@ -115,7 +116,7 @@ class BackupCommands:
             print("there are no snapshots")
         for item in documents:
             size = item["file_bytes"] + item["redo_bytes"]
-            print(f"{item['name']:<32}  LSN {item['lsn']:<10}  {item['time']}  {size} bytes")
+            print(f"{item['name']:<32}  LSN {item['lsn']:<10}  {item['time']}  {size_text(size)}")
         return 0
 
     def delete(self, options: argparse.Namespace) -> int:

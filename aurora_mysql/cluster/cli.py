@@ -17,6 +17,7 @@ from aurora_mysql.cluster.control import ControlClient, ControlError
 from aurora_mysql.cluster.copy_commands import CopyCommands
 from aurora_mysql.cluster.data_dir import DataDir
 from aurora_mysql.cluster.key_commands import KeyCommands
+from aurora_mysql.cluster.status_text import status_text
 from aurora_mysql.errors import AuroraError, KeyUnavailableError
 
 _DEFAULT_CONFIG = Path("conf/cluster.toml")
@@ -121,47 +122,11 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document, indent=2))
         return 0
-    endpoints = document["endpoints"]
-    print(f"cluster endpoint  {endpoints['cluster']}")
-    print(f"reader endpoint   {endpoints['reader']}")
-    for item in document["instances"]:
-        lag = "" if item["lag_ms"] is None else f"  lag {item['lag_ms']:.1f} ms"
-        address = endpoints["instances"][item["id"]]
-        print(f"{item['id']:<16}  {address:<21}  {item['role']}  {item['state']}  LSN {item['applied_lsn']}{lag}")
-    encryption = document["encryption"]
-    if encryption["enabled"]:
-        reason = f": {encryption['reason']}" if encryption["reason"] else ""
-        print(f"encryption        {encryption['key']}  {encryption['state']}{reason}")
-    volume = document["volume"]
-    if volume is not None:
-        print(f"volume            VDL {volume['vdl']}  epoch {volume['epoch']}  {volume['size_bytes']} bytes")
-        usage = volume["usage"]
-        print(
-            f"  size            {usage['used_bytes']} bytes in {usage['groups']} groups, "
-            f"{usage['left_bytes']} left of {usage['max_bytes']}"
-        )
-        for copy in volume["copies"]:
-            filled = "" if copy["filled_percent"] == 100 else f" ({copy['filled_percent']:g}% filled)"
-            took = "" if copy["latency_ms"] is None else f"  {copy['latency_ms']:.1f} ms"
-            print(f"  copy {copy['id']} {copy['az']}  {copy['state']}{filled}  SCL {copy['scl']}{took}  {copy['path']}")
-        if volume["membership"]["change"]:
-            print(f"  change          {volume['membership']['change']}")
-        scrub = volume["scrub"]
-        now = f"checking copy {scrub['copy']}" if scrub["copy"] else "resting"
-        print(f"  scrubbing       {now}, {scrub['rounds']} rounds, {scrub['damaged']} copies found damaged")
-        chunks = volume["chunk_scrub"]
-        found = f"{chunks['repaired']} repaired, {chunks['lost']} whole nowhere"
-        print(f"  chunks          {chunks['rounds']} rounds, {chunks['checked_bytes']} bytes checked, {found}")
-    backup = document["backup"]
-    if backup is not None:
-        window = backup["backtrack"]
-        print(f"backup            since {backup['earliest_restorable']}, {len(backup['snapshots'])} snapshots")
-        print(f"backtrack         since {window['earliest']}, {window['change_records']} change records")
+    print(status_text(document))
     return 0
 
 
 def _failover(options: argparse.Namespace) -> int:
-    print("failing over ...", flush=True)
     answer = _ask(options, "failover", target=options.target)
     print(f"{answer['writer']} is the writer (after {answer['elapsed_ms']} ms)")
     return 0

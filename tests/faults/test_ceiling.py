@@ -52,7 +52,7 @@ def test_the_ceiling(tmp_path: Path) -> None:
         counters = dict(cluster.query("SHOW GLOBAL STATUS LIKE 'Aurora_volume%'"))
         left = (32 << 20) - int(counters["Aurora_volume_bytes_used"])
         assert int(counters["Aurora_volume_bytes_left_total"]) == max(0, left)
-        assert cluster.cli("status").stdout.count("left of 33554432") == 1
+        assert cluster.cli("status").stdout.count("left of 32.0 MiB") == 1
         for endpoint in ("cluster", "reader"):
             assert cluster.query("SELECT COUNT(*) FROM d.t WHERE id <= 3", endpoint) == [(3,)]
         cluster.query("DELETE FROM d.t WHERE id > 3")
