@@ -45,6 +45,10 @@ class RedoBuffer:
     def __bool__(self) -> bool:
         return any(t.rows or t.bulk for t in self.tables.values())
 
+    def row_count(self) -> int:
+        """Rows written, each key once but for those written as columns."""
+        return sum(len(t.rows) + sum(map(len, t.bulk)) for t in self.tables.values())
+
     def table(self, table_id: int) -> TableBuffer | None:
         """The own writes on a table, all of them by key."""
         table = self.tables.get(table_id)

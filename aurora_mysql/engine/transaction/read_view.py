@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -25,6 +25,23 @@ _LATER = re.compile(r"does not exist|not found in FROM clause|does not have a co
 _INTERRUPT_AGAIN_S = 0.02
 
 log = logging.getLogger(__name__)
+
+
+class _Interrupt:
+    """Ends what `future` stands for. DuckDB forgets an interrupt that comes before the thread has begun the query, so
+    it is said until the query ends. A function that calls itself would keep the future's result alive."""
+
+    __slots__ = ("_cursor", "_future", "_loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, cursor: duckdb.DuckDBPyConnection, future: asyncio.Future[Any]
+    ) -> None:
+        self._loop, self._cursor, self._future = loop, cursor, future
+
+    def __call__(self) -> None:
+        if not self._future.done():
+            self._cursor.interrupt()
+            self._loop.call_later(_INTERRUPT_AGAIN_S, self)
 
 
 class TransactionView(TransactionState):
@@ -167,15 +184,9 @@ class TransactionView(TransactionState):
         loop = asyncio.get_running_loop()
         gate = self._engine.gate
         turn = await gate.enter(ctx, expects_long=self.expects_long)
-
-        def interrupt() -> None:
-            # DuckDB forgets an interrupt that comes before the thread has begun the query: say it until it ends.
-            if not future.done():
-                cursor.interrupt()
-                loop.call_later(_INTERRUPT_AGAIN_S, interrupt)
-
-        ctx.on_kill.append(interrupt)
         future = loop.run_in_executor(self._engine.executor, work, cursor)
+        interrupt = _Interrupt(loop, cursor, future)
+        ctx.on_kill.append(interrupt)
         try:
             # Never leave while the thread still uses the cursor, whatever cancels this task.
             return await asyncio.shield(future)

@@ -46,8 +46,10 @@ class TransactionState:
         self.active = True
         self._engine = engine
         self._ctx = ctx
-        self.owner = LockOwner(transaction_id, ctx, lambda: self.rows_written)
         self._buffer = RedoBuffer()
+        # Not a function of the transaction: in a circle with its owner it would live, rows and all, until Python looks
+        # for circles, which it does rarely.
+        self.owner = LockOwner(transaction_id, ctx, self._buffer.row_count)
         self.snapshot_lsn = 0
         self._snapshot: Snapshot | None = None
         self._opening: asyncio.Future[None] | None = None
@@ -68,7 +70,7 @@ class TransactionState:
 
     @property
     def rows_written(self) -> int:
-        return sum(len(t.rows) + sum(map(len, t.bulk)) for t in self._buffer.tables.values())
+        return self._buffer.row_count()
 
     @property
     def _consistent(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from aurora_mysql.engine.keys import TableKeys
 from aurora_mysql.engine.new_columns import any_missing, referring_values
 from aurora_mysql.errors import MySQLError
 from aurora_mysql.redo.column_rows import ColumnRows
-from tests.support.engine_world import ITEMS, World, with_world
+from tests.support.engine_world import ITEMS, World, until, with_world
 
 KEYS = TableKeys(ITEMS)
 LAYOUT = ArrowLayout(ITEMS)
@@ -204,3 +206,23 @@ def test_parents_with_several_columns_and_texts(tmp_path: Path) -> None:
         assert any_missing(cursor, named, ["code", "id"], found, [])
         other = referring_values(named, ["code", "id"], LAYOUT.logical([(3, "A", 0)]))
         assert any_missing(cursor, named, ["code", "id"], other, [rows])
+
+
+def test_a_transaction_that_is_over_leaves_nothing_in_memory(tmp_path: Path) -> None:
+    """Not even until Python looks for circles of objects: its rows may be a gigabyte."""
+
+    async def work(w: World) -> None:
+        tx = w.begin()
+        assert await tx.put_columns(ITEMS, columns(10, 11, 12), UNIQUE)
+        found = await tx.query_columns("SELECT id FROM t1", tables=[ITEMS])
+        assert isinstance(found, ColumnRows) and len(found) == 3
+        await tx.commit()
+        gone = [weakref.ref(tx), weakref.ref(found.table)]
+        del tx, found
+        await until(lambda: [ref() for ref in gone] == [None, None], "the last reference")
+
+    gc.disable()
+    try:
+        with_world(tmp_path, work)
+    finally:
+        gc.enable()
