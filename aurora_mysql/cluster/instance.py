@@ -58,6 +58,8 @@ from replicas.seeding import mark_unusable, open_engine
 log = logging.getLogger(__name__)
 
 _TURN_S = 0.05
+#: How long `status` waits to hear of the disks how full they are.
+_DISKS_PATIENCE_S = 0.2
 #: Python looks for cycles among its youngest objects after so many new ones (700 by itself), among older ones after so
 #: many such looks. A commit is a dozen objects that live until the applier has reached it: looking often finds them all
 #: alive, for a tenth of the loop's time. What is there at the end of the start stays, and is passed over.
@@ -327,7 +329,7 @@ class Instance:
             self._stopping.set()
             return True
         if op == "volume_status":
-            return await asyncio.to_thread(InstanceView(self).volume_status)
+            return await asyncio.to_thread(InstanceView(self).volume_status, _DISKS_PATIENCE_S)
         if op == "checkpoint":
             return await self._checkpoint()
         if op == "collect":  # not under the lock: slow disks must not hold up a change of roles

@@ -90,11 +90,11 @@ class InstanceView:
     async def backtrack(self, ctx: SessionContext, to: str) -> Mapping[str, Any]:
         return await self._instance.backtracking.call(ctx, to)
 
-    def volume_status(self) -> Mapping[str, Any] | None:
+    def volume_status(self, patience_s: float = 0.0) -> Mapping[str, Any] | None:
         volume = self._instance.volume
         scrubber = self._instance.chunk_scrubber
         chunks = ChunkScrubStatus() if scrubber is None else scrubber.status()
-        return None if volume is None else volume_document(volume.status(), chunks)
+        return None if volume is None else volume_document(volume.status(patience_s), chunks)
 
     def crash(self) -> None:
         log.error("ALTER SYSTEM CRASH: this instance ends now")

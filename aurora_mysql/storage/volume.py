@@ -14,6 +14,7 @@ from aurora_mysql.errors import CorruptRecordError, FencedError, QuorumLostError
 from aurora_mysql.storage.batch import Batch
 from aurora_mysql.storage.copy import LocalCopy, create_volume
 from aurora_mysql.storage.copy_health import CopyHealth
+from aurora_mysql.storage.copy_sizes import CopySizes
 from aurora_mysql.storage.copy_writer import CopyWriter
 from aurora_mysql.storage.disk import LOCAL_DISK, Disk
 from aurora_mysql.storage.history import EpochHistory
@@ -80,6 +81,7 @@ class Volume:
         self._packed_lsn = decision.vdl
         self._cuts = Cuts()
         self._meter = SizeMeter(options.limits)
+        self._sizes = CopySizes()
         self._health = CopyHealth(options.slow)
         self._retained: deque[Batch] = deque()
         self._held_bytes = 0
@@ -275,8 +277,10 @@ class Volume:
         payload = self._cipher.open(record.lsn, record.epoch, record.cpl, record.payload)
         return Record(record.lsn, record.epoch, record.cpl, payload)
 
-    def status(self) -> VolumeStatus:
-        """The volume and each copy, now."""
+    def status(self, patience_s: float = 0.0) -> VolumeStatus:
+        """The volume and each copy, now, without a wait for any disk; sizes as they were seen last, or after at most
+        `patience_s`."""
+        sizes = self._sizes.of([w.copy for w in self._writers.values()], patience_s)
         copies = tuple(
             CopyStatus(
                 w.id,
@@ -284,7 +288,7 @@ class Volume:
                 w.copy.path,
                 w.scl,
                 w.state,
-                _bytes_on_disk(w.copy),
+                sizes.get(w.id, 0),
                 w.filled_percent(),
                 self._health.latency_ms(w.id),
             )
@@ -650,10 +654,3 @@ class Volume:
     def _can_write(self, ids: Collection[int]) -> bool:
         change = self._change
         return change.in_force.can_write(ids) and (change.proposed is None or change.proposed.can_write(ids))
-
-
-def _bytes_on_disk(copy: LocalCopy) -> int:
-    try:
-        return copy.bytes_on_disk()
-    except OSError:
-        return 0  # it can't be looked at; its state says so
