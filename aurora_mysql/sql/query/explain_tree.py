@@ -159,7 +159,7 @@ _SIMPLE = {
     "EMPTY_RESULT": ("Zero rows", ""),
     "DUMMY_SCAN": ("Rows fetched before execution", ""),
     "COLUMN_DATA_SCAN": ("Table scan on <temporary>", ""),
-    "ARROW_SCAN": ("Table scan on <rows in memory>", ""),
+    "PYTHON_ARROW_SCAN": ("Table scan on <rows in memory>", ""),
     "REC_CTE": ("Repeat until convergence", ""),
     "REC_CTE_SCAN": ("Scan new records on <recursive>", ""),
     "CTE_SCAN": ("Table scan on <common table>", ""),

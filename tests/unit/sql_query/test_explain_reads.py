@@ -12,9 +12,9 @@ import pytest
 from aurora_mysql.sql.admin.variables import SystemVariables
 from aurora_mysql.sql.executor import Executor
 from aurora_mysql.sql.query.explain_tree import Known, plan_tree
-from aurora_mysql.sql.result import ResultSet
 from tests.support.engine_world import until
 from tests.support.schema_session import SchemaSession, with_session
+from tests.support.scripts import answer
 
 #: query -> (table, type, possible_keys, key, ref, rows) of each line
 LINES: dict[str, list[tuple[Any, ...]]] = {
@@ -56,15 +56,6 @@ TREES = {
 }  # fmt: skip
 
 
-async def _rows(executor: Executor, session: SchemaSession, sql: str) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
-    async for result in executor.execute(session.ctx, sql):
-        if isinstance(result, ResultSet):
-            assert isinstance(result.rows, list)
-            found += result.rows
-    return found
-
-
 def test_explain_of_reads(tmp_path: Path) -> None:
     async def work(session: SchemaSession) -> None:
         session.services.variables = SystemVariables(session.services.cluster, session.engine, {})
@@ -75,19 +66,19 @@ def test_explain_of_reads(tmp_path: Path) -> None:
             "INSERT INTO c VALUES (1, 'a@x', 'A'), (2, 'b@x', 'B'), (3, 'c@x', 'C')",
             "INSERT INTO o VALUES (1, 1, 5), (2, 2, 5), (3, 3, 5), (4, 1, 5), (5, 2, 5), (6, 3, 5)",
         ):
-            await _rows(executor, session, sql)
+            await answer(executor, session, sql)
         await until(lambda: session.engine.applied_lsn == session.engine.visible_lsn)
         for sql, lines in LINES.items():
-            found = await _rows(executor, session, f"EXPLAIN {sql}")
+            found = await answer(executor, session, f"EXPLAIN {sql}")
             assert [(r[2], r[4], r[5], r[6], r[8], r[9]) for r in found] == lines, sql
         for sql, expected in TREES.items():
-            ((tree,),) = await _rows(executor, session, f"EXPLAIN FORMAT=TREE {sql}")
+            ((tree,),) = await answer(executor, session, f"EXPLAIN FORMAT=TREE {sql}")
             assert re.sub(r"  \(rows=\d+\)", "", tree).splitlines() == expected, sql
-            ((measured,),) = await _rows(executor, session, f"EXPLAIN ANALYZE {sql}")
+            ((measured,),) = await answer(executor, session, f"EXPLAIN ANALYZE {sql}")
             assert measured.count("->") == len(expected)
-        ((tree,),) = await _rows(executor, session, "EXPLAIN ANALYZE SELECT * FROM o WHERE total > 3")
+        ((tree,),) = await answer(executor, session, "EXPLAIN ANALYZE SELECT * FROM o WHERE total > 3")
         assert re.search(r"\(actual time=[\d.]+ rows=6 loops=1\)", tree)
-        ((document,),) = await _rows(executor, session, "EXPLAIN FORMAT=JSON SELECT * FROM o WHERE cid = 2")
+        ((document,),) = await answer(executor, session, "EXPLAIN FORMAT=JSON SELECT * FROM o WHERE cid = 2")
         plan = json.loads(document)
         assert plan["query_block"]["table"]["access_type"] == "ref"
         assert '"Table": "o"' in document
